@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: (GPL-2.0 OR MIT) */
+/*
+ * The one vendor-neutral contract: the normal form of an exit, and the ops that VMX and SVM implement.
+ *
+ * A *section* is the stretch between load() and put(): interrupts off, on one CPU, the vCPU's hardware
+ * state current. run.c calls load, then state_set/irq_offer/enter any number of times, then state_get, put.
+ */
+#ifndef MHI_ARCH_HV_H
+#define MHI_ARCH_HV_H
+
+#include "arch/x86/vcpu.h"
+
+/* Normal form of exit reasons. Vendors decode to these; exit.c acts on them, once for both. */
+enum mhi_reason {
+	MHI_X_HOST = 0,	    /* host interrupt, NMI (already re-raised), SMI: nothing for the guest */
+	MHI_X_EXCEPTION,    /* x->vector, x->error: an exception we intercept on purpose */
+	MHI_X_TRIPLE_FAULT,
+	MHI_X_INIT,	    /* INIT or SIPI signal reached the physical CPU */
+	MHI_X_WINDOW,	    /* guest became interruptible */
+	MHI_X_TASK_SWITCH,
+	MHI_X_CPUID,
+	MHI_X_HLT,
+	MHI_X_INVD,	    /* INVD and WBINVD: x->insn_len is enough to skip both */
+	MHI_X_RDPMC,
+	MHI_X_HYPERCALL,    /* VMCALL, VMMCALL */
+	MHI_X_VIRT_INSN,    /* VMX or SVM instruction: #UD */
+	MHI_X_CR_WRITE,	    /* x->cr.nr, .value (CR0, CR3, CR4, CR8) */
+	MHI_X_CR_READ,	    /* x->cr.nr = 8, .gpr */
+	MHI_X_DR,	    /* first touch of debug registers; the vendor has nothing decoded */
+	MHI_X_IO,	    /* x->io */
+	MHI_X_RDMSR,
+	MHI_X_WRMSR,
+	MHI_X_XSETBV,
+	MHI_X_PAUSE,
+	MHI_X_MONITOR,	    /* MONITOR(X), MWAIT(X): #UD unless CPUID offers them; we never do */
+	MHI_X_FAULT,	    /* nested page fault: x->fault */
+	MHI_X_MISCONFIG,    /* EPT misconfiguration, NPT reserved bit: a bug of ours or memory corruption */
+	MHI_X_ENTRY_FAILED, /* x->raw = the CPU's error number */
+	MHI_X_UNHANDLED,
+	MHI_X_COUNT
+};
+
+#define MHI_FAULT_READ (1u << 0)
+#define MHI_FAULT_WRITE (1u << 1)
+#define MHI_FAULT_FETCH (1u << 2)
+
+struct mhi_exit {
+	enum mhi_reason reason;
+	u32 raw;	 /* vendor's basic exit reason / exit code; VM-instruction error for ENTRY_FAILED */
+	u64 raw_info[2]; /* exit qualification + guest-linear address, or EXITINFO1/2 */
+	u8 insn_len;	 /* bytes to skip; 0: the CPU did not say (see svm_insn.c) */
+	u8 vector;
+	u32 error;
+	union {
+		struct {
+			u8 nr;	/* 0, 3, 4, 8 */
+			u8 gpr; /* MHK_RAX.. for CR_READ */
+			u64 value;
+		} cr;
+		struct {
+			u16 port;
+			u8 width;
+			u8 flags; /* MHK_IO_* */
+		} io;
+		struct {
+			mh_gpa gpa;
+			u8 access; /* MHI_FAULT_* */
+			u8 insn_bytes; /* valid bytes in insn: decode assists */
+			u8 insn[MHK_INSN_MAX];
+		} fault;
+	};
+};
+
+/* Caps found by probe(); also what MHK_INFO reports. */
+struct mhi_hv_caps {
+	u32 hw;	      /* enum mhk_hw */
+	u32 missing;  /* see enum mhk_hw */
+	u64 features; /* bit n = enum mhk_feature n */
+	u64 cr4;      /* CR4 bits a guest may set */
+	u32 asids;    /* SVM */
+	u32 phys_bits;
+	const struct mhi_npt_fmt *npt_fmt;
+	u32 npt_max_level;
+};
+
+struct mhi_hv_ops {
+	const char *name; /* "VMX", "SVM" */
+	u32 vendor;	  /* enum mhk_vendor */
+
+	/*
+	 * What this CPU offers; reads CPUID and MSRs only. Always fills *caps; returns 0, or MHI_EOPNOTSUPP /
+	 * MHI_EBUSY with caps->hw and caps->missing set. Any context with preemption off.
+	 */
+	int (*probe)(struct mhi_hv_caps *caps);
+
+	/*
+	 * Take the virtualization extension of the current CPU, or give it back. Interrupts off.
+	 * cpu_on: 0, MHI_EBUSY (somebody else holds it: nothing was changed), MHI_EIO (the instruction failed).
+	 * cpu->page is a zeroed page of ours (VMXON region / host save area). cpu_off accepts a CPU that is off.
+	 */
+	int (*cpu_on)(struct mhi_cpu *cpu);
+	void (*cpu_off)(struct mhi_cpu *cpu);
+
+	/* Allocate and fill the vendor part (v->hw) for the reset state. May sleep. MHI_ENOMEM. fini accepts half-built. */
+	int (*vcpu_init)(struct mhi_vcpu *v);
+	void (*vcpu_fini)(struct mhi_vcpu *v);
+
+	/*
+	 * Begin and end a section on v->cpu (set by the caller). Interrupts off. load: 0 or MHI_EBUSY (the CPU is
+	 * held by somebody else now), MHI_EIO with *x as ENTRY_FAILED. Guest FPU is not touched here (the caller
+	 * does it); guest MSRs, debug registers, FS/GS, descriptor tables of the host are.
+	 */
+	int (*load)(struct mhi_vcpu *v, struct mhi_exit *x);
+	void (*put)(struct mhi_vcpu *v);
+
+	/*
+	 * Copy groups between *s and the hardware state; within a section. state_set is given values that
+	 * mhi_state_check has accepted; state_get fills just the groups asked. GPR (all 16, RSP included), RIP,
+	 * SEG, CR (cr8 and xcr0 apart), DR, MSR, and MISC's shadow are the vendor's; the rest is state.c's.
+	 */
+	void (*state_get)(struct mhi_vcpu *v, u32 groups, struct mhk_state *s);
+	void (*state_set)(struct mhi_vcpu *v, u32 groups, const struct mhk_state *s);
+
+	/*
+	 * Offer external interrupt `vector` for the next entry, or -1 for none. Called before every enter. The vendor delivers it as soon
+	 * as the guest is interruptible (V_IRQ, or entry injection, or a window exit) and says so by
+	 * v->irq_taken = true after the entry in which the guest took it.
+	 */
+	void (*irq_offer)(struct mhi_vcpu *v, int vector);
+
+	/*
+	 * One entry. Before: v->event (exception, NMI, soft interrupt) is injected and cleared; v->gpr, v->rip when
+	 * v->rip_dirty, v->flush, v->nmi_pending are honoured. After: *x is decoded, v->gpr (RSP apart), v->rip are current, v->event holds an event
+	 * whose delivery the exit interrupted. A failed entry is reason ENTRY_FAILED, never an error return.
+	 */
+	void (*enter)(struct mhi_vcpu *v, struct mhi_exit *x);
+
+	/* Small setters that exit.c needs between exit and entry, within a section. */
+	u64 (*cr_get)(struct mhi_vcpu *v, unsigned int nr);		/* guest's view of CR0, CR3, CR4 */
+	void (*cr_set)(struct mhi_vcpu *v, unsigned int nr, u64 value);	/* already checked */
+	u64 (*msr_get)(struct mhi_vcpu *v, u32 index);			/* only those of mhi_msr_is_hw() */
+	void (*msr_set)(struct mhi_vcpu *v, u32 index, u64 value);	/* already checked; EFER with LMA computed */
+	void (*skip)(struct mhi_vcpu *v, const struct mhi_exit *x);	/* rip += insn_len; clears the STI shadow, single-step trap kept */
+	u8 (*cpl)(struct mhi_vcpu *v);
+	void (*dr_live)(struct mhi_vcpu *v);				/* load guest DR0-3, stop intercepting until put */
+};
+
+extern const struct mhi_hv_ops mhi_vmx_ops;
+extern const struct mhi_hv_ops mhi_svm_ops;
+
+/* Names for raw exit codes, for error messages: never NULL. Pure; also in the library. */
+const char *mhi_vmx_exit_name(u32 raw);
+const char *mhi_svm_exit_name(u32 raw);
+
+#endif

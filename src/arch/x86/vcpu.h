@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: (GPL-2.0 OR MIT) */
+/* The freestanding part of a CPU, a VM and a vCPU, and what the host must provide to them. */
+#ifndef MHI_ARCH_VCPU_H
+#define MHI_ARCH_VCPU_H
+
+#include "base/types.h"
+#include "base/err.h"
+#include "base/once.h"
+#include "mm/npt.h"
+#include "macrohard/uapi.h"
+#include "arch/x86/lapic.h"
+
+struct mhi_hv_ops;
+struct mhi_vcpu;
+
+/* One physical CPU. Legend: (c) constant once allocated, (i) interrupts off on that CPU. */
+struct mhi_cpu {
+	u32 id;		   /* (c) */
+	void *page;	   /* (c) VMXON region or host save area */
+	mh_hpa page_pa;	   /* (c) */
+	bool on;	   /* (i) cpu_on succeeded */
+	u32 asid_gen;	   /* (i) SVM: generation of the ASIDs handed out on this CPU; VMX: unused */
+	u32 asid_next;	   /* (i) SVM */
+	u64 host_star, host_lstar, host_cstar, host_sfmask, host_tsc_aux; /* (i) VMX: constants read by cpu_on */
+};
+
+/* One VM, as the run loop sees it. */
+struct mhi_vm {
+	const struct mhi_hv_ops *ops; /* (c) */
+	struct mhi_hv_caps_ref {      /* (c) the few caps the run loop needs */
+		u64 features, cr4, xcr0;
+		u32 phys_bits;
+	} caps;
+	struct mhi_npt npt;	      /* root is (c); entries under the host's lock */
+	u64 tsc_offset;		      /* any thread; read at load */
+	u32 tsc_khz;		      /* (c) */
+	u32 flush_gen;		      /* atomic; bumped after entries were removed: vCPUs flush when it moved */
+	u16 vpid_base;		      /* (c) VMX: VPID of vCPU n is vpid_base + n; 0 = no VPID */
+	struct mhi_vcpu *vcpu[MHK_MAX_VCPUS]; /* by APIC id; set once with release order, never cleared while the VM lives */
+};
+
+#define MHI_EVENT_VALID (1u << 31)
+#define MHI_EVENT_ERROR (1u << 11)
+#define MHI_EVENT_TYPE(info) (((info) >> 8) & 7)
+#define MHI_EVENT_VECTOR(info) ((info) & 0xff)
+
+/* What a vCPU does when it is to be completed by user space. */
+enum mhi_pending { MHI_PEND_NONE = 0, MHI_PEND_IN, MHI_PEND_RDMSR, MHI_PEND_WRMSR };
+
+/*
+ * One vCPU. Legend: (c) constant after init, (v) only its own thread, (a) atomic, any thread.
+ */
+struct mhi_vcpu {
+	struct mhi_vm *vm;   /* (c) */
+	struct mhi_cpu *cpu; /* (v) the CPU of the current section */
+	void *hw;	     /* (c) vendor part: struct vmx_vcpu or svm_vcpu */
+	u32 apic_id;	     /* (c) */
+
+	u64 gpr[MHK_GPRS];   /* (v) guest's; RSP lives with the vendor */
+	u64 rip;	     /* (v) valid after enter; set rip_dirty when changing it */
+	bool rip_dirty;	     /* (v) */
+	bool irq_taken;	     /* (v) see irq_offer */
+	bool nmi_pending;    /* (v) deliver an NMI when NMIs are not blocked */
+	bool flush;	     /* (v) flush guest-physical translations before the next entry; the vendor clears it */
+	u32 flush_seen;	     /* (v) vm->flush_gen at the last flush */
+
+	u32 event;	     /* (v) MHI_EVENT_* | type << 8 | vector: SDM 3C 25.8.3 / APM 2 15.20 share this layout */
+	u32 event_error;     /* (v) */
+	u32 event_len;	     /* (v) instruction length of soft interrupts */
+
+	u64 cr2;	     /* (v) VMX: guest CR2, switched by hand; SVM keeps it in the VMCB */
+	u64 xcr0;	     /* (v) */
+	u64 dr[4];	     /* (v) guest DR0-3 while not live */
+	u64 host_xcr0;	     /* (v) of the current section */
+	u64 tsc_aux;	     /* (v) */
+	u32 mp_state;	     /* (v) enum mhk_mp */
+
+	struct mhi_lapic lapic;
+
+	struct mhk_cpuid_entry cpuid[MHK_MAX_CPUID]; /* (v) sorted by leaf, subleaf */
+	u32 cpuids;	     /* (v) */
+
+	enum mhi_pending pending; /* (v) */
+	u8 pending_len;	     /* (v) IN: width; MSR: instruction length */
+	struct mhk_exit exit;/* (v) the exit for user space, built here, copied once */
+	u32 provide;	     /* (v) groups that go with it */
+
+	u64 stat_entries, stat_interrupts, stat_by_reason[32]; /* (v) */
+};
+
+/* ---- provided by the host: src/kdrv, or tests/fake ---- */
+
+/* A zeroed page; NULL when there is none. May sleep. */
+void *mhi_host_page_alloc(void);
+void mhi_host_page_free(void *page); /* NULL is allowed */
+mh_hpa mhi_host_va_to_pa(const void *va);
+void *mhi_host_pa_to_va(mh_hpa pa);
+
+/* Make the vCPU notice lapic/flush work soon: wakes it from HLT, or makes it leave guest mode. Any context. */
+void mhi_host_kick(struct mhi_vcpu *v);
+/* Arm the vCPU's one timer: mhi_lapic_timer_fired(v) is called when host TSC >= deadline; replaces any earlier. */
+void mhi_host_timer_set(struct mhi_vcpu *v, u64 host_tsc);
+void mhi_host_timer_cancel(struct mhi_vcpu *v);
+/* Must the run loop leave guest mode: reschedule, signal, kick, immediate exit? Interrupts off. */
+bool mhi_host_wants_out(struct mhi_vcpu *v);
+/*
+ * Copy guest memory without sleeping (SVM without decode assists fetches the instruction at RIP).
+ * 0; MHI_EFAULT no slot there; MHI_EAGAIN the page must be faulted in first (the caller leaves the section and re-enters).
+ */
+int mhi_host_guest_read(struct mhi_vcpu *v, mh_gpa gpa, void *buf, u32 bytes);
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: (GPL-2.0 OR MIT) */
+/*
+ * Guest page walk: guest-linear to guest-physical by the guest's own tables, in all paging modes
+ * (SDM 3A 4 "Paging"). Used by the library's MMIO emulation, and by the shim where the CPU gives neither the next RIP nor
+ * the instruction's bytes. Reads guest memory only through the callback; writes nothing (accessed and
+ * dirty flags are left alone).
+ */
+#ifndef MHI_MM_GWALK_H
+#define MHI_MM_GWALK_H
+
+#include "base/types.h"
+
+#define MHI_GWALK_W (1u << 0)
+#define MHI_GWALK_X (1u << 1)
+#define MHI_GWALK_USER (1u << 2) /* the access is made at CPL 3 */
+
+struct mhi_gwalk_env {
+	u64 cr0, cr3, cr4, efer, rflags;
+	/* Copies bytes at gpa (within one page); 0 or a negative error, which the walk returns. */
+	int (*read)(void *opaque, mh_gpa gpa, void *buf, u32 bytes);
+	void *opaque;
+};
+
+/* The page-fault error code of SDM 3A 4.7 "Page-Fault Exceptions", when the walk ends in one. */
+struct mhi_gwalk_fault {
+	u32 error;
+};
+
+/*
+ * Returns 0 and *gpa; MHI_EFAULT and *fault when the guest's tables forbid the access (deliver #PF);
+ * or the read callback's error. A non-canonical address is MHI_EINVAL (deliver #GP or #SS).
+ */
+int mhi_gwalk(const struct mhi_gwalk_env *env, mh_gva gva, unsigned int access, mh_gpa *gpa,
+	      struct mhi_gwalk_fault *fault);
+
+#endif

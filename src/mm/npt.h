@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: (GPL-2.0 OR MIT) */
+/*
+ * Nested page tables: guest-physical to host-physical, four levels, in the CPU's own format.
+ *
+ * One walker for both vendors over a const table of entry callbacks (npt_ept.c, npt_amd.c). The caller
+ * serialises all calls on one table, and flushes the TLBs of running vCPUs after mhi_npt_unmap and
+ * mhi_npt_protect. Table pages are freed only by mhi_npt_fini: a walker of another CPU may still read them.
+ */
+#ifndef MHI_MM_NPT_H
+#define MHI_MM_NPT_H
+
+#include "base/types.h"
+
+#define MHI_NPT_LEVELS 4
+#define MHI_NPT_R (1u << 0)
+#define MHI_NPT_W (1u << 1)
+#define MHI_NPT_X (1u << 2)
+#define MHI_NPT_RWX 7u
+
+/* Level of a leaf: 1 = 4 KiB, 2 = 2 MiB, 3 = 1 GiB. */
+static inline u64 mhi_npt_level_bytes(unsigned int level)
+{
+	return MHI_PAGE_SIZE << (9 * (level - 1));
+}
+
+/* Entry format. All pure. */
+struct mhi_npt_fmt {
+	const char *name;
+	u64 (*make_leaf)(mh_hpa pa, unsigned int level, unsigned int prot);
+	u64 (*make_table)(mh_hpa pa);
+	bool (*present)(u64 e);
+	bool (*is_leaf)(u64 e, unsigned int level);
+	unsigned int (*prot)(u64 e);
+	mh_hpa (*addr)(u64 e);
+	u64 (*set_prot)(u64 e, unsigned int prot);
+	u64 accessed; /* mask of the accessed bit, 0 when the format has none */
+	u64 dirty;
+};
+
+extern const struct mhi_npt_fmt mhi_npt_ept;	/* SDM 3C 29.3.2 "EPT Translation Mechanism" */
+extern const struct mhi_npt_fmt mhi_npt_ept_ad; /* the same with accessed and dirty flags */
+extern const struct mhi_npt_fmt mhi_npt_amd;	/* APM 2 15.25 "Nested Paging" */
+
+struct mhi_npt {
+	const struct mhi_npt_fmt *fmt; /* (c) */
+	void *root;		       /* (c) the top table's page */
+	mh_hpa root_pa;		       /* (c) */
+	unsigned int max_level;	       /* (c) largest leaf the CPU knows: 1, 2 or 3 */
+	u64 gpa_limit;		       /* (c) first guest-physical address beyond the table's reach */
+	u64 tables;		       /* pages that the table occupies, root included */
+};
+
+/*
+ * Pages for tables, taken before the caller's lock so that mapping under it never allocates. At most
+ * MHI_NPT_LEVELS - 1 tables are needed for one leaf.
+ */
+struct mhi_npt_pool {
+	void *page[MHI_NPT_LEVELS - 1]; /* zeroed */
+	unsigned int count;
+};
+
+struct mhi_npt_leaf {
+	mh_hpa hpa;	    /* of gpa itself, not of the leaf's start */
+	unsigned int level; /* 0: nothing is mapped there */
+	unsigned int prot;
+	bool accessed, dirty;
+};
+
+/* Allocates the root. MHI_ENOMEM. */
+int mhi_npt_init(struct mhi_npt *npt, const struct mhi_npt_fmt *fmt, unsigned int max_level,
+		 unsigned int phys_bits);
+/* Frees every table page; the pages that leaves point to are not ours. Accepts a zeroed struct. */
+void mhi_npt_fini(struct mhi_npt *npt);
+
+/* Tops the pool up to full. May sleep. MHI_ENOMEM. */
+int mhi_npt_pool_fill(struct mhi_npt_pool *pool);
+void mhi_npt_pool_drain(struct mhi_npt_pool *pool);
+
+/*
+ * Map one leaf of the given level at gpa (both addresses aligned to it).
+ * An existing leaf at the same place is replaced when it has the same address (prot may differ); a
+ * larger leaf in the way or smaller ones beneath are MHI_EEXIST.
+ * Returns 0; MHI_EINVAL (alignment, level, prot), MHI_ERANGE (beyond gpa_limit), MHI_EEXIST,
+ * MHI_ENOMEM (pool empty). On error nothing is mapped.
+ */
+int mhi_npt_map(struct mhi_npt *npt, struct mhi_npt_pool *pool, mh_gpa gpa, mh_hpa hpa,
+		unsigned int level, unsigned int prot);
+
+/*
+ * Remove all leaves that touch [gpa, gpa + bytes); a large leaf that is only partly inside goes as a
+ * whole (it comes back by fault). Returns the number of leaves removed: 0 = no flush needed.
+ */
+u64 mhi_npt_unmap(struct mhi_npt *npt, mh_gpa gpa, u64 bytes);
+
+/* Take permissions away from all leaves that touch the range. Returns the number of leaves changed. */
+u64 mhi_npt_protect(struct mhi_npt *npt, mh_gpa gpa, u64 bytes, unsigned int prot);
+
+void mhi_npt_lookup(const struct mhi_npt *npt, mh_gpa gpa, struct mhi_npt_leaf *out);
+
+#endif
