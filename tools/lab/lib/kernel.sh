@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: MIT
+# Host kernels: which package a --kernel name means, and its image, modules and headers in the cache.
+
+# kernel_suite NAME: the Debian suite whose newest cloud kernel is meant.
+kernel_suite()
+{
+	case $1 in
+	6.1) echo bookworm ;;
+	6.12) echo trixie ;;
+	7.x | 7.[0-9]*) echo trixie-backports ;;
+	*) die "unknown --kernel '$1': 6.1 (Debian 12), 6.12 (Debian 13) or 7.x (newest backport)" ;;
+	esac
+}
+
+# kernel_require NAME: fetches what is missing; sets KERNEL_DIR, KERNEL_REL.
+kernel_require()
+{
+	kernel_suite "$1" >/dev/null
+	case $1 in
+	7.*) KERNEL_DIR=$LAB_CACHE/kernels/7.x ;;
+	*) KERNEL_DIR=$LAB_CACHE/kernels/$1 ;;
+	esac
+	if [ ! -e "$KERNEL_DIR/complete" ] || [ "${LAB_REFRESH:-0}" != 0 ]; then
+		with_lock "kernel-$(basename "$KERNEL_DIR")" kernel_fetch "$1" || exit $?
+	fi
+	KERNEL_REL=$(cat "$KERNEL_DIR/release")
+}
+
+kernel_fetch()
+{
+	local name=$1 packages new=$KERNEL_DIR.new deb vmlinuz
+	[ ! -e "$KERNEL_DIR/complete" ] || [ "${LAB_REFRESH:-0}" != 0 ] || return 0
+	need dpkg dpkg
+	apt_setup "$(kernel_suite "$name")"
+	apt_update
+	packages=$(apt_closure '^linux-(image|binary|modules|headers|kbuild)-' \
+		linux-image-cloud-amd64 linux-headers-cloud-amd64)
+	say "fetching host kernel $name:$packages"
+	rm -rf "$new"
+	# shellcheck disable=SC2086
+	apt_fetch "$new/debs" $packages
+	for deb in "$new"/debs/*.deb; do
+		dpkg -x "$deb" "$new/root" || die "cannot unpack $deb"
+	done
+	rm -rf "$new/debs"
+	kernel_arrange "$new"
+	rm -rf "$KERNEL_DIR"
+	mv "$new" "$KERNEL_DIR"
+	say "host kernel $(cat "$KERNEL_DIR/release") is in the cache"
+}
+
+# kernel_arrange DIR: finds the parts of the unpacked packages and gives them fixed names.
+kernel_arrange()
+{
+	local dir=$1 vmlinuz moddir rel
+	vmlinuz=$(find "$dir/root" -name 'vmlinuz*' -size +1M | head -n 1)
+	moddir=$(find "$dir/root" -type d -path '*/lib/modules/*/kernel' | head -n 1)
+	[ -n "$vmlinuz" ] && [ -n "$moddir" ] || die "no kernel image in the packages of $dir"
+	rel=$(basename "$(dirname "$moddir")")
+	cp "$vmlinuz" "$dir/vmlinuz"
+	echo "$rel" >"$dir/release"
+	ln -s "$(realpath --relative-to="$dir" "$(dirname "$moddir")")" "$dir/modules"
+	mkdir -p "$dir/depmod/lib/modules"
+	ln -s "$(realpath "$(dirname "$moddir")")" "$dir/depmod/lib/modules/$rel"
+	: >"$dir/complete"
+}

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: MIT
+# Starts a host in QEMU's TCG.
+
+# qemu_command: sets EMULATOR (array) from the OPT_ variables.
+qemu_command()
+{
+	local cpu=max append=$LAB_APPEND
+	need qemu-system-x86_64 qemu-system-x86
+	case $OPT_MODE in
+	svm-nonpt) cpu=max,-npt ;;
+	none) cpu=max,-svm ;;
+	esac
+	EMULATOR=(qemu-system-x86_64 -accel tcg)
+	if [ "$OPT_ICOUNT" = 1 ]; then
+		[ "$OPT_SMP" = 1 ] || die "--icount works with one CPU only"
+		cpu=$cpu,-rdrand,-rdseed
+		append="$append nokaslr norandmaps"
+		EMULATOR+=(-icount "shift=0,sleep=off" -rtc "base=2026-01-01,clock=vm" -seed 1)
+	fi
+	EMULATOR+=(-cpu "$cpu" -m "$OPT_MEMORY" -smp "$OPT_SMP" -nodefaults -no-user-config -no-reboot
+		-display none -monitor none
+		-chardev "file,id=console,path=$RUN_DIR/console" -serial chardev:console
+		-chardev "file,id=out,path=/dev/stdout" -device "isa-debugcon,iobase=0xe9,chardev=out"
+		-kernel "$KERNEL_DIR/vmlinuz" -initrd "$RUN_DIR/initrd" -append "$append $OPT_APPEND")
+	if [ "$OPT_TTY" = 1 ]; then
+		EMULATOR+=(-chardev "serial,id=tty,path=$RUN_DIR/tty" -serial chardev:tty)
+	fi
+}
