@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/* The context: log sink, engine choice, last error, preflight (probe). Root of all other objects. */
+#ifndef MACROHARD_CTX_H
+#define MACROHARD_CTX_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <macrohard/error.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct mh_ctx;
+
+enum mh_log_level { MH_LOG_ERROR = 0, MH_LOG_WARN, MH_LOG_INFO, MH_LOG_DEBUG };
+
+/* Called from any thread of the library, one call at a time per context; text has no newline and is gone on return. */
+typedef void mh_log_fn(void *opaque, enum mh_log_level level, const char *text);
+
+/* What executes guests. The shim is our kernel module; KVM is for hosts that may not load it. */
+enum mh_engine_kind { MH_ENGINE_SHIM = 0, MH_ENGINE_KVM = 1 };
+
+struct mh_ctx_config {
+	size_t size;		     /* sizeof(struct mh_ctx_config), by MH_CTX_CONFIG_INIT */
+	enum mh_engine_kind engine;  /* default: MH_ENGINE_SHIM */
+	mh_log_fn *log;		     /* NULL: silent */
+	void *log_opaque;
+	enum mh_log_level log_level; /* messages above this level are not produced */
+	const char *device;	     /* NULL: /dev/macrohard or /dev/kvm; copied */
+};
+
+#define MH_CTX_CONFIG_INIT { sizeof(struct mh_ctx_config), MH_ENGINE_SHIM, NULL, NULL, MH_LOG_WARN, NULL }
+
+/**
+ * Make a context. It opens no device: that happens with the first VM, so a context is always to be had.
+ * @config  NULL: all defaults
+ * @out     the context; destroy it with mh_ctx_destroy
+ * Thread: [any]
+ * Returns 0; MH_EINVAL (size or engine unknown), MH_ENOMEM.   Since: 1.0
+ */
+MH_API int mh_ctx_create(const struct mh_ctx_config *config, struct mh_ctx **out);
+
+/**
+ * Free a context. All its VMs must have been destroyed; NULL is a no-op.
+ * Thread: [any], not from a callback
+ * Returns 0; MH_ESTATE (VMs are alive; nothing happens).   Since: 1.0
+ */
+MH_API int mh_ctx_destroy(struct mh_ctx *ctx);
+
+/**
+ * The sentence that goes with the calling thread's last failed call on this context or its objects: object, field, cause and cure.
+ * Thread: [any]   Returns a string owned by the calling thread, valid until its next failing call; "" when there was none.   Since: 1.0
+ */
+MH_API const char *mh_last_error(struct mh_ctx *ctx);
+
+/* ---- preflight ---- */
+
+enum mh_probe_level { MH_PROBE_REQUIRED = 0, MH_PROBE_RECOMMENDED, MH_PROBE_OPTIONAL };
+enum mh_probe_state { MH_PROBE_YES = 0, MH_PROBE_NO, MH_PROBE_UNKNOWN };
+
+struct mh_probe_item {
+	const char *id;	     /* stable, for programs: "vmx", "ept", "npt", "module", ... */
+	const char *name;    /* for people: "EPT (extended page tables)" */
+	const char *source;  /* where it is read: "CPUID.1:ECX[5]" */
+	enum mh_probe_level level;
+	enum mh_probe_state state;
+	const char *detail;  /* what was found; "" if there is nothing to say */
+	const char *cure;    /* what to do when state is not YES; "" if nothing can be done or need be */
+};
+
+struct mh_probe; /* a finished report */
+
+/**
+ * Examine this machine: the CPU's features, firmware locks, the module, permissions, kernel lockdown, who holds
+ * VMX or SVM now, the IOMMU. Reads only; needs no privilege (what needs it is reported UNKNOWN).
+ * @out   the report; free it with mh_probe_free
+ * Thread: [any]
+ * Returns 0; MH_ENOMEM.   Since: 1.0
+ */
+MH_API int mh_probe_create(struct mh_ctx *ctx, struct mh_probe **out);
+MH_API void mh_probe_free(struct mh_probe *probe);
+
+/**
+ * The report's items, in a fixed order.
+ * Thread: [any]   Returns the number of items; *items [n] belong to the report.   Since: 1.0
+ */
+MH_API size_t mh_probe_items(const struct mh_probe *probe, const struct mh_probe_item **items);
+
+/**
+ * Can a VM be started here with the shim?
+ * Thread: [any]
+ * Returns 0 when it can, else the error that mh_vm_create would give.   Since: 1.0
+ */
+MH_API int mh_probe_verdict(const struct mh_probe *probe);
+
+/**
+ * The report as a JSON document, schema "macrohard.probe/1".
+ * Ownership: belongs to the report.   Thread: [any]   Returns NULL when out of memory.   Since: 1.0
+ */
+MH_API const char *mh_probe_json(struct mh_probe *probe);
+
+/** Version of the library, "1.0.0". Thread: [any]. Since: 1.0 */
+MH_API const char *mh_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

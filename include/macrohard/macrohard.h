@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* libmacrohard: all public headers (but uapi.h, which is between the library and its kernel module). */
+#ifndef MACROHARD_MACROHARD_H
+#define MACROHARD_MACROHARD_H
+
+#include <macrohard/error.h>
+#include <macrohard/ctx.h>
+#include <macrohard/vm.h>
+#include <macrohard/vcpu.h>
+#include <macrohard/device.h>
+
+#endif

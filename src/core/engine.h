@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The engine: one ops table over what executes guests (our shim, or KVM as oracle and fall-back). The only
+ * caller of ioctls. State and exits use the shim's own structures (uapi.h); the KVM engine translates.
+ */
+#ifndef MHI_CORE_ENGINE_H
+#define MHI_CORE_ENGINE_H
+
+#include "base/types.h"
+#include "macrohard/ctx.h"
+#include "macrohard/uapi.h"
+
+struct mhi_err; /* core/err.h: receives object, cause and cure */
+
+struct mhi_engine;    /* an open device */
+struct mhi_eng_vm;    /* a VM of it */
+struct mhi_eng_vcpu;  /* a vCPU of that */
+
+/*
+struct mhi_engine_ops {
+	const char *name; /* "shim", "kvm" */
+
+	/* Errors of all: MH_E*, with the sentence in *err. */
+	int (*open)(const char *device, struct mhi_engine **out, struct mhi_err *err);
+	void (*close)(struct mhi_engine *e);
+	/* Facts for CPUID and the memory map: vendor, features, xcr0, cr4, tsc_khz, phys_bits. */
+	const struct mhk_info *(*info)(const struct mhi_engine *e);
+
+	int (*vm_create)(struct mhi_engine *e, struct mhi_eng_vm **out, struct mhi_err *err);
+	void (*vm_destroy)(struct mhi_eng_vm *vm);
+	int (*mem_set)(struct mhi_eng_vm *vm, const struct mhk_mem *mem, struct mhi_err *err);
+	int (*msi)(struct mhi_eng_vm *vm, u64 addr, u32 data); /* any thread; >= 0: APICs reached */
+	int (*tsc_offset)(struct mhi_eng_vm *vm, bool set, u64 *offset);
+
+	int (*vcpu_create)(struct mhi_eng_vm *vm, u32 apic_id, struct mhi_eng_vcpu **out, struct mhi_err *err);
+	void (*vcpu_destroy)(struct mhi_eng_vcpu *v);
+	int (*cpuid)(struct mhi_eng_vcpu *v, const struct mhk_cpuid_entry *table, u32 count, struct mhi_err *err);
+	struct mhk_run *(*page)(struct mhi_eng_vcpu *v); /* constant for the vCPU's life */
+	void *(*fpu_image)(struct mhi_eng_vcpu *v);
+
+	/*
+	 * Run until an exit for user space: 0 and page->exit; MH_EIO, MH_EFAULT. Signals and kicks end in
+	 * MHK_EXIT_NONE. Commits, provides: as uapi.h says.
+	 */
+	int (*run)(struct mhi_eng_vcpu *v);
+	void (*kick)(struct mhi_eng_vcpu *v); /* any thread; sticky: the next run returns at once */
+	int (*get)(struct mhi_eng_vcpu *v, u32 groups); /* the vCPU's thread, or while it does not run */
+	int (*lapic)(struct mhi_eng_vcpu *v, bool write, u32 offset, u32 *value, u64 *base);
+	int (*stats)(struct mhi_eng_vcpu *v, struct mhk_stats *out);
+};
+
+extern const struct mhi_engine_ops mhi_engine_shim;
+extern const struct mhi_engine_ops mhi_engine_kvm;
+
+/* The name of a raw exit reason of this engine's vendor, never NULL. */
+const char *mhi_engine_exit_name(const struct mhk_info *info, u32 raw);
+
+#endif
