@@ -16,7 +16,6 @@ struct mhi_engine;    /* an open device */
 struct mhi_eng_vm;    /* a VM of it */
 struct mhi_eng_vcpu;  /* a vCPU of that */
 
-/*
 struct mhi_engine_ops {
 	const char *name; /* "shim", "kvm" */
 
