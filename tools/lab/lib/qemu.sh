@@ -10,6 +10,7 @@ qemu_command()
 	svm-nonpt) cpu=max,-npt ;;
 	none) cpu=max,-svm ;;
 	esac
+	cpu=${OPT_CPU:-$cpu}
 	EMULATOR=(qemu-system-x86_64 -accel tcg)
 	if [ "$OPT_ICOUNT" = 1 ]; then
 		[ "$OPT_SMP" = 1 ] || die "--icount works with one CPU only"
