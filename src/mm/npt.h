@@ -79,7 +79,7 @@ void mhi_npt_pool_drain(struct mhi_npt_pool *pool);
 /*
  * Map one leaf of the given level at gpa (both addresses aligned to it).
  * An existing leaf at the same place is replaced when it has the same address (prot may differ); a
- * larger leaf in the way or smaller ones beneath are MHI_EEXIST.
+ * larger leaf in the way, or a table beneath (even an emptied one) is MHI_EEXIST: map smaller leaves.
  * Returns 0; MHI_EINVAL (alignment, level, prot), MHI_ERANGE (beyond gpa_limit), MHI_EEXIST,
  * MHI_ENOMEM (pool empty). On error nothing is mapped.
  */
@@ -92,7 +92,10 @@ int mhi_npt_map(struct mhi_npt *npt, struct mhi_npt_pool *pool, mh_gpa gpa, mh_h
  */
 u64 mhi_npt_unmap(struct mhi_npt *npt, mh_gpa gpa, u64 bytes);
 
-/* Take permissions away from all leaves that touch the range. Returns the number of leaves changed. */
+/*
+ * Take all permissions but those in prot away from all leaves that touch the range; without MHI_NPT_R
+ * the leaves go. Returns the number of leaves changed.
+ */
 u64 mhi_npt_protect(struct mhi_npt *npt, mh_gpa gpa, u64 bytes, unsigned int prot);
 
 void mhi_npt_lookup(const struct mhi_npt *npt, mh_gpa gpa, struct mhi_npt_leaf *out);

@@ -6,6 +6,7 @@
 #include "base/types.h"
 #include "base/err.h"
 #include "base/once.h"
+#include "base/page.h"
 #include "mm/npt.h"
 #include "macrohard/uapi.h"
 #include "arch/x86/lapic.h"
@@ -88,13 +89,7 @@ struct mhi_vcpu {
 	u64 stat_entries, stat_interrupts, stat_by_reason[32]; /* (v) */
 };
 
-/* ---- provided by the host: src/kdrv, or tests/fake ---- */
-
-/* A zeroed page; NULL when there is none. May sleep. */
-void *mhi_host_page_alloc(void);
-void mhi_host_page_free(void *page); /* NULL is allowed */
-mh_hpa mhi_host_va_to_pa(const void *va);
-void *mhi_host_pa_to_va(mh_hpa pa);
+/* ---- provided by the host: src/kdrv, or tests/fake; its pages: base/page.h ---- */
 
 /* Make the vCPU notice lapic/flush work soon: wakes it from HLT, or makes it leave guest mode. Any context. */
 void mhi_host_kick(struct mhi_vcpu *v);
