@@ -138,10 +138,11 @@ struct mhi_hv_ops {
 	/* Small setters that exit.c needs between exit and entry, within a section. */
 	u64 (*cr_get)(struct mhi_vcpu *v, unsigned int nr);		/* guest's view of CR0, CR3, CR4 */
 	void (*cr_set)(struct mhi_vcpu *v, unsigned int nr, u64 value);	/* already checked */
-	u64 (*msr_get)(struct mhi_vcpu *v, u32 index);			/* only those of mhi_msr_is_hw() */
+	u64 (*msr_get)(struct mhi_vcpu *v, u32 index);			/* only those of mhi_msr_is_hw(), msr.h */
 	void (*msr_set)(struct mhi_vcpu *v, u32 index, u64 value);	/* already checked; EFER with LMA computed */
 	void (*skip)(struct mhi_vcpu *v, const struct mhi_exit *x);	/* rip += insn_len; clears the STI shadow, single-step trap kept */
 	u8 (*cpl)(struct mhi_vcpu *v);
+	u64 (*rflags)(struct mhi_vcpu *v);
 	void (*dr_live)(struct mhi_vcpu *v);				/* load guest DR0-3, stop intercepting until put */
 };
 

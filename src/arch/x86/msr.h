@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: (GPL-2.0 OR MIT) */
+/* The MSRs that the shim itself serves; all others go to the library's policy. */
+#ifndef MHI_ARCH_MSR_H
+#define MHI_ARCH_MSR_H
+
+#include "arch/x86/vcpu.h"
+
+enum mhi_msr_result { MHI_MSR_DONE, MHI_MSR_GP, MHI_MSR_USER };
+
+/*
+ * Held by the vendor (VMCB, VMCS, or loaded at load): EFER, PAT, STAR, LSTAR, CSTAR, SFMASK, KERNEL_GS_BASE,
+ * FS_BASE, GS_BASE, SYSENTER_CS/ESP/EIP, TSC_AUX. msr_get and msr_set serve exactly these.
+ */
+bool mhi_msr_is_hw(u32 index);
+
+/* Within a section. */
+enum mhi_msr_result mhi_msr_read(struct mhi_vcpu *v, u32 index, u64 *value);
+enum mhi_msr_result mhi_msr_write(struct mhi_vcpu *v, u32 index, u64 value);
+
+/* May the hardware MSR hold this value (canonical addresses, PAT types, EFER bits)? Pure. */
+bool mhi_msr_value_ok(u32 index, u64 value);
+
+#endif

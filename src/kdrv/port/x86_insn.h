@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: (GPL-2.0 OR MIT) */
+/* Privileged x86 instructions common to both vendors, for the kernel build. Raw: no kernel shadow is kept. */
+#ifndef MHI_PORT_X86_INSN_H
+#define MHI_PORT_X86_INSN_H
+
+#include <asm/msr.h>
+#include "mhi_port.h"
+
+static inline u64 mhi_rdmsr(u32 index)
+{
+	u32 lo, hi;
+
+	asm volatile("rdmsr" : "=a"(lo), "=d"(hi) : "c"(index));
+	return (u64)hi << 32 | lo;
+}
+
+/* For MSRs and values that are known to be good: a fault here is a host oops. */
+static inline void mhi_wrmsr(u32 index, u64 value)
+{
+	asm volatile("wrmsr" : : "c"(index), "a"((u32)value), "d"((u32)(value >> 32)) : "memory");
+}
+
+/* 0, or negative when the MSR does not exist. */
+static inline int mhi_rdmsr_safe(u32 index, u64 *value)
+{
+	unsigned long long v = 0;
+	int err = rdmsrl_safe(index, &v);
+
+	*value = v;
+	return err;
+}
+
+static inline void mhi_cpuid(u32 leaf, u32 subleaf, u32 r[4])
+{
+	asm volatile("cpuid"
+		     : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3])
+		     : "a"(leaf), "c"(subleaf));
+}
+
+#define MHI_CR_ACCESS(n)                                               \
+	static inline u64 mhi_read_cr##n(void)                         \
+	{                                                              \
+		u64 v;                                                 \
+		asm volatile("mov %%cr" #n ", %0" : "=r"(v) : : "memory"); \
+		return v;                                              \
+	}                                                              \
+	static inline void mhi_write_cr##n(u64 v)                      \
+	{                                                              \
+		asm volatile("mov %0, %%cr" #n : : "r"(v) : "memory"); \
+	}
+
+MHI_CR_ACCESS(0)
+MHI_CR_ACCESS(2)
+MHI_CR_ACCESS(3)
+MHI_CR_ACCESS(4)
+#undef MHI_CR_ACCESS
+
+static inline u64 mhi_read_dr(unsigned int n)
+{
+	u64 v = 0;
+
+	switch (n) {
+	case 0:
+		asm volatile("mov %%db0, %0" : "=r"(v));
+		break;
+	case 1:
+		asm volatile("mov %%db1, %0" : "=r"(v));
+		break;
+	case 2:
+		asm volatile("mov %%db2, %0" : "=r"(v));
+		break;
+	case 3:
+		asm volatile("mov %%db3, %0" : "=r"(v));
+		break;
+	case 6:
+		asm volatile("mov %%db6, %0" : "=r"(v));
+		break;
+	case 7:
+		asm volatile("mov %%db7, %0" : "=r"(v));
+		break;
+	}
+	return v;
+}
+
+static inline void mhi_write_dr(unsigned int n, u64 v)
+{
+	switch (n) {
+	case 0:
+		asm volatile("mov %0, %%db0" : : "r"(v));
+		break;
+	case 1:
+		asm volatile("mov %0, %%db1" : : "r"(v));
+		break;
+	case 2:
+		asm volatile("mov %0, %%db2" : : "r"(v));
+		break;
+	case 3:
+		asm volatile("mov %0, %%db3" : : "r"(v));
+		break;
+	case 6:
+		asm volatile("mov %0, %%db6" : : "r"(v));
+		break;
+	case 7:
+		asm volatile("mov %0, %%db7" : : "r"(v));
+		break;
+	}
+}
+
+static inline u64 mhi_rdtsc(void)
+{
+	u32 lo, hi;
+
+	asm volatile("rdtsc" : "=a"(lo), "=d"(hi));
+	return (u64)hi << 32 | lo;
+}
+
+/* XCR0; only where CR4.OSXSAVE is set. */
+static inline u64 mhi_xgetbv0(void)
+{
+	u32 lo, hi;
+
+	asm volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
+	return (u64)hi << 32 | lo;
+}
+
+static inline void mhi_xsetbv0(u64 v)
+{
+	asm volatile("xsetbv" : : "c"(0), "a"((u32)v), "d"((u32)(v >> 32)) : "memory");
+}
+
+static inline void mhi_xsave(void *area, u64 mask)
+{
+	asm volatile("xsave64 (%0)"
+		     :
+		     : "r"(area), "a"((u32)mask), "d"((u32)(mask >> 32))
+		     : "memory");
+}
+
+static inline void mhi_xrstor(const void *area, u64 mask)
+{
+	asm volatile("xrstor64 (%0)"
+		     :
+		     : "r"(area), "a"((u32)mask), "d"((u32)(mask >> 32))
+		     : "memory");
+}
+
+static inline void mhi_fxsave(void *area)
+{
+	asm volatile("fxsave64 (%0)" : : "r"(area) : "memory");
+}
+
+static inline void mhi_fxrstor(const void *area)
+{
+	asm volatile("fxrstor64 (%0)" : : "r"(area) : "memory");
+}
+
+#endif
