@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: (GPL-2.0 OR MIT) */
 /*
  * Guest page walk: guest-linear to guest-physical by the guest's own tables, in all paging modes
- * (SDM 3A 4 "Paging"). Used by the library's MMIO emulation, and by the shim where the CPU gives neither the next RIP nor
- * the instruction's bytes. Reads guest memory only through the callback; writes nothing (accessed and
- * dirty flags are left alone).
+ * (SDM 3A 4 "Paging"). Used by the library's MMIO emulation, and by the shim where the CPU gives
+ * neither the next RIP nor the instruction's bytes. Reads guest memory only through the callback;
+ * writes nothing (accessed and dirty flags are left alone).
  */
 #ifndef MHI_MM_GWALK_H
 #define MHI_MM_GWALK_H
@@ -16,7 +16,7 @@
 
 struct mhi_gwalk_env {
 	u64 cr0, cr3, cr4, efer, rflags;
-	/* Copies bytes at gpa (within one page); 0 or a negative error, which the walk returns. */
+	/* Copies bytes at gpa (within one page); 0 or a negative error. */
 	int (*read)(void *opaque, mh_gpa gpa, void *buf, u32 bytes);
 	void *opaque;
 };
@@ -27,8 +27,9 @@ struct mhi_gwalk_fault {
 };
 
 /*
- * Returns 0 and *gpa; MHI_EFAULT and *fault when the guest's tables forbid the access (deliver #PF);
- * or the read callback's error. A non-canonical address is MHI_EINVAL (deliver #GP or #SS).
+ * Returns 0 and *gpa; MHI_EFAULT and *fault when the guest's tables forbid the access (deliver
+ * #PF); or the read callback's error (its MHI_EFAULT becomes MHI_EIO, it is not the guest's). A
+ * non-canonical address is MHI_EINVAL (deliver #GP or #SS).
  */
 int mhi_gwalk(const struct mhi_gwalk_env *env, mh_gva gva, unsigned int access, mh_gpa *gpa,
 	      struct mhi_gwalk_fault *fault);
