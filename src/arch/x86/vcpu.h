@@ -81,6 +81,14 @@ struct mhi_vcpu {
 	struct mhk_cpuid_entry cpuid[MHK_MAX_CPUID]; /* (v) sorted by leaf, subleaf */
 	u32 cpuids;	     /* (v) */
 
+	u32 commit;	     /* (v) MHK_G_*: groups of commit_state to load when the next section begins */
+	struct mhk_state commit_state; /* (v) our checked copy of what user space wants loaded */
+	u64 reply;	     /* (v) user space's answer to the pending exit */
+	u32 reply_flags;     /* (v) MHK_REPLY_* */
+	bool halt_irqs;	     /* (v) the HLT that the vCPU sits in ends with an interrupt (RFLAGS.IF was set) */
+	mh_gpa fault_gpa;    /* (v) what MHI_RUN_FAULT wants mapped */
+	u8 fault_access;     /* (v) MHI_FAULT_* */
+
 	enum mhi_pending pending; /* (v) */
 	u8 pending_len;	     /* (v) IN: width; MSR: instruction length */
 	struct mhk_exit exit;/* (v) the exit for user space, built here, copied once */
@@ -98,6 +106,9 @@ void mhi_host_timer_set(struct mhi_vcpu *v, u64 host_tsc);
 void mhi_host_timer_cancel(struct mhi_vcpu *v);
 /* Must the run loop leave guest mode: reschedule, signal, kick, immediate exit? Interrupts off. */
 bool mhi_host_wants_out(struct mhi_vcpu *v);
+enum mhi_gpa_kind { MHI_GPA_NONE, MHI_GPA_RAM, MHI_GPA_ROM };
+/* What stands at gpa: decides between a fault to serve and MMIO. Any context. */
+enum mhi_gpa_kind mhi_host_gpa_kind(struct mhi_vcpu *v, mh_gpa gpa);
 /*
  * Copy guest memory without sleeping (SVM without decode assists fetches the instruction at RIP).
  * 0; MHI_EFAULT no slot there; MHI_EAGAIN the page must be faulted in first (the caller leaves the section and re-enters).

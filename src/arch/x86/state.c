@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: (GPL-2.0 OR MIT)
+/* The whitelist that register state from user space passes before hardware sees it. */
+#include "arch/x86/run.h"
+#include "arch/x86/msr.h"
+#include "base/x86.h"
+
+static bool canonical(u64 va)
+{
+	return (u64)((s64)(va << 16) >> 16) == va;
+}
+
+static bool cr_ok(const struct mhi_vm *vm, const struct mhk_state *s)
+{
+	bool lma = (s->efer & MHI_EFER_LMA) != 0;
+	bool pg = (s->cr0 & MHI_CR0_PG) != 0;
+
+	if ((s->cr0 & ~MHI_CR0_VALID) || (s->cr4 & ~vm->caps.cr4) || (s->efer & ~MHI_EFER_VALID))
+		return false;
+	if (pg && !(s->cr0 & MHI_CR0_PE))
+		return false;
+	if ((s->cr0 & MHI_CR0_NW) && !(s->cr0 & MHI_CR0_CD))
+		return false;
+	if (lma != (pg && (s->efer & MHI_EFER_LME)))
+		return false;
+	if (lma && !(s->cr4 & MHI_CR4_PAE))
+		return false;
+	if ((s->cr4 & MHI_CR4_PCIDE) && !lma)
+		return false;
+	if (s->cr3 >> vm->caps.phys_bits)
+		return false;
+	return s->cr8 <= 15 && mhi_xcr0_ok(vm, s->xcr0);
+}
+
+static bool msrs_ok(const struct mhk_state *s)
+{
+	return mhi_msr_value_ok(MHI_MSR_LSTAR, s->lstar) && mhi_msr_value_ok(MHI_MSR_CSTAR, s->cstar) &&
+	       mhi_msr_value_ok(MHI_MSR_SFMASK, s->sfmask) &&
+	       mhi_msr_value_ok(MHI_MSR_KERNEL_GS_BASE, s->kernel_gs_base) &&
+	       mhi_msr_value_ok(MHI_MSR_SYSENTER_CS, s->sysenter_cs) &&
+	       mhi_msr_value_ok(MHI_MSR_SYSENTER_ESP, s->sysenter_esp) &&
+	       mhi_msr_value_ok(MHI_MSR_SYSENTER_EIP, s->sysenter_eip) &&
+	       mhi_msr_value_ok(MHI_MSR_PAT, s->pat) && mhi_msr_value_ok(MHI_MSR_TSC_AUX, s->tsc_aux);
+}
+
+static bool segs_ok(const struct mhk_state *s)
+{
+	/* Attributes have no bit beyond "unusable"; hardware checks their sense at entry. */
+	const u32 attr_valid = 0x1f0ffu;
+	unsigned int i;
+
+	for (i = 0; i < MHK_SEGS; i++)
+		if (!canonical(s->seg[i].base) || (s->seg[i].attr & ~attr_valid))
+			return false;
+	return canonical(s->gdt.base) && canonical(s->idt.base);
+}
+
+int mhi_state_check(const struct mhi_vm *vm, u32 groups, const struct mhk_state *s)
+{
+	if (groups & ~MHK_G_ALL)
+		return MHI_EINVAL;
+	if ((groups & MHK_G_RIP) && (s->rflags & ~MHI_RFLAGS_VALID))
+		return MHI_EINVAL;
+	if ((groups & MHK_G_SEG) && !segs_ok(s))
+		return MHI_EINVAL;
+	if ((groups & MHK_G_CR) && !cr_ok(vm, s))
+		return MHI_EINVAL;
+	if ((groups & MHK_G_DR) && ((s->dr6 >> 32) || (s->dr7 >> 32)))
+		return MHI_EINVAL;
+	if ((groups & MHK_G_MSR) && !msrs_ok(s))
+		return MHI_EINVAL;
+	if ((groups & MHK_G_MISC) &&
+	    (s->mp_state > MHK_MP_HALTED || (s->shadow & ~(MHK_SHADOW_STI | MHK_SHADOW_NMI))))
+		return MHI_EINVAL;
+	return 0;
+}
