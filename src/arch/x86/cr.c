@@ -5,7 +5,7 @@
 #include "x86_insn.h"
 
 /* A change of any of these bits drops linear translations: SDM 3A 4.10.4.1 "Operations that Invalidate TLBs". */
-#define CR4_FLUSHES                                                                              \
+#define CR4_FLUSHES \
 	(MHI_CR4_PSE | MHI_CR4_PAE | MHI_CR4_PGE | MHI_CR4_PCIDE | MHI_CR4_SMEP | MHI_CR4_SMAP)
 
 static bool cr0_write(struct mhi_vcpu *v, u64 value)

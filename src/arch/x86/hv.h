@@ -12,29 +12,29 @@
 
 /* Normal form of exit reasons. Vendors decode to these; exit.c acts on them, once for both. */
 enum mhi_reason {
-	MHI_X_HOST = 0,	    /* host interrupt, NMI (already re-raised), SMI: nothing for the guest */
-	MHI_X_EXCEPTION,    /* x->vector, x->error: an exception we intercept on purpose */
+	MHI_X_HOST = 0,	 /* host interrupt, NMI (already re-raised), SMI: nothing for the guest */
+	MHI_X_EXCEPTION, /* x->vector, x->error: an exception we intercept on purpose */
 	MHI_X_TRIPLE_FAULT,
-	MHI_X_INIT,	    /* INIT or SIPI signal reached the physical CPU */
-	MHI_X_WINDOW,	    /* guest became interruptible */
+	MHI_X_INIT,   /* INIT or SIPI signal reached the physical CPU */
+	MHI_X_WINDOW, /* guest became interruptible */
 	MHI_X_TASK_SWITCH,
 	MHI_X_CPUID,
 	MHI_X_HLT,
-	MHI_X_INVD,	    /* INVD and WBINVD: x->insn_len is enough to skip both */
+	MHI_X_INVD, /* INVD and WBINVD: x->insn_len is enough to skip both */
 	MHI_X_RDPMC,
-	MHI_X_HYPERCALL,    /* VMCALL, VMMCALL */
-	MHI_X_VIRT_INSN,    /* VMX or SVM instruction: #UD */
-	MHI_X_CR_WRITE,	    /* x->cr.nr, .value (CR0, CR3, CR4, CR8) */
-	MHI_X_CR_READ,	    /* x->cr.nr = 8, .gpr */
-	MHI_X_DR,	    /* first touch of debug registers; the vendor has nothing decoded */
-	MHI_X_IO,	    /* x->io */
+	MHI_X_HYPERCALL, /* VMCALL, VMMCALL */
+	MHI_X_VIRT_INSN, /* VMX or SVM instruction: #UD */
+	MHI_X_CR_WRITE,	 /* x->cr.nr, .value (CR0, CR3, CR4, CR8) */
+	MHI_X_CR_READ,	 /* x->cr.nr = 8, .gpr */
+	MHI_X_DR,	 /* first touch of debug registers; the vendor has nothing decoded */
+	MHI_X_IO,	 /* x->io */
 	MHI_X_RDMSR,
 	MHI_X_WRMSR,
 	MHI_X_XSETBV,
 	MHI_X_PAUSE,
-	MHI_X_MONITOR,	    /* MONITOR(X), MWAIT(X): #UD unless CPUID offers them; we never do */
-	MHI_X_FAULT,	    /* nested page fault: x->fault */
-	MHI_X_MISCONFIG,    /* EPT misconfiguration, NPT reserved bit: a bug of ours or memory corruption */
+	MHI_X_MONITOR, /* MONITOR(X), MWAIT(X): #UD unless CPUID offers them; we never do */
+	MHI_X_FAULT,   /* nested page fault: x->fault */
+	MHI_X_MISCONFIG, /* EPT misconfiguration, NPT reserved bit: a bug of ours or memory corruption */
 	MHI_X_ENTRY_FAILED, /* x->raw = the CPU's error number */
 	MHI_X_UNHANDLED,
 	MHI_X_COUNT
@@ -46,7 +46,7 @@ enum mhi_reason {
 
 struct mhi_exit {
 	enum mhi_reason reason;
-	u32 raw;	 /* vendor's basic exit reason / exit code; VM-instruction error for ENTRY_FAILED */
+	u32 raw; /* vendor's basic exit reason / exit code; VM-instruction error for ENTRY_FAILED */
 	u64 raw_info[2]; /* exit qualification + guest-linear address, or EXITINFO1/2 */
 	u8 insn_len;	 /* bytes to skip; 0: the CPU did not say (see svm_insn.c) */
 	u8 vector;
@@ -64,7 +64,7 @@ struct mhi_exit {
 		} io;
 		struct {
 			mh_gpa gpa;
-			u8 access; /* MHI_FAULT_* */
+			u8 access;     /* MHI_FAULT_* */
 			u8 insn_bytes; /* valid bytes in insn: decode assists */
 			u8 insn[MHK_INSN_MAX];
 		} fault;
@@ -136,14 +136,17 @@ struct mhi_hv_ops {
 	void (*enter)(struct mhi_vcpu *v, struct mhi_exit *x);
 
 	/* Small setters that exit.c needs between exit and entry, within a section. */
-	u64 (*cr_get)(struct mhi_vcpu *v, unsigned int nr);		/* guest's view of CR0, CR3, CR4 */
-	void (*cr_set)(struct mhi_vcpu *v, unsigned int nr, u64 value);	/* already checked */
-	u64 (*msr_get)(struct mhi_vcpu *v, u32 index);			/* only those of mhi_msr_is_hw(), msr.h */
-	void (*msr_set)(struct mhi_vcpu *v, u32 index, u64 value);	/* already checked; EFER with LMA computed */
-	void (*skip)(struct mhi_vcpu *v, const struct mhi_exit *x);	/* rip += insn_len; clears the STI shadow, single-step trap kept */
+	u64 (*cr_get)(struct mhi_vcpu *v, unsigned int nr); /* guest's view of CR0, CR3, CR4 */
+	void (*cr_set)(struct mhi_vcpu *v, unsigned int nr, u64 value); /* already checked */
+	u64 (*msr_get)(struct mhi_vcpu *v, u32 index); /* only those of mhi_msr_is_hw(), msr.h */
+	void (*msr_set)(struct mhi_vcpu *v, u32 index,
+			u64 value); /* already checked; EFER with LMA computed */
+	void (*skip)(struct mhi_vcpu *v,
+		     const struct mhi_exit *
+			     x); /* rip += insn_len; clears the STI shadow, single-step trap kept */
 	u8 (*cpl)(struct mhi_vcpu *v);
 	u64 (*rflags)(struct mhi_vcpu *v);
-	void (*dr_live)(struct mhi_vcpu *v);				/* load guest DR0-3, stop intercepting until put */
+	void (*dr_live)(struct mhi_vcpu *v); /* load guest DR0-3, stop intercepting until put */
 };
 
 extern const struct mhi_hv_ops mhi_vmx_ops;

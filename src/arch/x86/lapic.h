@@ -20,27 +20,28 @@ struct mhi_vm;
 
 /* Legend: (v) only the vCPU's thread, (a) atomic, any thread. */
 struct mhi_lapic {
-	u64 base;	    /* (v) IA32_APIC_BASE; other threads read its mode bits atomically */
-	u32 irr[8];	    /* (a) requested */
-	u32 tmr[8];	    /* (a) level-triggered */
-	u32 isr[8];	    /* (v) in service */
-	u32 signals;	    /* (a) MHI_SIG_* */
-	u32 sipi_vector;    /* (a) */
-	u32 ldr, dfr;	    /* (v) written, (a) read by senders */
+	u64 base;	 /* (v) IA32_APIC_BASE; other threads read its mode bits atomically */
+	u32 irr[8];	 /* (a) requested */
+	u32 tmr[8];	 /* (a) level-triggered */
+	u32 isr[8];	 /* (v) in service */
+	u32 signals;	 /* (a) MHI_SIG_* */
+	u32 sipi_vector; /* (a) */
+	u32 ldr, dfr;	 /* (v) written, (a) read by senders */
 	u32 svr, tpr, esr, esr_pending;
-	u32 lvt[6];	    /* (v) timer, thermal, pmc, lint0, lint1, error */
-	u32 icr_lo, icr_hi; /* (v) */
+	u32 lvt[6];		   /* (v) timer, thermal, pmc, lint0, lint1, error */
+	u32 icr_lo, icr_hi;	   /* (v) */
 	u32 timer_init, timer_div; /* (v) */
-	u64 timer_start;    /* (v) guest TSC when the count began */
-	u64 tsc_deadline;   /* (v) guest TSC, 0 = disarmed */
-	bool x2apic_ok;	    /* (c) CPUID offers x2APIC */
-	u32 eoi_vector;	    /* (v) level vector whose EOI user space must hear about; valid when eoi_pending */
-	bool eoi_pending;   /* (v) */
+	u64 timer_start;	   /* (v) guest TSC when the count began */
+	u64 tsc_deadline;	   /* (v) guest TSC, 0 = disarmed */
+	bool x2apic_ok;		   /* (c) CPUID offers x2APIC */
+	u32 eoi_vector; /* (v) level vector whose EOI user space must hear about; valid when eoi_pending */
+	bool eoi_pending; /* (v) */
 };
 
 #define MHI_LAPIC_TIMER_HZ 1000000000ull /* count rate of the timer before its divider */
 
-void mhi_lapic_reset(struct mhi_vcpu *v, bool init); /* power-up, or INIT (keeps APIC_BASE's enable) */
+void mhi_lapic_reset(struct mhi_vcpu *v,
+		     bool init); /* power-up, or INIT (keeps APIC_BASE's enable) */
 void mhi_lapic_fini(struct mhi_vcpu *v);
 
 /* One register by its xAPIC page offset. 0; MHI_EINVAL: no such register (x2APIC: #GP). */

@@ -30,18 +30,25 @@ int mhi_run_get(struct mhi_vcpu *v, u32 groups, struct mhk_state *out);
 /* May a vCPU that waits go on? Called on its thread. */
 bool mhi_wait_over(struct mhi_vcpu *v);
 
-/* Would every value be legal on a CPU with these caps? Pure. MHI_EINVAL. */
-int mhi_state_check(const struct mhi_vm *vm, u32 groups, const struct mhk_state *s);
+/*
+ * Copy groups (not FPU) of a state that others may be changing, check the copy against what a CPU with the VM's caps can hold, and
+ * have the next section load it. MHI_EINVAL: none of them is loaded.
+ */
+int mhi_state_take(struct mhi_vcpu *v, u32 groups, const struct mhk_state *shared);
+/* Have the next entry deliver an event that user space asked for (MHK_INJECT_*). MHI_EINVAL. */
+int mhi_inject_user(struct mhi_vcpu *v, u32 inject, u32 error);
 
 /* exit.c: act on one decoded exit. */
 enum mhi_run mhi_exit_handle(struct mhi_vcpu *v, const struct mhi_exit *x);
 void mhi_inject_exception(struct mhi_vcpu *v, unsigned int vector, bool has_error, u32 error);
-enum mhi_run mhi_exit_to_user(struct mhi_vcpu *v, const struct mhi_exit *x, u32 reason, u32 provide);
+enum mhi_run mhi_exit_to_user(struct mhi_vcpu *v, const struct mhi_exit *x, u32 reason,
+			      u32 provide);
 /* Finish what user space was asked for: IN, RDMSR, WRMSR. Within a section. */
 void mhi_exit_complete(struct mhi_vcpu *v);
 
 /* cpuid.c */
-int mhi_cpuid_set(struct mhi_vcpu *v, u32 count); /* checks and sorts v->cpuid[count]. MHI_EINVAL: duplicates */
+int mhi_cpuid_set(struct mhi_vcpu *v,
+		  u32 count); /* checks and sorts v->cpuid[count]. MHI_EINVAL: duplicates */
 void mhi_cpuid_emulate(struct mhi_vcpu *v, u32 leaf, u32 subleaf, u32 out[4]);
 
 /* cr.c: guest writes of control registers; false: #GP. */

@@ -33,13 +33,15 @@ static bool cr_ok(const struct mhi_vm *vm, const struct mhk_state *s)
 
 static bool msrs_ok(const struct mhk_state *s)
 {
-	return mhi_msr_value_ok(MHI_MSR_LSTAR, s->lstar) && mhi_msr_value_ok(MHI_MSR_CSTAR, s->cstar) &&
+	return mhi_msr_value_ok(MHI_MSR_LSTAR, s->lstar) &&
+	       mhi_msr_value_ok(MHI_MSR_CSTAR, s->cstar) &&
 	       mhi_msr_value_ok(MHI_MSR_SFMASK, s->sfmask) &&
 	       mhi_msr_value_ok(MHI_MSR_KERNEL_GS_BASE, s->kernel_gs_base) &&
 	       mhi_msr_value_ok(MHI_MSR_SYSENTER_CS, s->sysenter_cs) &&
 	       mhi_msr_value_ok(MHI_MSR_SYSENTER_ESP, s->sysenter_esp) &&
 	       mhi_msr_value_ok(MHI_MSR_SYSENTER_EIP, s->sysenter_eip) &&
-	       mhi_msr_value_ok(MHI_MSR_PAT, s->pat) && mhi_msr_value_ok(MHI_MSR_TSC_AUX, s->tsc_aux);
+	       mhi_msr_value_ok(MHI_MSR_PAT, s->pat) &&
+	       mhi_msr_value_ok(MHI_MSR_TSC_AUX, s->tsc_aux);
 }
 
 static bool segs_ok(const struct mhk_state *s)
@@ -54,10 +56,8 @@ static bool segs_ok(const struct mhk_state *s)
 	return canonical(s->gdt.base) && canonical(s->idt.base);
 }
 
-int mhi_state_check(const struct mhi_vm *vm, u32 groups, const struct mhk_state *s)
+static int check(const struct mhi_vm *vm, u32 groups, const struct mhk_state *s)
 {
-	if (groups & ~MHK_G_ALL)
-		return MHI_EINVAL;
 	if ((groups & MHK_G_RIP) && (s->rflags & ~MHI_RFLAGS_VALID))
 		return MHI_EINVAL;
 	if ((groups & MHK_G_SEG) && !segs_ok(s))
@@ -71,5 +71,61 @@ int mhi_state_check(const struct mhi_vm *vm, u32 groups, const struct mhk_state 
 	if ((groups & MHK_G_MISC) &&
 	    (s->mp_state > MHK_MP_HALTED || (s->shadow & ~(MHK_SHADOW_STI | MHK_SHADOW_NMI))))
 		return MHI_EINVAL;
+	return 0;
+}
+
+/* A group is a run of neighbouring fields: from its first to the end of its last. */
+struct group_span {
+	u32 bit;
+	u16 start, end;
+};
+
+#define SPAN(group, first, last)                                                                 \
+	{                                                                                        \
+		group, offsetof(struct mhk_state, first),                                        \
+			offsetof(struct mhk_state, last) + sizeof(((struct mhk_state *)0)->last) \
+	}
+
+static const struct group_span spans[] = {
+	SPAN(MHK_G_GPR, gpr, gpr),
+	SPAN(MHK_G_RIP, rip, rflags),
+	SPAN(MHK_G_SEG, seg, idt),
+	SPAN(MHK_G_CR, cr0, xcr0),
+	SPAN(MHK_G_DR, dr, dr7),
+	SPAN(MHK_G_MSR, star, tsc_aux),
+	SPAN(MHK_G_MISC, mp_state, shadow),
+};
+
+int mhi_state_take(struct mhi_vcpu *v, u32 groups, const struct mhk_state *shared)
+{
+	struct mhk_state *mine = &v->commit_state;
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < MHI_COUNT(spans); i++)
+		if (groups & spans[i].bit)
+			memcpy((u8 *)mine + spans[i].start, (const u8 *)shared + spans[i].start,
+			       (size_t)(spans[i].end - spans[i].start));
+	v->commit &= ~groups;
+	err = check(v->vm, groups, mine);
+	if (err)
+		return err;
+	mine->rflags |= MHI_RFLAGS_FIXED;
+	v->commit |= groups;
+	return 0;
+}
+
+int mhi_inject_user(struct mhi_vcpu *v, u32 inject, u32 error)
+{
+	u32 vector = MHI_EVENT_VECTOR(inject);
+
+	if (inject == (MHK_INJECT_VALID | MHK_INJECT_NMI | MHI_VEC_NMI)) {
+		v->nmi_pending = true;
+		return 0;
+	}
+	if ((inject & ~(MHK_INJECT_ERROR | 0x1fu)) != (MHK_INJECT_VALID | MHK_INJECT_EXCEPTION) ||
+	    vector == MHI_VEC_NMI)
+		return MHI_EINVAL;
+	mhi_inject_exception(v, vector, (inject & MHK_INJECT_ERROR) != 0, error);
 	return 0;
 }

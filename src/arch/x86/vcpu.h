@@ -16,13 +16,14 @@ struct mhi_vcpu;
 
 /* One physical CPU. Legend: (c) constant once allocated, (i) interrupts off on that CPU. */
 struct mhi_cpu {
-	u32 id;		   /* (c) */
-	void *page;	   /* (c) VMXON region or host save area */
-	mh_hpa page_pa;	   /* (c) */
-	bool on;	   /* (i) cpu_on succeeded */
-	u32 asid_gen;	   /* (i) SVM: generation of the ASIDs handed out on this CPU; VMX: unused */
-	u32 asid_next;	   /* (i) SVM */
-	u64 host_star, host_lstar, host_cstar, host_sfmask, host_tsc_aux; /* (i) VMX: constants read by cpu_on */
+	u32 id;		/* (c) */
+	void *page;	/* (c) VMXON region or host save area */
+	mh_hpa page_pa; /* (c) */
+	bool on;	/* (i) cpu_on succeeded */
+	u32 asid_gen;	/* (i) SVM: generation of the ASIDs handed out on this CPU; VMX: unused */
+	u32 asid_next;	/* (i) SVM */
+	u64 host_star, host_lstar, host_cstar, host_sfmask,
+		host_tsc_aux; /* (i) VMX: constants read by cpu_on */
 };
 
 /* One VM, as the run loop sees it. */
@@ -32,18 +33,19 @@ struct mhi_vm {
 		u64 features, cr4, xcr0;
 		u32 phys_bits;
 	} caps;
-	struct mhi_npt npt;	      /* root is (c); entries under the host's lock */
-	u64 tsc_offset;		      /* any thread; read at load */
-	u32 tsc_khz;		      /* (c) */
-	u32 flush_gen;		      /* atomic; bumped after entries were removed: vCPUs flush when it moved */
-	u16 vpid_base;		      /* (c) VMX: VPID of vCPU n is vpid_base + n; 0 = no VPID */
-	struct mhi_vcpu *vcpu[MHK_MAX_VCPUS]; /* by APIC id; set once with release order, never cleared while the VM lives */
+	struct mhi_npt npt; /* root is (c); entries under the host's lock */
+	u64 tsc_offset;	    /* any thread; read at load */
+	u32 tsc_khz;	    /* (c) */
+	u32 flush_gen; /* atomic; bumped after entries were removed: vCPUs flush when it moved */
+	u16 vpid_base; /* (c) VMX: VPID of vCPU n is vpid_base + n; 0 = no VPID */
+	struct mhi_vcpu *vcpu
+		[MHK_MAX_VCPUS]; /* by APIC id; set once with release order, never cleared while the VM lives */
 };
 
 #define MHI_EVENT_VALID (1u << 31)
 #define MHI_EVENT_ERROR (1u << 11)
 #define MHI_EVENT_TYPE(info) (((info) >> 8) & 7)
-#define MHI_EVENT_VECTOR(info) ((info) & 0xff)
+#define MHI_EVENT_VECTOR(info) ((info)&0xff)
 
 /* What a vCPU does when it is to be completed by user space. */
 enum mhi_pending { MHI_PEND_NONE = 0, MHI_PEND_IN, MHI_PEND_RDMSR, MHI_PEND_WRMSR };
@@ -57,42 +59,42 @@ struct mhi_vcpu {
 	void *hw;	     /* (c) vendor part: struct vmx_vcpu or svm_vcpu */
 	u32 apic_id;	     /* (c) */
 
-	u64 gpr[MHK_GPRS];   /* (v) guest's; RSP lives with the vendor */
-	u64 rip;	     /* (v) valid after enter; set rip_dirty when changing it */
-	bool rip_dirty;	     /* (v) */
-	bool irq_taken;	     /* (v) see irq_offer */
-	bool nmi_pending;    /* (v) deliver an NMI when NMIs are not blocked */
-	bool flush;	     /* (v) flush guest-physical translations before the next entry; the vendor clears it */
-	u32 flush_seen;	     /* (v) vm->flush_gen at the last flush */
+	u64 gpr[MHK_GPRS]; /* (v) guest's; RSP lives with the vendor */
+	u64 rip;	   /* (v) valid after enter; set rip_dirty when changing it */
+	bool rip_dirty;	   /* (v) */
+	bool irq_taken;	   /* (v) see irq_offer */
+	bool nmi_pending;  /* (v) deliver an NMI when NMIs are not blocked */
+	bool flush; /* (v) flush guest-physical translations before the next entry; the vendor clears it */
+	u32 flush_seen; /* (v) vm->flush_gen at the last flush */
 
-	u32 event;	     /* (v) MHI_EVENT_* | type << 8 | vector: SDM 3C 25.8.3 / APM 2 15.20 share this layout */
-	u32 event_error;     /* (v) */
-	u32 event_len;	     /* (v) instruction length of soft interrupts */
+	u32 event; /* (v) MHI_EVENT_* | type << 8 | vector: SDM 3C 25.8.3 / APM 2 15.20 share this layout */
+	u32 event_error; /* (v) */
+	u32 event_len;	 /* (v) instruction length of soft interrupts */
 
-	u64 cr2;	     /* (v) VMX: guest CR2, switched by hand; SVM keeps it in the VMCB */
-	u64 xcr0;	     /* (v) */
-	u64 dr[4];	     /* (v) guest DR0-3 while not live */
-	u64 host_xcr0;	     /* (v) of the current section */
-	u64 tsc_aux;	     /* (v) */
-	u32 mp_state;	     /* (v) enum mhk_mp */
+	u64 cr2;       /* (v) VMX: guest CR2, switched by hand; SVM keeps it in the VMCB */
+	u64 xcr0;      /* (v) */
+	u64 dr[4];     /* (v) guest DR0-3 while not live */
+	u64 host_xcr0; /* (v) of the current section */
+	u64 tsc_aux;   /* (v) */
+	u32 mp_state;  /* (v) enum mhk_mp */
 
 	struct mhi_lapic lapic;
 
 	struct mhk_cpuid_entry cpuid[MHK_MAX_CPUID]; /* (v) sorted by leaf, subleaf */
-	u32 cpuids;	     /* (v) */
+	u32 cpuids;				     /* (v) */
 
-	u32 commit;	     /* (v) MHK_G_*: groups of commit_state to load when the next section begins */
+	u32 commit; /* (v) MHK_G_*: groups of commit_state to load when the next section begins */
 	struct mhk_state commit_state; /* (v) our checked copy of what user space wants loaded */
-	u64 reply;	     /* (v) user space's answer to the pending exit */
-	u32 reply_flags;     /* (v) MHK_REPLY_* */
-	bool halt_irqs;	     /* (v) the HLT that the vCPU sits in ends with an interrupt (RFLAGS.IF was set) */
-	mh_gpa fault_gpa;    /* (v) what MHI_RUN_FAULT wants mapped */
-	u8 fault_access;     /* (v) MHI_FAULT_* */
+	u64 reply;		       /* (v) user space's answer to the pending exit */
+	u32 reply_flags;	       /* (v) MHK_REPLY_* */
+	bool halt_irqs; /* (v) the HLT that the vCPU sits in ends with an interrupt (RFLAGS.IF was set) */
+	mh_gpa fault_gpa; /* (v) what MHI_RUN_FAULT wants mapped */
+	u8 fault_access;  /* (v) MHI_FAULT_* */
 
 	enum mhi_pending pending; /* (v) */
-	u8 pending_len;	     /* (v) IN: width; MSR: instruction length */
-	struct mhk_exit exit;/* (v) the exit for user space, built here, copied once */
-	u32 provide;	     /* (v) groups that go with it */
+	u8 pending_len;		  /* (v) IN: width; MSR: instruction length */
+	struct mhk_exit exit;	  /* (v) the exit for user space, built here, copied once */
+	u32 provide;		  /* (v) groups that go with it */
 
 	u64 stat_entries, stat_interrupts, stat_by_reason[32]; /* (v) */
 };

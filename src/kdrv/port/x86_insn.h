@@ -37,16 +37,16 @@ static inline void mhi_cpuid(u32 leaf, u32 subleaf, u32 r[4])
 		     : "a"(leaf), "c"(subleaf));
 }
 
-#define MHI_CR_ACCESS(n)                                               \
-	static inline u64 mhi_read_cr##n(void)                         \
-	{                                                              \
-		u64 v;                                                 \
+#define MHI_CR_ACCESS(n)                                                   \
+	static inline u64 mhi_read_cr##n(void)                             \
+	{                                                                  \
+		u64 v;                                                     \
 		asm volatile("mov %%cr" #n ", %0" : "=r"(v) : : "memory"); \
-		return v;                                              \
-	}                                                              \
-	static inline void mhi_write_cr##n(u64 v)                      \
-	{                                                              \
-		asm volatile("mov %0, %%cr" #n : : "r"(v) : "memory"); \
+		return v;                                                  \
+	}                                                                  \
+	static inline void mhi_write_cr##n(u64 v)                          \
+	{                                                                  \
+		asm volatile("mov %0, %%cr" #n : : "r"(v) : "memory");     \
 	}
 
 MHI_CR_ACCESS(0)

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: (GPL-2.0 OR MIT) */
+/* All tests of the kernel's version: what changed between 6.1 and the newest kernel we build for. */
+#ifndef MHI_KDRV_COMPAT_H
+#define MHI_KDRV_COMPAT_H
+
+#include <linux/hrtimer.h>
+#include <linux/version.h>
+
+/* hrtimer_init went away when 6.15 brought hrtimer_setup. */
+static inline void mhi_compat_hrtimer_setup(struct hrtimer *t,
+					    enum hrtimer_restart (*fn)(struct hrtimer *))
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+	hrtimer_setup(t, fn, CLOCK_MONOTONIC, HRTIMER_MODE_ABS);
+#else
+	hrtimer_init(t, CLOCK_MONOTONIC, HRTIMER_MODE_ABS);
+	t->function = fn;
+#endif
+}
+
+#endif

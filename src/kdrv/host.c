@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: (GPL-2.0 OR MIT)
+/* What the freestanding code asks of the host: pages, kicks, the timer, guest memory without sleeping. */
+#include <linux/gfp.h>
+#include <linux/math64.h>
+#include <linux/sched/signal.h>
+#include <linux/smp.h>
+#include <linux/uaccess.h>
+#include <asm/tsc.h>
+
+#include "kdrv.h"
+#include "compat.h"
+#include "x86_insn.h"
+
+void *mhi_host_page_alloc(void)
+{
+	return (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+}
+
+void mhi_host_page_free(void *page)
+{
+	free_page((unsigned long)page);
+}
+
+mh_hpa mhi_host_va_to_pa(const void *va)
+{
+	return __pa(va);
+}
+
+void *mhi_host_pa_to_va(mh_hpa pa)
+{
+	return __va(pa);
+}
+
+/*
+ * Paired with enter_mode in vcpu.c: the kicker sets its bit, then reads mode; the vCPU sets mode, then looks
+ * for bits. Both order fully, so one of them sees the other.
+ */
+void mhi_host_kick(struct mhi_vcpu *v)
+{
+	struct drv_vcpu *vcpu = to_drv(v);
+
+	smp_mb();
+	switch (READ_ONCE(vcpu->mode)) {
+	case DRV_IN_SECTION:
+		smp_send_reschedule(READ_ONCE(vcpu->cpu));
+		break;
+	case DRV_WAITING:
+		swake_up_one(&vcpu->wq);
+		break;
+	}
+}
+
+static void nothing(void *unused)
+{
+}
+
+void mhi_host_sync_sections(struct drv_vm *vm)
+{
+	cpumask_var_t mask;
+	unsigned int i;
+	bool some = false;
+
+	/* Without memory for the mask everybody is asked. */
+	if (!zalloc_cpumask_var(&mask, GFP_ATOMIC)) {
+		smp_call_function(nothing, NULL, 1);
+		return;
+	}
+	smp_mb();
+	for (i = 0; i < MHK_MAX_VCPUS; i++) {
+		struct mhi_vcpu *v = smp_load_acquire(&vm->arch.vcpu[i]);
+
+		if (!v || READ_ONCE(to_drv(v)->mode) != DRV_IN_SECTION)
+			continue;
+		cpumask_set_cpu(READ_ONCE(to_drv(v)->cpu), mask);
+		some = true;
+	}
+	if (some) {
+		preempt_disable();
+		smp_call_function_many(mask, nothing, NULL, true);
+		preempt_enable();
+	}
+	free_cpumask_var(mask);
+}
+
+static enum hrtimer_restart timer_fired(struct hrtimer *t)
+{
+	struct drv_vcpu *vcpu = container_of(t, struct drv_vcpu, timer);
+
+	mhi_lapic_timer_fired(&vcpu->arch);
+	return HRTIMER_NORESTART;
+}
+
+void mhi_host_timer_set(struct mhi_vcpu *v, u64 host_tsc)
+{
+	u64 now = mhi_rdtsc();
+	s64 left = (s64)(host_tsc - now);
+	u64 ns = left > 0 ? mul_u64_u32_div(left, USEC_PER_SEC, tsc_khz) : 0;
+
+	/* Beyond a century: never, and ktime arithmetic stays far from its end. */
+	ns = min_t(u64, ns, 100ull * 365 * 86400 * NSEC_PER_SEC);
+	hrtimer_start(&to_drv(v)->timer, ktime_add_ns(ktime_get(), ns), HRTIMER_MODE_ABS);
+}
+
+void mhi_host_timer_cancel(struct mhi_vcpu *v)
+{
+	/* A callback that runs meanwhile only sets a signal bit, which the APIC then finds disarmed. */
+	hrtimer_try_to_cancel(&to_drv(v)->timer);
+}
+
+bool mhi_host_wants_out(struct mhi_vcpu *v)
+{
+	return need_resched() || signal_pending(current) || READ_ONCE(to_drv(v)->kicked) ||
+	       test_thread_flag(TIF_NOTIFY_RESUME);
+}
+
+enum mhi_gpa_kind mhi_host_gpa_kind(struct mhi_vcpu *v, mh_gpa gpa)
+{
+	struct drv_vm *vm = to_drv(v)->vm;
+	enum mhi_gpa_kind kind = MHI_GPA_NONE;
+	const struct mhi_slot *slot;
+	unsigned long flags;
+
+	spin_lock_irqsave(&vm->mmu_lock, flags);
+	slot = mhi_slots_find(&vm->slots, gpa);
+	if (slot)
+		kind = slot->readonly ? MHI_GPA_ROM : MHI_GPA_RAM;
+	spin_unlock_irqrestore(&vm->mmu_lock, flags);
+	return kind;
+}
+
+int mhi_host_guest_read(struct mhi_vcpu *v, mh_gpa gpa, void *buf, u32 bytes)
+{
+	struct drv_vm *vm = to_drv(v)->vm;
+	const struct mhi_slot *slot;
+	unsigned long flags;
+	u64 hva = 0;
+
+	spin_lock_irqsave(&vm->mmu_lock, flags);
+	slot = mhi_slots_find(&vm->slots, gpa);
+	if (slot && bytes <= slot->bytes - (gpa - slot->gpa))
+		hva = slot->hva + (gpa - slot->gpa);
+	spin_unlock_irqrestore(&vm->mmu_lock, flags);
+	if (!hva)
+		return MHI_EFAULT;
+	return copy_from_user_nofault(buf, (const void __user *)(unsigned long)hva, bytes)
+		       ? MHI_EAGAIN
+		       : 0;
+}
+
+void mhi_host_init_vcpu(struct drv_vcpu *vcpu)
+{
+	init_swait_queue_head(&vcpu->wq);
+	mhi_compat_hrtimer_setup(&vcpu->timer, timer_fired);
+}
+
+void mhi_host_fini_vcpu(struct drv_vcpu *vcpu)
+{
+	hrtimer_cancel(&vcpu->timer);
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: (GPL-2.0 OR MIT) */
+/*
+ * The Linux side of the shim: its objects and what its files owe each other.
+ *
+ * Lock order: life.lock (main.c) > vm->lock > vcpu->lock > mmap_lock > ... > vm->mmu_lock; vcpu->lock > vm->slots_sem. mmu_lock is a spinlock that is also
+ * taken with interrupts off inside sections, so nobody waits for a section while holding it.
+ */
+#ifndef MHI_KDRV_H
+#define MHI_KDRV_H
+
+#include <linux/hrtimer.h>
+#include <linux/kref.h>
+#include <linux/mm.h>
+#include <linux/mmu_notifier.h>
+#include <linux/mutex.h>
+#include <linux/rwsem.h>
+#include <linux/sched.h>
+#include <linux/spinlock.h>
+#include <linux/swait.h>
+
+#include "arch/x86/run.h"
+#include "mm/slots.h"
+
+struct drv_vm;
+
+/* The kernel's watch over one memory slot's host range. */
+struct drv_watch {
+	struct mmu_interval_notifier mni;
+	struct drv_vm *vm;
+	mh_gpa gpa;
+	u64 bytes;
+};
+
+/* Legend: (c) constant after create, (m) vm->lock, (s) vm->slots_sem, (p) vm->mmu_lock. */
+struct drv_vm {
+	struct mhi_vm arch;			/* npt entries, flush_gen: (p) */
+	struct kref ref;			/* the VM's fd and each vCPU's fd */
+	struct mm_struct *mm;			/* (c) grabbed; the only mm that may run this VM */
+	struct mutex lock;			/* vCPU creation */
+	struct rw_semaphore slots_sem;		/* slot changes against faults */
+	spinlock_t mmu_lock;			/* npt, slots */
+	struct mhi_slots slots;			/* written under (s) and (p), read under either */
+	struct drv_watch *watch[MHK_MAX_SLOTS]; /* (s) */
+	int vpid_block;				/* (c) */
+};
+
+/* Where a vCPU's thread is; written by it, read by those who kick. */
+enum drv_mode { DRV_OUTSIDE = 0, DRV_IN_SECTION, DRV_WAITING };
+
+/* Legend: (c) constant after create, (l) vcpu->lock, (a) atomic. */
+struct drv_vcpu {
+	struct mhi_vcpu arch;	    /* (l), but for its (a) fields */
+	struct drv_vm *vm;	    /* (c) counted */
+	struct mutex lock;	    /* one ioctl at a time, kick apart */
+	struct mhk_run *page;	    /* (c) first shared page */
+	void *fpu_page;		    /* (c) second shared page */
+	void *fpu;		    /* (c) the guest's XSAVE area, a page of its own */
+	struct page **gup;	    /* (l) scratch for 2 MiB look-ups */
+	struct swait_queue_head wq; /* waits of HLT and WAIT_SIPI */
+	int mode;		    /* (a) enum drv_mode */
+	int cpu;		    /* (a) where the section runs */
+	int kicked;		    /* (a) sticky until MHK_RUN returns for it */
+	struct hrtimer timer;
+	u64 stat_sections, stat_user_exits, stat_faults, stat_halts; /* (l) */
+};
+
+static inline struct drv_vcpu *to_drv(struct mhi_vcpu *v)
+{
+	return container_of(v, struct drv_vcpu, arch);
+}
+
+/* main.c */
+int mhi_life_get(u32 *hw,
+		 u32 *missing); /* virtualization on all CPUs, or a reason; with one reference */
+void mhi_life_put(void);
+bool mhi_life_stopping(void); /* reboot: nobody may enter a guest again */
+const struct mhi_hv_ops *mhi_life_ops(void);
+const struct mhi_hv_caps *mhi_life_caps(void);
+struct mhi_cpu *mhi_life_this_cpu(void); /* preemption off */
+u64 mhi_life_xcr0(void);
+int mhi_arg_in(void *arg, size_t bytes, void __user *user);
+int mhi_arg_out(const void *arg, size_t bytes, void __user *user);
+
+/* vm.c */
+int mhi_vm_create_fd(struct mhk_vm_create *arg);
+void mhi_vm_get(struct drv_vm *vm);
+void mhi_vm_put(struct drv_vm *vm);
+
+/* vcpu.c */
+int mhi_vcpu_create_fd(struct drv_vm *vm, u32 apic_id);
+void mhi_vcpu_free(struct drv_vcpu *vcpu);
+
+/* mem.c */
+int mhi_mem_init(struct drv_vm *vm);
+void mhi_mem_fini(struct drv_vm *vm);
+int mhi_mem_set(struct drv_vm *vm, const struct mhk_mem *arg);
+/* Make gpa present. 0; -EFAULT: the host memory is gone or does not allow the access. May sleep. */
+int mhi_mem_fault(struct drv_vcpu *vcpu, mh_gpa gpa, u8 access);
+
+/* fpu.c */
+int mhi_fpu_init(struct drv_vcpu *vcpu);
+void mhi_fpu_load(struct drv_vcpu *vcpu); /* begins kernel FPU use: preemption off until save */
+void mhi_fpu_save(struct drv_vcpu *vcpu);
+int mhi_fpu_set(struct drv_vcpu *vcpu, const void *image); /* checks; -EINVAL */
+void mhi_fpu_get(struct drv_vcpu *vcpu, void *image);
+
+/* host.c */
+void mhi_host_init_vcpu(struct drv_vcpu *vcpu);
+void mhi_host_fini_vcpu(struct drv_vcpu *vcpu);
+/* Interrupt every section of the VM and wait until it has ended once. Sleeps not; interrupts on. */
+void mhi_host_sync_sections(struct drv_vm *vm);
+
+#endif

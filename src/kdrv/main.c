@@ -1,0 +1,401 @@
+// SPDX-License-Identifier: (GPL-2.0 OR MIT)
+/*
+ * The module: /dev/macrohard, and when the CPUs' virtualization extension is ours. It is taken with the first VM, given
+ * back with the last, and kept in step with CPU hot-plug, suspend, reboot and unload.
+ */
+#include <linux/cpu.h>
+#include <linux/cpuhotplug.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/percpu.h>
+#include <linux/reboot.h>
+#include <linux/slab.h>
+#include <linux/syscore_ops.h>
+#include <linux/uaccess.h>
+#include <asm/cpufeature.h>
+#include <asm/tsc.h>
+
+#include "kdrv.h"
+#include "compat.h"
+#include "base/x86.h"
+#include "x86_insn.h"
+
+#define LEAF1_ECX_VMX (1u << 5)
+#define LEAF80000001_ECX_SVM (1u << 2)
+
+/*
+ * Legend: (c) constant after module init, (l) life.lock. CPUs' `on` is written on that CPU with interrupts off.
+ */
+static struct {
+	struct mutex lock;	      /* users, and everything that turns CPUs on or off */
+	const struct mhi_hv_ops *ops; /* (c) NULL: the CPU has neither VMX nor SVM */
+	struct mhi_hv_caps caps;      /* (l) of the last successful probe */
+	u32 users;		      /* (l) VMs alive */
+	u64 xcr0;		      /* (c) components switched; 0: the host has no XSAVE */
+	bool stopping;		      /* reboot has begun */
+	enum cpuhp_state hotplug;     /* (c) */
+} life;
+
+static DEFINE_PER_CPU(struct mhi_cpu, cpus);
+
+const struct mhi_hv_ops *mhi_life_ops(void)
+{
+	return life.ops;
+}
+
+const struct mhi_hv_caps *mhi_life_caps(void)
+{
+	return &life.caps;
+}
+
+struct mhi_cpu *mhi_life_this_cpu(void)
+{
+	return this_cpu_ptr(&cpus);
+}
+
+u64 mhi_life_xcr0(void)
+{
+	return life.xcr0;
+}
+
+bool mhi_life_stopping(void)
+{
+	return READ_ONCE(life.stopping);
+}
+
+/* ---- CPUs on and off ---- */
+
+static void cpu_on_here(void *error)
+{
+	struct mhi_cpu *cpu = this_cpu_ptr(&cpus);
+	unsigned long flags;
+	int err = 0;
+
+	local_irq_save(flags);
+	if (!cpu->on)
+		err = life.ops->cpu_on(cpu);
+	local_irq_restore(flags);
+	if (err)
+		atomic_cmpxchg((atomic_t *)error, 0, err);
+}
+
+static void cpu_off_here(void *unused)
+{
+	unsigned long flags;
+
+	local_irq_save(flags);
+	life.ops->cpu_off(this_cpu_ptr(&cpus));
+	local_irq_restore(flags);
+}
+
+static void probe_here(void *caps)
+{
+	life.ops->probe(caps);
+}
+
+/* What a probe finds now, without disturbing a state in which we hold the CPUs. Under life.lock. */
+static void probe_now(struct mhi_hv_caps *caps)
+{
+	if (life.users) {
+		*caps = life.caps;
+		return;
+	}
+	memset(caps, 0, sizeof(*caps));
+	if (!life.ops) {
+		caps->hw = MHK_HW_NO_CPU;
+		return;
+	}
+	preempt_disable();
+	probe_here(caps);
+	preempt_enable();
+	if (!life.xcr0)
+		caps->cr4 &= ~MHI_CR4_OSXSAVE;
+	else
+		caps->features |= MHI_BIT(MHK_F_XSAVE);
+}
+
+static int hw_error(u32 hw)
+{
+	switch (hw) {
+	case MHK_HW_OK:
+		return 0;
+	case MHK_HW_BUSY:
+		return -EBUSY;
+	case MHK_HW_FAILED:
+		return -EIO;
+	default:
+		return -EOPNOTSUPP;
+	}
+}
+
+/* Under life.lock, first user. */
+static int all_on(void)
+{
+	atomic_t err = ATOMIC_INIT(0);
+
+	probe_now(&life.caps);
+	if (life.caps.hw != MHK_HW_OK)
+		return hw_error(life.caps.hw);
+	on_each_cpu(cpu_on_here, &err, 1);
+	if (!atomic_read(&err))
+		return 0;
+	on_each_cpu(cpu_off_here, NULL, 1);
+	life.caps.hw = atomic_read(&err) == -EBUSY ? MHK_HW_BUSY : MHK_HW_FAILED;
+	return hw_error(life.caps.hw);
+}
+
+int mhi_life_get(u32 *hw, u32 *missing)
+{
+	int err = 0;
+
+	cpus_read_lock();
+	mutex_lock(&life.lock);
+	if (mhi_life_stopping())
+		err = -ESHUTDOWN;
+	else if (!life.users)
+		err = all_on();
+	if (!err)
+		life.users++;
+	*hw = life.caps.hw;
+	*missing = life.caps.missing;
+	mutex_unlock(&life.lock);
+	cpus_read_unlock();
+	return err;
+}
+
+void mhi_life_put(void)
+{
+	cpus_read_lock();
+	mutex_lock(&life.lock);
+	if (--life.users == 0)
+		on_each_cpu(cpu_off_here, NULL, 1);
+	mutex_unlock(&life.lock);
+	cpus_read_unlock();
+}
+
+/* A CPU comes up: its VMs' threads may come to it, so it must be ours as the others are. */
+static int life_cpu_online(unsigned int id)
+{
+	atomic_t err = ATOMIC_INIT(0);
+
+	mutex_lock(&life.lock);
+	if (life.users)
+		cpu_on_here(&err);
+	mutex_unlock(&life.lock);
+	return atomic_read(&err);
+}
+
+static int life_cpu_offline(unsigned int id)
+{
+	if (life.ops)
+		cpu_off_here(NULL);
+	return 0;
+}
+
+/* Suspend and resume of the last CPU: interrupts off, user space frozen, all others offline. */
+static int life_suspend(void)
+{
+	if (life.ops)
+		cpu_off_here(NULL);
+	return 0;
+}
+
+static void life_resume(void)
+{
+	atomic_t err = ATOMIC_INIT(0);
+
+	if (life.users)
+		cpu_on_here(&err);
+}
+
+static struct syscore_ops life_syscore = { .suspend = life_suspend, .resume = life_resume };
+
+static int life_reboot(struct notifier_block *nb, unsigned long event, void *unused)
+{
+	WRITE_ONCE(life.stopping, true);
+	if (life.ops)
+		on_each_cpu(cpu_off_here, NULL, 1);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block life_reboot_nb = { .notifier_call = life_reboot };
+
+/* ---- the device ---- */
+
+int mhi_arg_in(void *arg, size_t bytes, void __user *user)
+{
+	u32 size;
+	int err;
+
+	if (get_user(size, (u32 __user *)user))
+		return -EFAULT;
+	if (size < 2 * sizeof(u32) || size > PAGE_SIZE)
+		return -EINVAL;
+	err = copy_struct_from_user(arg, bytes, user, size);
+	/* Not what user space may have written there meanwhile. */
+	*(u32 *)arg = size;
+	return err;
+}
+
+int mhi_arg_out(const void *arg, size_t bytes, void __user *user)
+{
+	return copy_to_user(user, arg, min_t(size_t, bytes, *(const u32 *)arg)) ? -EFAULT : 0;
+}
+
+static int ioctl_info(void __user *user)
+{
+	struct mhk_info info;
+	struct mhi_hv_caps caps;
+	int err = mhi_arg_in(&info, sizeof(info), user);
+
+	if (err)
+		return err;
+	if (info.flags)
+		return -EINVAL;
+	mutex_lock(&life.lock);
+	probe_now(&caps);
+	info.vms = life.users;
+	mutex_unlock(&life.lock);
+	info.abi = MHK_ABI_VERSION;
+	info.vendor = life.ops ? life.ops->vendor : MHK_VENDOR_NONE;
+	info.hw = caps.hw;
+	info.missing = caps.missing;
+	info.features = caps.features;
+	info.xcr0 = life.xcr0;
+	info.cr4 = caps.cr4;
+	info.tsc_khz = tsc_khz;
+	info.phys_bits = caps.phys_bits;
+	info.asids = caps.asids;
+	return mhi_arg_out(&info, sizeof(info), user);
+}
+
+static int ioctl_vm_create(void __user *user)
+{
+	struct mhk_vm_create arg;
+	int fd = mhi_arg_in(&arg, sizeof(arg), user);
+
+	if (fd)
+		return fd;
+	if (arg.flags)
+		return -EINVAL;
+	fd = mhi_vm_create_fd(&arg);
+	/* The reason goes out on failure too; on success it cannot fail any more. */
+	if (mhi_arg_out(&arg, sizeof(arg), user) && fd < 0)
+		return -EFAULT;
+	return fd;
+}
+
+static long dev_ioctl(struct file *file, unsigned int cmd, unsigned long user)
+{
+	if (_IOC_TYPE(cmd) != MHK_IOC)
+		return -ENOTTY;
+	switch (_IOC_NR(cmd)) {
+	case _IOC_NR(MHK_INFO):
+		return ioctl_info((void __user *)user);
+	case _IOC_NR(MHK_VM_CREATE):
+		return ioctl_vm_create((void __user *)user);
+	default:
+		return -ENOTTY;
+	}
+}
+
+static const struct file_operations dev_fops = {
+	.owner = THIS_MODULE,
+	.unlocked_ioctl = dev_ioctl,
+	.llseek = noop_llseek,
+};
+
+static struct miscdevice dev = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "macrohard",
+	.fops = &dev_fops,
+	.mode = 0660,
+};
+
+/* ---- module ---- */
+
+static const struct mhi_hv_ops *find_ops(void)
+{
+	u32 r[4];
+
+	mhi_cpuid(1, 0, r);
+	if (r[2] & LEAF1_ECX_VMX)
+		return &mhi_vmx_ops;
+	mhi_cpuid(0x80000000, 0, r);
+	if (r[0] < 0x8000000a)
+		return NULL;
+	mhi_cpuid(0x80000001, 0, r);
+	return r[2] & LEAF80000001_ECX_SVM ? &mhi_svm_ops : NULL;
+}
+
+static void free_cpus(void)
+{
+	unsigned int id;
+
+	for_each_possible_cpu(id) mhi_host_page_free(per_cpu(cpus, id).page);
+}
+
+static int alloc_cpus(void)
+{
+	unsigned int id;
+
+	for_each_possible_cpu(id)
+	{
+		struct mhi_cpu *cpu = &per_cpu(cpus, id);
+
+		cpu->id = id;
+		cpu->page = mhi_host_page_alloc();
+		if (!cpu->page) {
+			free_cpus();
+			return -ENOMEM;
+		}
+		cpu->page_pa = mhi_host_va_to_pa(cpu->page);
+	}
+	return 0;
+}
+
+static int __init macrohard_init(void)
+{
+	int err;
+
+	mutex_init(&life.lock);
+	life.ops = find_ops();
+	if (boot_cpu_has(X86_FEATURE_XSAVE))
+		life.xcr0 = mhi_xgetbv0() & MHI_XCR0_SUPPORTED;
+	err = alloc_cpus();
+	if (err)
+		return err;
+	err = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "macrohard:online", life_cpu_online,
+				life_cpu_offline);
+	if (err < 0)
+		goto cpus;
+	life.hotplug = err;
+	register_syscore_ops(&life_syscore);
+	register_reboot_notifier(&life_reboot_nb);
+	err = misc_register(&dev);
+	if (err)
+		goto hotplug;
+	return 0;
+hotplug:
+	unregister_reboot_notifier(&life_reboot_nb);
+	unregister_syscore_ops(&life_syscore);
+	cpuhp_remove_state(life.hotplug);
+cpus:
+	free_cpus();
+	return err;
+}
+
+/* No fd is open, so no VM lives and no CPU is on. */
+static void __exit macrohard_exit(void)
+{
+	misc_deregister(&dev);
+	unregister_reboot_notifier(&life_reboot_nb);
+	unregister_syscore_ops(&life_syscore);
+	cpuhp_remove_state(life.hotplug);
+	free_cpus();
+}
+
+module_init(macrohard_init);
+module_exit(macrohard_exit);
+MODULE_DESCRIPTION("libmacrohard's shim: VMX and SVM for an embeddable hypervisor");
+MODULE_LICENSE("Dual MIT/GPL");

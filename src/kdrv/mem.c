@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: (GPL-2.0 OR MIT)
+/*
+ * Guest memory: slots of user memory, mapped into the nested tables on first touch and kept honest by MMU interval
+ * notifiers. Nothing is pinned: when the host takes a page away, its entry goes first.
+ */
+#include <linux/io.h>
+#include <linux/pagemap.h>
+#include <linux/slab.h>
+
+#include "kdrv.h"
+
+#define PAGES_2M 512
+
+/* Under mmu_lock. True when a flush is needed after it is dropped. */
+static bool drop_entries(struct drv_vm *vm, mh_gpa gpa, u64 bytes)
+{
+	if (!mhi_npt_unmap(&vm->arch.npt, gpa, bytes))
+		return false;
+	WRITE_ONCE(vm->arch.flush_gen, vm->arch.flush_gen + 1);
+	return true;
+}
+
+/* The host changes [range->start, range->end) of the owner's memory. */
+static bool invalidate(struct mmu_interval_notifier *mni, const struct mmu_notifier_range *range,
+		       unsigned long seq)
+{
+	struct drv_watch *w = container_of(mni, struct drv_watch, mni);
+	struct drv_vm *vm = w->vm;
+	unsigned long start = max_t(unsigned long, range->start, mni->interval_tree.start);
+	unsigned long end = min_t(unsigned long, range->end, mni->interval_tree.last + 1);
+	unsigned long flags;
+	bool flush;
+
+	spin_lock_irqsave(&vm->mmu_lock, flags);
+	mmu_interval_set_seq(mni, seq);
+	flush = drop_entries(vm, w->gpa + (start - mni->interval_tree.start), end - start);
+	spin_unlock_irqrestore(&vm->mmu_lock, flags);
+	if (flush)
+		mhi_host_sync_sections(vm);
+	return true;
+}
+
+static const struct mmu_interval_notifier_ops watch_ops = { .invalidate = invalidate };
+
+static int slot_add(struct drv_vm *vm, const struct mhk_mem *arg)
+{
+	struct mhi_slot slot = {
+		.gpa = arg->gpa,
+		.bytes = arg->bytes,
+		.hva = arg->hva,
+		.readonly = arg->flags & MHK_MEM_READONLY,
+	};
+	struct drv_watch *w;
+	unsigned long flags;
+	int err;
+
+	if (!PAGE_ALIGNED(arg->hva) || !arg->bytes ||
+	    !access_ok((void __user *)(unsigned long)arg->hva, arg->bytes))
+		return -EINVAL;
+	w = kzalloc(sizeof(*w), GFP_KERNEL_ACCOUNT);
+	if (!w)
+		return -ENOMEM;
+	w->vm = vm;
+	w->gpa = slot.gpa;
+	w->bytes = slot.bytes;
+	err = mmu_interval_notifier_insert(&w->mni, vm->mm, slot.hva, slot.bytes, &watch_ops);
+	if (err)
+		goto free;
+	spin_lock_irqsave(&vm->mmu_lock, flags);
+	err = mhi_slots_set(&vm->slots, arg->slot, &slot, vm->arch.npt.gpa_limit);
+	spin_unlock_irqrestore(&vm->mmu_lock, flags);
+	if (err)
+		goto remove;
+	vm->watch[arg->slot] = w;
+	return 0;
+remove:
+	mmu_interval_notifier_remove(&w->mni);
+free:
+	kfree(w);
+	return err;
+}
+
+static int slot_clear(struct drv_vm *vm, u32 n)
+{
+	struct drv_watch *w = vm->watch[n];
+	unsigned long flags;
+	bool flush;
+	int err;
+
+	spin_lock_irqsave(&vm->mmu_lock, flags);
+	err = mhi_slots_clear(&vm->slots, n);
+	flush = !err && drop_entries(vm, w->gpa, w->bytes);
+	spin_unlock_irqrestore(&vm->mmu_lock, flags);
+	if (err)
+		return err;
+	if (flush)
+		mhi_host_sync_sections(vm);
+	vm->watch[n] = NULL;
+	mmu_interval_notifier_remove(&w->mni);
+	kfree(w);
+	return 0;
+}
+
+int mhi_mem_set(struct drv_vm *vm, const struct mhk_mem *arg)
+{
+	int err;
+
+	if ((arg->flags & ~(MHK_MEM_READONLY | MHK_MEM_CLEAR)) || arg->pad ||
+	    arg->slot >= MHK_MAX_SLOTS)
+		return -EINVAL;
+	down_write(&vm->slots_sem);
+	err = arg->flags & MHK_MEM_CLEAR ? slot_clear(vm, arg->slot) : slot_add(vm, arg);
+	up_write(&vm->slots_sem);
+	return err;
+}
+
+/* How large a leaf the host's backing allows at hva; *pfn is its first page frame. The page holds a reference. */
+static unsigned int leaf_level(struct drv_vcpu *vcpu, const struct mhi_slot *slot, mh_gpa gpa,
+			       struct page *page, unsigned int gup_flags)
+{
+	unsigned int level = mhi_slot_leaf_level(slot, gpa, vcpu->vm->arch.npt.max_level);
+	struct folio *folio = page_folio(page);
+	unsigned long hva = (slot->hva + (gpa - slot->gpa)) & PMD_MASK;
+	unsigned long first = page_to_pfn(page) & ~(PAGES_2M - 1ul);
+	int got, i;
+	bool contiguous;
+
+	/* A hugetlb mapping is never split behind our back. */
+	if (folio_test_hugetlb(folio))
+		return min_t(unsigned int, level, 1 + folio_order(folio) / 9);
+	if (level < 2 || folio_order(folio) < 9)
+		return 1;
+	/* A huge page may be mapped only in part: ask for each of its pages at the address in question. */
+	got = get_user_pages_fast(hva, PAGES_2M, gup_flags, vcpu->gup);
+	contiguous = got == PAGES_2M;
+	for (i = 0; i < got; i++) {
+		contiguous &= page_to_pfn(vcpu->gup[i]) == first + i;
+		put_page(vcpu->gup[i]);
+	}
+	return contiguous ? 2 : 1;
+}
+
+static int map_once(struct drv_vcpu *vcpu, struct drv_watch *w, const struct mhi_slot *slot,
+		    mh_gpa gpa, struct mhi_npt_pool *pool)
+{
+	struct drv_vm *vm = vcpu->vm;
+	unsigned int gup_flags = slot->readonly ? 0 : FOLL_WRITE;
+	unsigned int prot = slot->readonly ? MHI_NPT_R | MHI_NPT_X : MHI_NPT_RWX;
+	unsigned long seq, flags;
+	unsigned int level;
+	struct page *page;
+	u64 mask;
+	int err;
+
+	seq = mmu_interval_read_begin(&w->mni);
+	if (get_user_pages_fast(slot->hva + (gpa - slot->gpa), 1, gup_flags, &page) != 1)
+		return signal_pending(current) ? -EINTR : -EFAULT;
+	level = leaf_level(vcpu, slot, gpa, page, gup_flags);
+	mask = ~(mhi_npt_level_bytes(level) - 1);
+	spin_lock_irqsave(&vm->mmu_lock, flags);
+	if (mmu_interval_read_retry(&w->mni, seq))
+		err = -EAGAIN;
+	else
+		err = mhi_npt_map(&vm->arch.npt, pool, gpa & mask, page_to_phys(page) & mask, level,
+				  prot);
+	/* Smaller entries are there already (another vCPU, or an earlier page size): fill in at their size. */
+	if (err == MHI_EEXIST && level > 1)
+		err = mhi_npt_map(&vm->arch.npt, pool, gpa & PAGE_MASK, page_to_phys(page), 1,
+				  prot);
+	if (err == MHI_EEXIST)
+		err = 0;
+	spin_unlock_irqrestore(&vm->mmu_lock, flags);
+	put_page(page);
+	return err;
+}
+
+int mhi_mem_fault(struct drv_vcpu *vcpu, mh_gpa gpa, u8 access)
+{
+	struct drv_vm *vm = vcpu->vm;
+	struct mhi_npt_pool pool = { .count = 0 };
+	const struct mhi_slot *slot;
+	int err = 0;
+
+	vcpu->stat_faults++;
+	gpa &= PAGE_MASK;
+	down_read(&vm->slots_sem);
+	slot = mhi_slots_find(&vm->slots, gpa);
+	/* The slot went away meanwhile: the guest's retry will tell what is there now. */
+	while (slot) {
+		err = mhi_npt_pool_fill(&pool);
+		if (!err)
+			err = map_once(vcpu, vm->watch[slot - vm->slots.slot], slot, gpa, &pool);
+		if (err != -EAGAIN)
+			break;
+		if (signal_pending(current)) {
+			err = -EINTR;
+			break;
+		}
+	}
+	up_read(&vm->slots_sem);
+	mhi_npt_pool_drain(&pool);
+	return err;
+}
+
+int mhi_mem_init(struct drv_vm *vm)
+{
+	const struct mhi_hv_caps *caps = mhi_life_caps();
+
+	spin_lock_init(&vm->mmu_lock);
+	init_rwsem(&vm->slots_sem);
+	return mhi_npt_init(&vm->arch.npt, caps->npt_fmt, caps->npt_max_level, caps->phys_bits);
+}
+
+void mhi_mem_fini(struct drv_vm *vm)
+{
+	unsigned int i;
+
+	for (i = 0; i < MHK_MAX_SLOTS; i++) {
+		if (!vm->watch[i])
+			continue;
+		mmu_interval_notifier_remove(&vm->watch[i]->mni);
+		kfree(vm->watch[i]);
+	}
+	mhi_npt_fini(&vm->arch.npt);
+}

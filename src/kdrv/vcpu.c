@@ -1,0 +1,460 @@
+// SPDX-License-Identifier: (GPL-2.0 OR MIT)
+/* The vCPU object: its fd, its shared pages, and the loop around sections of guest execution. */
+#include <linux/anon_inodes.h>
+#include <linux/fs.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "kdrv.h"
+#include "x86_insn.h"
+
+#define PAGES_2M 512
+
+/* ---- run ---- */
+
+/* Paired with mhi_host_kick and mhi_host_sync_sections: set, then look for what they announce. */
+static void enter_mode(struct drv_vcpu *vcpu, enum drv_mode mode)
+{
+	WRITE_ONCE(vcpu->cpu, raw_smp_processor_id());
+	WRITE_ONCE(vcpu->mode, mode);
+	smp_mb();
+}
+
+static void leave_mode(struct drv_vcpu *vcpu)
+{
+	WRITE_ONCE(vcpu->mode, DRV_OUTSIDE);
+}
+
+/* Sections until one ends for more than a host interrupt. */
+static enum mhi_run run_sections(struct drv_vcpu *vcpu, u32 wanted, u32 *valid)
+{
+	struct mhi_vcpu *v = &vcpu->arch;
+	struct mhk_state *out = (struct mhk_state *)&vcpu->page->state;
+	enum mhi_run r;
+
+	mhi_fpu_load(vcpu);
+	v->host_xcr0 = mhi_life_xcr0() ? mhi_xgetbv0() : v->xcr0;
+	do {
+		local_irq_disable();
+		v->cpu = mhi_life_this_cpu();
+		enter_mode(vcpu, DRV_IN_SECTION);
+		/* The CPU is going offline, or reboot has begun. */
+		r = v->cpu->on ? mhi_run_section(v, wanted, out, valid) : MHI_RUN_HOST;
+		leave_mode(vcpu);
+		local_irq_enable();
+		vcpu->stat_sections++;
+	} while (r == MHI_RUN_HOST && v->cpu->on && !mhi_host_wants_out(v));
+	mhi_fpu_save(vcpu);
+	return r;
+}
+
+/* Sleep in HLT or WAIT_SIPI. */
+static void wait_for_work(struct drv_vcpu *vcpu)
+{
+	DECLARE_SWAITQUEUE(wait);
+
+	vcpu->stat_halts++;
+	enter_mode(vcpu, DRV_WAITING);
+	for (;;) {
+		prepare_to_swait_exclusive(&vcpu->wq, &wait, TASK_INTERRUPTIBLE);
+		if (mhi_wait_over(&vcpu->arch) || mhi_host_wants_out(&vcpu->arch))
+			break;
+		schedule();
+	}
+	finish_swait(&vcpu->wq, &wait);
+	leave_mode(vcpu);
+}
+
+static int mem_fault_exit(struct drv_vcpu *vcpu)
+{
+	struct mhk_exit *exit = &vcpu->arch.exit;
+	bool write = vcpu->arch.fault_access & MHI_FAULT_WRITE;
+
+	memset(exit, 0, sizeof(*exit));
+	exit->reason = MHK_EXIT_MEM_FAULT;
+	exit->raw = ~0u;
+	exit->u.mmio.gpa = vcpu->arch.fault_gpa;
+	exit->u.mmio.flags = write ? MHK_MMIO_WRITE : 0;
+	return 0;
+}
+
+static void none_exit(struct drv_vcpu *vcpu)
+{
+	memset(&vcpu->arch.exit, 0, sizeof(vcpu->arch.exit));
+}
+
+/*
+ * Until there is an exit for user space. 0: vcpu->arch.exit; or the error of MHK_RUN.
+ */
+static int run_until_exit(struct drv_vcpu *vcpu, u32 wanted, u32 *valid)
+{
+	struct mhi_vcpu *v = &vcpu->arch;
+	int err;
+
+	for (;;) {
+		*valid = 0;
+		if (mhi_life_stopping())
+			return -ESHUTDOWN;
+		if (xchg(&vcpu->kicked, 0)) {
+			none_exit(vcpu);
+			return 0;
+		}
+		if (signal_pending(current)) {
+			none_exit(vcpu);
+			return -EINTR;
+		}
+		/* Task work runs on the way to user space; the library comes back at once. */
+		if (test_thread_flag(TIF_NOTIFY_RESUME)) {
+			none_exit(vcpu);
+			return 0;
+		}
+		cond_resched();
+		switch (run_sections(vcpu, wanted, valid)) {
+		case MHI_RUN_USER:
+			return 0;
+		case MHI_RUN_FAULT:
+			err = mhi_mem_fault(vcpu, v->fault_gpa, v->fault_access);
+			if (err == -EFAULT)
+				return mem_fault_exit(vcpu);
+			if (err && err != -EINTR)
+				return err;
+			break;
+		case MHI_RUN_WAIT:
+			wait_for_work(vcpu);
+			break;
+		case MHI_RUN_HOST:
+		case MHI_RUN_AGAIN:
+			break;
+		}
+	}
+}
+
+/* Take what user space has put into its half of the page, each field once. */
+static int take_user_half(struct drv_vcpu *vcpu, u32 *wanted)
+{
+	struct mhk_run *page = vcpu->page;
+	struct mhi_vcpu *v = &vcpu->arch;
+	u32 commit = MHI_ONCE(page->user.commit);
+	u32 inject = MHI_ONCE(page->user.inject);
+	int err;
+
+	*wanted = MHI_ONCE(page->user.wanted);
+	if ((commit | *wanted) & ~MHK_G_ALL)
+		return -EINVAL;
+	if (commit & ~MHK_G_FPU) {
+		err = mhi_state_take(v, commit & ~MHK_G_FPU,
+				     (const struct mhk_state *)&page->state);
+		if (err)
+			return err;
+	}
+	if (commit & MHK_G_FPU) {
+		err = mhi_fpu_set(vcpu, vcpu->fpu_page);
+		if (err)
+			return err;
+	}
+	if (commit)
+		MHI_ONCE_SET(page->user.commit, 0);
+	if (inject) {
+		err = mhi_inject_user(v, inject, MHI_ONCE(page->user.inject_error));
+		if (err)
+			return err;
+		MHI_ONCE_SET(page->user.inject, 0);
+	}
+	v->reply = MHI_ONCE(page->user.reply);
+	v->reply_flags = MHI_ONCE(page->user.reply_flags);
+	return 0;
+}
+
+static void publish_exit(struct drv_vcpu *vcpu, u32 wanted, u32 valid)
+{
+	if ((wanted & MHK_G_FPU) && vcpu->arch.exit.reason != MHK_EXIT_NONE) {
+		mhi_fpu_get(vcpu, vcpu->fpu_page);
+		valid |= MHK_G_FPU;
+	}
+	vcpu->page->exit = vcpu->arch.exit;
+	vcpu->page->valid = valid;
+	vcpu->stat_user_exits++;
+}
+
+/* An EOI that user space itself wrote by MHK_LAPIC is told at the next run. */
+static bool eoi_exit(struct drv_vcpu *vcpu)
+{
+	struct mhi_lapic *apic = &vcpu->arch.lapic;
+
+	if (!apic->eoi_pending)
+		return false;
+	apic->eoi_pending = false;
+	none_exit(vcpu);
+	vcpu->arch.exit.reason = MHK_EXIT_EOI;
+	vcpu->arch.exit.raw = ~0u;
+	vcpu->arch.exit.u.eoi.vector = apic->eoi_vector;
+	return true;
+}
+
+static long vcpu_run(struct drv_vcpu *vcpu)
+{
+	u32 wanted, valid = 0;
+	int err;
+
+	err = take_user_half(vcpu, &wanted);
+	if (err)
+		return err;
+	if (MHI_ONCE(vcpu->page->user.immediate_exit))
+		none_exit(vcpu);
+	else if (!eoi_exit(vcpu))
+		err = run_until_exit(vcpu, wanted, &valid);
+	if (!err || err == -EINTR)
+		publish_exit(vcpu, wanted, valid);
+	return err;
+}
+
+/* ---- the other ioctls ---- */
+
+/* Hardware state is reached only within a section. */
+static int get_groups(struct drv_vcpu *vcpu, u32 groups)
+{
+	struct mhi_vcpu *v = &vcpu->arch;
+	int err;
+
+	do {
+		preempt_disable();
+		local_irq_disable();
+		v->cpu = mhi_life_this_cpu();
+		err = v->cpu->on ? mhi_run_get(v, groups, (struct mhk_state *)&vcpu->page->state)
+				 : -EAGAIN;
+		local_irq_enable();
+		preempt_enable();
+		if (err == -EAGAIN) {
+			if (mhi_life_stopping())
+				return -ESHUTDOWN;
+			if (signal_pending(current))
+				return -EINTR;
+			cond_resched();
+		}
+	} while (err == -EAGAIN);
+	return err;
+}
+
+static long vcpu_get(struct drv_vcpu *vcpu, void __user *user)
+{
+	struct mhk_get arg;
+	int err = mhi_arg_in(&arg, sizeof(arg), user);
+
+	if (err)
+		return err;
+	if (arg.flags || arg.pad || (arg.groups & ~MHK_G_ALL))
+		return -EINVAL;
+	if (arg.groups & ~MHK_G_FPU) {
+		err = get_groups(vcpu, arg.groups & ~MHK_G_FPU);
+		if (err)
+			return err;
+	}
+	if (arg.groups & MHK_G_FPU)
+		mhi_fpu_get(vcpu, vcpu->fpu_page);
+	vcpu->page->valid |= arg.groups;
+	return 0;
+}
+
+static long vcpu_cpuid(struct drv_vcpu *vcpu, void __user *user)
+{
+	struct mhk_cpuid arg;
+	int err = mhi_arg_in(&arg, sizeof(arg), user);
+
+	if (err)
+		return err;
+	if (arg.flags || arg.pad)
+		return -EINVAL;
+	if (arg.count > MHK_MAX_CPUID)
+		return -E2BIG;
+	vcpu->arch.cpuids = 0;
+	if (copy_from_user(vcpu->arch.cpuid, (void __user *)(unsigned long)arg.entries,
+			   arg.count * sizeof(vcpu->arch.cpuid[0])))
+		return -EFAULT;
+	return mhi_cpuid_set(&vcpu->arch, arg.count);
+}
+
+static long vcpu_lapic(struct drv_vcpu *vcpu, void __user *user)
+{
+	struct mhk_lapic arg;
+	int err = mhi_arg_in(&arg, sizeof(arg), user);
+
+	if (err)
+		return err;
+	if (arg.flags & ~MHK_LAPIC_WRITE)
+		return -EINVAL;
+	arg.base = vcpu->arch.lapic.base;
+	if (arg.flags & MHK_LAPIC_WRITE)
+		err = mhi_lapic_write(&vcpu->arch, arg.offset, arg.value);
+	else
+		err = mhi_lapic_read(&vcpu->arch, arg.offset, &arg.value);
+	return err ? err : mhi_arg_out(&arg, sizeof(arg), user);
+}
+
+static long vcpu_stats(struct drv_vcpu *vcpu, void __user *user)
+{
+	struct mhk_stats arg;
+	int err = mhi_arg_in(&arg, sizeof(arg), user);
+
+	if (err)
+		return err;
+	if (arg.flags)
+		return -EINVAL;
+	BUILD_BUG_ON(MHI_X_COUNT > ARRAY_SIZE(arg.by_reason));
+	arg.entries = vcpu->arch.stat_entries;
+	arg.sections = vcpu->stat_sections;
+	arg.user_exits = vcpu->stat_user_exits;
+	arg.faults = vcpu->stat_faults;
+	arg.halts = vcpu->stat_halts;
+	arg.interrupts = vcpu->arch.stat_interrupts;
+	memcpy(arg.by_reason, vcpu->arch.stat_by_reason, sizeof(arg.by_reason));
+	return mhi_arg_out(&arg, sizeof(arg), user);
+}
+
+static long vcpu_kick(struct drv_vcpu *vcpu)
+{
+	WRITE_ONCE(vcpu->kicked, 1);
+	mhi_host_kick(&vcpu->arch);
+	return 0;
+}
+
+static long vcpu_locked_ioctl(struct drv_vcpu *vcpu, unsigned int nr, void __user *user)
+{
+	switch (nr) {
+	case _IOC_NR(MHK_RUN):
+		return vcpu_run(vcpu);
+	case _IOC_NR(MHK_GET):
+		return vcpu_get(vcpu, user);
+	case _IOC_NR(MHK_CPUID):
+		return vcpu_cpuid(vcpu, user);
+	case _IOC_NR(MHK_LAPIC):
+		return vcpu_lapic(vcpu, user);
+	case _IOC_NR(MHK_STATS):
+		return vcpu_stats(vcpu, user);
+	default:
+		return -ENOTTY;
+	}
+}
+
+static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct drv_vcpu *vcpu = file->private_data;
+	long ret;
+
+	if (_IOC_TYPE(cmd) != MHK_IOC)
+		return -ENOTTY;
+	if (_IOC_NR(cmd) == _IOC_NR(MHK_KICK))
+		return vcpu_kick(vcpu);
+	if (current->mm != vcpu->vm->mm)
+		return -EPERM;
+	if (mutex_lock_killable(&vcpu->lock))
+		return -EINTR;
+	ret = vcpu_locked_ioctl(vcpu, _IOC_NR(cmd), (void __user *)arg);
+	mutex_unlock(&vcpu->lock);
+	return ret;
+}
+
+/* ---- life ---- */
+
+static int vcpu_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct drv_vcpu *vcpu = file->private_data;
+	unsigned long start = vma->vm_start;
+	int err;
+
+	if (vma->vm_pgoff || vma->vm_end - start != MHK_RUN_BYTES || !(vma->vm_flags & VM_SHARED) ||
+	    (vma->vm_flags & VM_EXEC))
+		return -EINVAL;
+	err = vm_insert_page(vma, start, virt_to_page(vcpu->page));
+	return err ? err
+		   : vm_insert_page(vma, start + MHK_FPU_OFFSET, virt_to_page(vcpu->fpu_page));
+}
+
+static int vcpu_release(struct inode *inode, struct file *file)
+{
+	/* The vCPU itself goes with the VM: others may be sending it interrupts. */
+	struct drv_vcpu *vcpu = file->private_data;
+
+	mhi_vm_put(vcpu->vm);
+	return 0;
+}
+
+static const struct file_operations vcpu_fops = {
+	.owner = THIS_MODULE,
+	.unlocked_ioctl = vcpu_ioctl,
+	.mmap = vcpu_mmap,
+	.release = vcpu_release,
+	.llseek = noop_llseek,
+};
+
+void mhi_vcpu_free(struct drv_vcpu *vcpu)
+{
+	mhi_host_fini_vcpu(vcpu);
+	mhi_vcpu_fini(&vcpu->arch);
+	kfree(vcpu->gup);
+	mhi_host_page_free(vcpu->fpu);
+	mhi_host_page_free(vcpu->fpu_page);
+	mhi_host_page_free(vcpu->page);
+	kvfree(vcpu);
+}
+
+static struct drv_vcpu *vcpu_new(struct drv_vm *vm, u32 apic_id)
+{
+	struct drv_vcpu *vcpu = kvzalloc(sizeof(*vcpu), GFP_KERNEL_ACCOUNT);
+	int err;
+
+	BUILD_BUG_ON(sizeof(struct mhk_run) > PAGE_SIZE);
+	if (!vcpu)
+		return ERR_PTR(-ENOMEM);
+	vcpu->vm = vm;
+	vcpu->arch.vm = &vm->arch;
+	vcpu->arch.apic_id = apic_id;
+	mutex_init(&vcpu->lock);
+	mhi_host_init_vcpu(vcpu);
+	vcpu->page = mhi_host_page_alloc();
+	vcpu->fpu_page = mhi_host_page_alloc();
+	vcpu->gup = kmalloc_array(PAGES_2M, sizeof(*vcpu->gup), GFP_KERNEL_ACCOUNT);
+	err = mhi_fpu_init(vcpu);
+	if (!vcpu->page || !vcpu->fpu_page || !vcpu->gup)
+		err = -ENOMEM;
+	if (!err)
+		err = mhi_vcpu_init(&vcpu->arch);
+	if (err) {
+		mhi_vcpu_free(vcpu);
+		return ERR_PTR(err);
+	}
+	return vcpu;
+}
+
+/* Under vm->lock. */
+static int vcpu_create(struct drv_vm *vm, u32 apic_id)
+{
+	struct drv_vcpu *vcpu;
+	int fd;
+
+	if (vm->arch.vcpu[apic_id])
+		return -EEXIST;
+	vcpu = vcpu_new(vm, apic_id);
+	if (IS_ERR(vcpu))
+		return PTR_ERR(vcpu);
+	mhi_vm_get(vm);
+	fd = anon_inode_getfd("macrohard-vcpu", &vcpu_fops, vcpu, O_RDWR | O_CLOEXEC);
+	if (fd < 0) {
+		mhi_vcpu_free(vcpu);
+		mhi_vm_put(vm);
+		return fd;
+	}
+	/* From here on others may send it interrupts; it is freed with the VM. */
+	smp_store_release(&vm->arch.vcpu[apic_id], &vcpu->arch);
+	return fd;
+}
+
+int mhi_vcpu_create_fd(struct drv_vm *vm, u32 apic_id)
+{
+	int fd;
+
+	mutex_lock(&vm->lock);
+	fd = vcpu_create(vm, apic_id);
+	mutex_unlock(&vm->lock);
+	return fd;
+}
