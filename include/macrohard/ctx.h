@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The context: log sink, engine choice, last error, preflight (probe). Root of all other objects. */
+/*
+ * The context: log sink, engine choice, last error, preflight (probe). Root of all other objects.
+ */
 #ifndef MACROHARD_CTX_H
 #define MACROHARD_CTX_H
 
@@ -15,25 +17,32 @@ struct mh_ctx;
 
 enum mh_log_level { MH_LOG_ERROR = 0, MH_LOG_WARN, MH_LOG_INFO, MH_LOG_DEBUG };
 
-/* Called from any thread of the library, one call at a time per context; text has no newline and is gone on return. */
+/*
+ * Called from any thread of the library, one call at a time per context; text has no newline and is
+ * gone on return.
+ */
 typedef void mh_log_fn(void *opaque, enum mh_log_level level, const char *text);
 
 /* What executes guests. The shim is our kernel module; KVM is for hosts that may not load it. */
 enum mh_engine_kind { MH_ENGINE_SHIM = 0, MH_ENGINE_KVM = 1 };
 
 struct mh_ctx_config {
-	size_t size;		     /* sizeof(struct mh_ctx_config), by MH_CTX_CONFIG_INIT */
-	enum mh_engine_kind engine;  /* default: MH_ENGINE_SHIM */
-	mh_log_fn *log;		     /* NULL: silent */
+	size_t size;		    /* sizeof(struct mh_ctx_config), by MH_CTX_CONFIG_INIT */
+	enum mh_engine_kind engine; /* default: MH_ENGINE_SHIM */
+	mh_log_fn *log;		    /* NULL: silent */
 	void *log_opaque;
 	enum mh_log_level log_level; /* messages above this level are not produced */
 	const char *device;	     /* NULL: /dev/macrohard or /dev/kvm; copied */
 };
 
-#define MH_CTX_CONFIG_INIT { sizeof(struct mh_ctx_config), MH_ENGINE_SHIM, NULL, NULL, MH_LOG_WARN, NULL }
+#define MH_CTX_CONFIG_INIT                                                                  \
+	{                                                                                   \
+		sizeof(struct mh_ctx_config), MH_ENGINE_SHIM, NULL, NULL, MH_LOG_WARN, NULL \
+	}
 
 /**
- * Make a context. It opens no device: that happens with the first VM, so a context is always to be had.
+ * Make a context. It opens no device: that happens with the first VM, so a context is always to be
+ * had.
  * @config  NULL: all defaults
  * @out     the context; destroy it with mh_ctx_destroy
  * Thread: [any]
@@ -49,8 +58,10 @@ MH_API int mh_ctx_create(const struct mh_ctx_config *config, struct mh_ctx **out
 MH_API int mh_ctx_destroy(struct mh_ctx *ctx);
 
 /**
- * The sentence that goes with the calling thread's last failed call on this context or its objects: object, field, cause and cure.
- * Thread: [any]   Returns a string owned by the calling thread, valid until its next failing call; "" when there was none.   Since: 1.0
+ * The sentence that goes with the calling thread's last failed call on this context or its objects:
+ * object, field, cause and cure.
+ * Thread: [any]   Returns a string owned by the calling thread, valid until its next failing call;
+ * "" when there was none.   Since: 1.0
  */
 MH_API const char *mh_last_error(struct mh_ctx *ctx);
 
@@ -60,20 +71,22 @@ enum mh_probe_level { MH_PROBE_REQUIRED = 0, MH_PROBE_RECOMMENDED, MH_PROBE_OPTI
 enum mh_probe_state { MH_PROBE_YES = 0, MH_PROBE_NO, MH_PROBE_UNKNOWN };
 
 struct mh_probe_item {
-	const char *id;	     /* stable, for programs: "vmx", "ept", "npt", "module", ... */
-	const char *name;    /* for people: "EPT (extended page tables)" */
-	const char *source;  /* where it is read: "CPUID.1:ECX[5]" */
+	const char *id;	    /* stable, for programs: "vmx", "ept", "npt", "module", ... */
+	const char *name;   /* for people: "EPT (extended page tables)" */
+	const char *source; /* where it is read: "CPUID.1:ECX[5]" */
 	enum mh_probe_level level;
 	enum mh_probe_state state;
-	const char *detail;  /* what was found; "" if there is nothing to say */
-	const char *cure;    /* what to do when state is not YES; "" if nothing can be done or need be */
+	const char *detail; /* what was found; "" if there is nothing to say */
+	/* what to do when state is not YES; "" if nothing can be done or need be */
+	const char *cure;
 };
 
 struct mh_probe; /* a finished report */
 
 /**
- * Examine this machine: the CPU's features, firmware locks, the module, permissions, kernel lockdown, who holds
- * VMX or SVM now, the IOMMU. Reads only; needs no privilege (what needs it is reported UNKNOWN).
+ * Examine this machine: the CPU's features, firmware locks, the module, permissions, kernel
+ * lockdown, who holds VMX or SVM now, the IOMMU. Reads only; needs no privilege (what needs it is
+ * reported UNKNOWN).
  * @out   the report; free it with mh_probe_free
  * Thread: [any]
  * Returns 0; MH_ENOMEM.   Since: 1.0

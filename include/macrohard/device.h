@@ -28,7 +28,10 @@ MH_API int mh_serial_attach(struct mh_vm *vm, unsigned int port, mh_serial_fn *f
  */
 MH_API int mh_serial_input(struct mh_vm *vm, unsigned int port, const void *data, size_t bytes);
 
-/** Press the ACPI power button. Thread: [any]. Returns 0; MH_ESTATE (not running); MH_EINVAL (MH_VM_BARE). Since: 1.0 */
+/**
+ * Press the ACPI power button. Thread: [any]. Returns 0; MH_ESTATE (not running); MH_EINVAL
+ * (MH_VM_BARE). Since: 1.0
+ */
 MH_API int mh_vm_power_button(struct mh_vm *vm);
 
 #ifdef __cplusplus

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* libmacrohard: all public headers (but uapi.h, which is between the library and its kernel module). */
+/*
+ * libmacrohard: all public headers (but uapi.h, which is between the library and its kernel
+ * module).
+ */
 #ifndef MACROHARD_MACROHARD_H
 #define MACROHARD_MACROHARD_H
 

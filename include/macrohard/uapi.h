@@ -4,11 +4,12 @@
  *
  * Self-contained C99, used by the kernel module and by the library alike. Three kinds of fd:
  * the device (MHK_INFO, MHK_VM_CREATE), a VM and a vCPU. A VM lives as long as its fd or one of
- * its vCPUs' fds is open; nothing outlives them. Only the process that created a VM (its mm) can run it.
+ * its vCPUs' fds is open; nothing outlives them. Only the process that created a VM (its mm) can
+ * run it.
  *
- * Every ioctl takes a struct that starts with { size, flags }: size is the caller's sizeof. A shorter
- * struct is zero-extended; a longer one is accepted when the unknown tail is zero (else -E2BIG).
- * Unknown flags are -EINVAL. Structs grow only at their end; zero means the old behaviour.
+ * Every ioctl takes a struct that starts with { size, flags }: size is the caller's sizeof. A
+ * shorter struct is zero-extended; a longer one is accepted when the unknown tail is zero (else
+ * -E2BIG). Unknown flags are -EINVAL. Structs grow only at their end; zero means the old behaviour.
  */
 #ifndef MACROHARD_UAPI_H
 #define MACROHARD_UAPI_H
@@ -34,11 +35,13 @@
 
 enum mhk_hw {
 	MHK_HW_OK = 0,
-	MHK_HW_NO_CPU,	    /* CPUID has neither VMX nor SVM */
-	MHK_HW_FIRMWARE,    /* IA32_FEATURE_CONTROL or VM_CR locks it out */
-	MHK_HW_BUSY,	    /* CR4.VMXE or EFER.SVME is set by somebody else (KVM, another hypervisor) */
-	MHK_HW_MISSING,	    /* a required feature is absent: mhk_info.missing says which */
-	MHK_HW_FAILED,	    /* VMXON or a like instruction failed: mhk_info.missing is its error number */
+	MHK_HW_NO_CPU,	 /* CPUID has neither VMX nor SVM */
+	MHK_HW_FIRMWARE, /* IA32_FEATURE_CONTROL or VM_CR locks it out */
+	/* CR4.VMXE or EFER.SVME is set by somebody else (KVM, another hypervisor) */
+	MHK_HW_BUSY,
+	MHK_HW_MISSING, /* a required feature is absent: mhk_info.missing says which */
+	/* VMXON or a like instruction failed: mhk_info.missing is its error number */
+	MHK_HW_FAILED,
 };
 
 enum mhk_vendor { MHK_VENDOR_NONE = 0, MHK_VENDOR_VMX = 1, MHK_VENDOR_SVM = 2 };
@@ -53,10 +56,10 @@ enum mhk_feature {
 	MHK_F_PAGE_2M,
 	MHK_F_PAGE_1G,
 	MHK_F_ACCESSED_DIRTY,
-	MHK_F_EXEC_CONTROLS,	 /* VMX: the needed execution controls */
-	MHK_F_ENTRY_CONTROLS,	 /* VMX: the needed entry controls */
-	MHK_F_EXIT_CONTROLS,	 /* VMX: the needed exit controls */
-	MHK_F_EPT_WRITEBACK,	 /* VMX: write-back EPT paging structures, 4-level walk */
+	MHK_F_EXEC_CONTROLS,  /* VMX: the needed execution controls */
+	MHK_F_ENTRY_CONTROLS, /* VMX: the needed entry controls */
+	MHK_F_EXIT_CONTROLS,  /* VMX: the needed exit controls */
+	MHK_F_EPT_WRITEBACK,  /* VMX: write-back EPT paging structures, 4-level walk */
 	MHK_F_FLUSH_BY_ASID,
 	MHK_F_CLEAN_BITS,
 	MHK_F_TSC_SCALING,
@@ -66,18 +69,18 @@ enum mhk_feature {
 
 struct mhk_info {
 	__u32 size;
-	__u32 flags;	   /* must be 0 */
-	__u32 abi;	   /* out: MHK_ABI_VERSION */
-	__u32 vendor;	   /* out: enum mhk_vendor, from CPUID, whatever hw says */
-	__u32 hw;	   /* out: enum mhk_hw, as found now */
-	__u32 missing;	   /* out: see enum mhk_hw */
-	__u64 features;	   /* out: bit n = enum mhk_feature n */
-	__u64 xcr0;	   /* out: XCR0 bits a guest may set */
-	__u64 cr4;	   /* out: CR4 bits a guest may set */
-	__u32 tsc_khz;	   /* out: the host's TSC frequency */
-	__u32 phys_bits;   /* out: guest-physical address width that nested paging serves */
-	__u32 asids;	   /* out: SVM: number of ASIDs; VMX: 0 */
-	__u32 vms;	   /* out: VMs alive on this host */
+	__u32 flags;	 /* must be 0 */
+	__u32 abi;	 /* out: MHK_ABI_VERSION */
+	__u32 vendor;	 /* out: enum mhk_vendor, from CPUID, whatever hw says */
+	__u32 hw;	 /* out: enum mhk_hw, as found now */
+	__u32 missing;	 /* out: see enum mhk_hw */
+	__u64 features;	 /* out: bit n = enum mhk_feature n */
+	__u64 xcr0;	 /* out: XCR0 bits a guest may set */
+	__u64 cr4;	 /* out: CR4 bits a guest may set */
+	__u32 tsc_khz;	 /* out: the host's TSC frequency */
+	__u32 phys_bits; /* out: guest-physical address width that nested paging serves */
+	__u32 asids;	 /* out: SVM: number of ASIDs; VMX: 0 */
+	__u32 vms;	 /* out: VMs alive on this host */
 };
 
 struct mhk_vm_create {
@@ -104,8 +107,8 @@ struct mhk_mem {
 
 struct mhk_msi {
 	__u32 size;
-	__u32 flags;	 /* must be 0 */
-	__u64 addr;	 /* 0xFEExxxxx, SDM 3A 11.11 "Message Signalled Interrupts" */
+	__u32 flags; /* must be 0 */
+	__u64 addr;  /* 0xFEExxxxx, SDM 3A 11.11 "Message Signalled Interrupts" */
 	__u32 data;
 	__u32 delivered; /* out: number of local APICs that took it */
 };
@@ -138,8 +141,25 @@ struct mhk_vcpu_create {
 #define MHK_G_FPU (1u << 7)  /* the XSAVE image in the second page of the mapping */
 #define MHK_G_ALL 0xffu
 
-enum { MHK_RAX, MHK_RCX, MHK_RDX, MHK_RBX, MHK_RSP, MHK_RBP, MHK_RSI, MHK_RDI,
-       MHK_R8, MHK_R9, MHK_R10, MHK_R11, MHK_R12, MHK_R13, MHK_R14, MHK_R15, MHK_GPRS };
+enum {
+	MHK_RAX,
+	MHK_RCX,
+	MHK_RDX,
+	MHK_RBX,
+	MHK_RSP,
+	MHK_RBP,
+	MHK_RSI,
+	MHK_RDI,
+	MHK_R8,
+	MHK_R9,
+	MHK_R10,
+	MHK_R11,
+	MHK_R12,
+	MHK_R13,
+	MHK_R14,
+	MHK_R15,
+	MHK_GPRS
+};
 enum { MHK_ES, MHK_CS, MHK_SS, MHK_DS, MHK_FS, MHK_GS, MHK_LDTR, MHK_TR, MHK_SEGS };
 
 /*
@@ -183,18 +203,19 @@ struct mhk_state {
 /* ---- exits ---- */
 
 enum mhk_exit_reason {
-	MHK_EXIT_NONE = 0,    /* kicked or immediate_exit: nothing happened */
-	MHK_EXIT_IO,	      /* IN/OUT; for IN put the value into user.reply; INS/OUTS: emulate */
-	MHK_EXIT_MMIO,	      /* access outside memory (or a write to read-only memory): emulate */
-	MHK_EXIT_RDMSR,	      /* reply with user.reply, or MHK_REPLY_GP */
-	MHK_EXIT_WRMSR,	      /* accept, or MHK_REPLY_GP */
-	MHK_EXIT_HYPERCALL,   /* VMCALL/VMMCALL at any CPL; RIP is already behind it; commit GPR to answer */
-	MHK_EXIT_SHUTDOWN,    /* triple fault */
-	MHK_EXIT_EOI,	      /* EOI of a level-triggered vector */
-	MHK_EXIT_MEM_FAULT,   /* a memory slot's host memory is gone or does not allow the access */
-	MHK_EXIT_ENTRY_FAILED,/* the CPU refused the guest's state: raw = its error number */
-	MHK_EXIT_UNHANDLED,   /* raw exit reason nobody handles */
-	MHK_EXIT_INSN,	      /* emulate the instruction at RIP (INS/OUTS apart); why: raw */
+	MHK_EXIT_NONE = 0, /* kicked or immediate_exit: nothing happened */
+	MHK_EXIT_IO,	   /* IN/OUT; for IN put the value into user.reply; INS/OUTS: emulate */
+	MHK_EXIT_MMIO,	   /* access outside memory (or a write to read-only memory): emulate */
+	MHK_EXIT_RDMSR,	   /* reply with user.reply, or MHK_REPLY_GP */
+	MHK_EXIT_WRMSR,	   /* accept, or MHK_REPLY_GP */
+	/* VMCALL/VMMCALL at any CPL; RIP is already behind it; commit GPR to answer */
+	MHK_EXIT_HYPERCALL,
+	MHK_EXIT_SHUTDOWN,  /* triple fault */
+	MHK_EXIT_EOI,	    /* EOI of a level-triggered vector */
+	MHK_EXIT_MEM_FAULT, /* a memory slot's host memory is gone or does not allow the access */
+	MHK_EXIT_ENTRY_FAILED, /* the CPU refused the guest's state: raw = its error number */
+	MHK_EXIT_UNHANDLED,    /* raw exit reason nobody handles */
+	MHK_EXIT_INSN,	       /* emulate the instruction at RIP (INS/OUTS apart); why: raw */
 	MHK_EXIT_COUNT
 };
 
@@ -207,8 +228,9 @@ enum mhk_exit_reason {
 #define MHK_INSN_MAX 15
 
 struct mhk_exit {
-	__u32 reason;	/* enum mhk_exit_reason */
-	__u32 raw;	/* the vendor's exit reason or VM-instruction error; ~0 when there was none */
+	__u32 reason; /* enum mhk_exit_reason */
+	/* the vendor's exit reason or VM-instruction error; ~0 when there was none */
+	__u32 raw;
 	__u64 raw_info[2]; /* EXITINFO1/2, or exit qualification and guest-linear address */
 	union {
 		struct {
@@ -234,22 +256,25 @@ struct mhk_exit {
 	} u;
 };
 
-/* user.inject: an event for the next entry; 0 = none. Layout of VMX and SVM alike: SDM 3C 25.8.3. */
+/*
+ * user.inject: an event for the next entry; 0 = none. Layout of VMX and SVM alike: SDM 3C 25.8.3.
+ */
 #define MHK_INJECT_VALID (1u << 31)
 #define MHK_INJECT_ERROR (1u << 11) /* user.inject_error is pushed */
 #define MHK_INJECT_NMI (2u << 8)
 #define MHK_INJECT_EXCEPTION (3u << 8)
 
-#define MHK_REPLY_GP (1u << 0)	 /* the MSR access ends in #GP(0) */
+#define MHK_REPLY_GP (1u << 0) /* the MSR access ends in #GP(0) */
 
 /*
- * The shared mapping of a vCPU: MHK_RUN_BYTES at offset 0 of its fd. The first page is this struct, the
- * second the XSAVE image (standard format, header included) of MHK_G_FPU.
+ * The shared mapping of a vCPU: MHK_RUN_BYTES at offset 0 of its fd. The first page is this struct,
+ * the second the XSAVE image (standard format, header included) of MHK_G_FPU.
  * - user.*: written by user space, read by the kernel once at the start of MHK_RUN, which clears
  *   commit and inject when it has taken them.
- * - exit, valid: written by the kernel when MHK_RUN or MHK_GET returns. valid = groups of state that are
- *   current. After MHK_RUN these are the groups in user.wanted plus those that the exit's handler needs:
- *   MMIO, INSN and string IO: GPR RIP SEG CR; HYPERCALL: GPR CR SEG; SHUTDOWN, ENTRY_FAILED, UNHANDLED: all but FPU.
+ * - exit, valid: written by the kernel when MHK_RUN or MHK_GET returns. valid = groups of state
+ *   that are current. After MHK_RUN these are the groups in user.wanted plus those that the exit's
+ *   handler needs: MMIO, INSN and string IO: GPR RIP SEG CR; HYPERCALL: GPR CR SEG; SHUTDOWN,
+ *   ENTRY_FAILED, UNHANDLED: all but FPU.
  */
 struct mhk_run {
 	struct {
@@ -280,8 +305,8 @@ struct mhk_cpuid_entry {
 };
 
 /*
- * The whole CPUID table of a vCPU, replacing any earlier one. An unlisted leaf reads as zeros. The kernel
- * itself keeps the dynamic bits true: 1.ECX.OSXSAVE, 1.EDX.APIC, 0xD.0.EBX.
+ * The whole CPUID table of a vCPU, replacing any earlier one. An unlisted leaf reads as zeros. The
+ * kernel itself keeps the dynamic bits true: 1.ECX.OSXSAVE, 1.EDX.APIC, 0xD.0.EBX.
  */
 struct mhk_cpuid {
 	__u32 size;
@@ -303,22 +328,23 @@ struct mhk_get {
 /* One access to the local APIC's register page, for the emulation of xAPIC MMIO. */
 struct mhk_lapic {
 	__u32 size;
-	__u32 flags;  /* MHK_LAPIC_* */
-	__u32 offset; /* 0 .. 0xff0, 16-byte aligned: SDM 3A 11.4.1 "The Local APIC Block Diagram" */
-	__u32 value;  /* in or out */
-	__u64 base;   /* out: IA32_APIC_BASE */
+	__u32 flags; /* MHK_LAPIC_* */
+	/* 0 .. 0xff0, 16-byte aligned: SDM 3A 11.4.1 "The Local APIC Block Diagram" */
+	__u32 offset;
+	__u32 value; /* in or out */
+	__u64 base;  /* out: IA32_APIC_BASE */
 };
 
 struct mhk_stats {
 	__u32 size;
-	__u32 flags;		       /* must be 0 */
-	__u64 entries;		       /* VM entries */
-	__u64 sections;		       /* times the host's CPU state was switched */
-	__u64 user_exits;	       /* returns of MHK_RUN */
-	__u64 faults;		       /* nested page faults served */
-	__u64 halts;		       /* HLT waits */
-	__u64 interrupts;	       /* interrupts taken by the guest */
-	__u64 by_reason[32];	       /* exits by the normal form (enum mhi_reason) */
+	__u32 flags;	     /* must be 0 */
+	__u64 entries;	     /* VM entries */
+	__u64 sections;	     /* times the host's CPU state was switched */
+	__u64 user_exits;    /* returns of MHK_RUN */
+	__u64 faults;	     /* nested page faults served */
+	__u64 halts;	     /* HLT waits */
+	__u64 interrupts;    /* interrupts taken by the guest */
+	__u64 by_reason[32]; /* exits by the normal form (enum mhi_reason) */
 };
 
 #define MHK_IOC 'm'
@@ -331,8 +357,10 @@ struct mhk_stats {
 #define MHK_TSC _IOWR(MHK_IOC, 0x12, struct mhk_tsc)
 #define MHK_VCPU_CREATE _IOW(MHK_IOC, 0x13, struct mhk_vcpu_create) /* returns the vCPU's fd */
 /* vCPU */
-#define MHK_RUN _IO(MHK_IOC, 0x20) /* 0; -EINTR: a signal is pending; else the exit could not be made */
-#define MHK_KICK _IO(MHK_IOC, 0x21) /* makes a running or the next MHK_RUN return MHK_EXIT_NONE; any thread */
+/* 0; -EINTR: a signal is pending; else the exit could not be made */
+#define MHK_RUN _IO(MHK_IOC, 0x20)
+/* makes a running or the next MHK_RUN return MHK_EXIT_NONE; any thread */
+#define MHK_KICK _IO(MHK_IOC, 0x21)
 #define MHK_GET _IOW(MHK_IOC, 0x22, struct mhk_get)
 #define MHK_CPUID _IOW(MHK_IOC, 0x23, struct mhk_cpuid)
 #define MHK_LAPIC _IOWR(MHK_IOC, 0x24, struct mhk_lapic)

@@ -15,7 +15,10 @@ struct mh_regs {
 	uint64_t rip, rflags;
 };
 
-/* attr: access rights as VMX has them, SDM 3C 25.4.1: type 3:0, S 4, DPL 6:5, P 7, L 13, D/B 14, G 15, unusable 16. */
+/*
+ * attr: access rights as VMX has them, SDM 3C 25.4.1: type 3:0, S 4, DPL 6:5, P 7, L 13, D/B 14, G
+ * 15, unusable 16.
+ */
 struct mh_segment {
 	uint64_t base;
 	uint32_t limit;
@@ -34,7 +37,8 @@ struct mh_sregs {
 /**
  * Read or write the registers of vCPU @index.
  * Thread: [setup], or [vcpu] for the vCPU that called the handler
- * Returns 0; MH_EINVAL (no such vCPU; set: values that no CPU can have), MH_ESTATE (the vCPU runs).   Since: 1.0
+ * Returns 0; MH_EINVAL (no such vCPU; set: values that no CPU can have), MH_ESTATE (the vCPU runs).
+ * Since: 1.0
  */
 MH_API int mh_vcpu_get_regs(struct mh_vm *vm, uint32_t index, struct mh_regs *out);
 MH_API int mh_vcpu_set_regs(struct mh_vm *vm, uint32_t index, const struct mh_regs *regs);

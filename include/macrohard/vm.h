@@ -2,8 +2,9 @@
 /*
  * Virtual machines: life cycle, memory, boot, PIO and MMIO handlers.
  *
- * Thread tags: [any] any thread; [setup] while the VM is Created, Paused or Stopped, one thread at a time;
- * [vcpu] a vCPU's own thread, that is: inside a PIO or MMIO handler. vCPU threads belong to the library.
+ * Thread tags: [any] any thread; [setup] while the VM is Created, Paused or Stopped, one thread at
+ * a time; [vcpu] a vCPU's own thread, that is: inside a PIO or MMIO handler. vCPU threads belong to
+ * the library.
  */
 #ifndef MACROHARD_VM_H
 #define MACROHARD_VM_H
@@ -22,27 +23,35 @@ enum mh_vm_state { MH_VM_CREATED = 0, MH_VM_RUNNING, MH_VM_PAUSED, MH_VM_STOPPED
 
 /* Why a VM went to Stopped. */
 enum mh_stop_reason {
-	MH_STOP_NONE = 0,  /* it has not stopped */
-	MH_STOP_REQUEST,   /* mh_vm_stop */
-	MH_STOP_POWEROFF,  /* the guest switched itself off (ACPI S5) */
-	MH_STOP_RESET,	   /* the guest reset itself; with MH_VM_STOP_ON_RESET only */
-	MH_STOP_SHUTDOWN,  /* triple fault */
-	MH_STOP_ERROR,	   /* an error that cannot be continued: see mh_vm_stop_text */
+	MH_STOP_NONE = 0, /* it has not stopped */
+	MH_STOP_REQUEST,  /* mh_vm_stop */
+	MH_STOP_POWEROFF, /* the guest switched itself off (ACPI S5) */
+	MH_STOP_RESET,	  /* the guest reset itself; with MH_VM_STOP_ON_RESET only */
+	MH_STOP_SHUTDOWN, /* triple fault */
+	MH_STOP_ERROR,	  /* an error that cannot be continued: see mh_vm_stop_text */
 };
 
-#define MH_VM_STOP_ON_RESET (1u << 0) /* a guest's reset ends in Stopped instead of starting again */
-#define MH_VM_BARE (1u << 1)	      /* no machine: no platform devices, no ACPI, no firmware tables */
+/* a guest's reset ends in Stopped instead of starting again */
+#define MH_VM_STOP_ON_RESET (1u << 0)
+/* no machine: no platform devices, no ACPI, no firmware tables */
+#define MH_VM_BARE (1u << 1)
 
 struct mh_vm_config {
-	size_t size;	       /* sizeof(struct mh_vm_config), by MH_VM_CONFIG_INIT */
-	const char *name;      /* any UTF-8 text, for messages; copied; NULL: "vm" */
-	uint64_t memory_bytes; /* RAM that the library allocates and maps (below and above the 3 GiB hole);
-				  multiple of MH_PAGE_SIZE; 0: the caller maps memory itself */
-	uint32_t cpus;	       /* 1 .. 64 */
-	uint32_t flags;	       /* MH_VM_* */
+	size_t size;	  /* sizeof(struct mh_vm_config), by MH_VM_CONFIG_INIT */
+	const char *name; /* any UTF-8 text, for messages; copied; NULL: "vm" */
+	/*
+	 * RAM that the library allocates and maps (below and above the 3 GiB hole); multiple of
+	 * MH_PAGE_SIZE; 0: the caller maps memory itself
+	 */
+	uint64_t memory_bytes;
+	uint32_t cpus;	/* 1 .. 64 */
+	uint32_t flags; /* MH_VM_* */
 };
 
-#define MH_VM_CONFIG_INIT { sizeof(struct mh_vm_config), NULL, 0, 1, 0 }
+#define MH_VM_CONFIG_INIT                                  \
+	{                                                  \
+		sizeof(struct mh_vm_config), NULL, 0, 1, 0 \
+	}
 
 /**
  * Make a VM: state Created, vCPUs in reset state, memory zero.
@@ -60,21 +69,26 @@ MH_API int mh_vm_create(struct mh_ctx *ctx, const struct mh_vm_config *config, s
 MH_API void mh_vm_destroy(struct mh_vm *vm);
 
 /**
- * Created or Stopped -> Running. A Stopped VM starts from reset: memory is kept, boot data are loaded anew.
+ * Created or Stopped -> Running. A Stopped VM starts from reset: memory is kept, boot data are
+ * loaded anew.
  * Returns when the vCPU threads run.   Thread: [any]
- * Returns 0; MH_ESTATE, MH_ENOMEM, MH_EINVAL (no memory at the boot address), MH_EBUSY.   Since: 1.0
+ * Returns 0; MH_ESTATE, MH_ENOMEM, MH_EINVAL (no memory at the boot address), MH_EBUSY.
+ * Since: 1.0
  */
 MH_API int mh_vm_start(struct mh_vm *vm);
 
-/** Running -> Paused; returns when no vCPU executes. Thread: [any], not [vcpu]. Returns 0; MH_ESTATE. Since: 1.0 */
+/**
+ * Running -> Paused; returns when no vCPU executes. Thread: [any], not [vcpu]. Returns 0;
+ * MH_ESTATE. Since: 1.0
+ */
 MH_API int mh_vm_pause(struct mh_vm *vm);
 
 /** Paused -> Running. Thread: [any]. Returns 0; MH_ESTATE. Since: 1.0 */
 MH_API int mh_vm_resume(struct mh_vm *vm);
 
 /**
- * Running or Paused -> Stopped, as if the power was cut; returns when no vCPU executes. From a handler [vcpu]
- * it returns at once and the VM stops when the handler returns.
+ * Running or Paused -> Stopped, as if the power was cut; returns when no vCPU executes. From a
+ * handler [vcpu] it returns at once and the VM stops when the handler returns.
  * Thread: [any]
  * Returns 0 (also when it is Stopped already); MH_ESTATE (Created).   Since: 1.0
  */
@@ -85,7 +99,8 @@ MH_API enum mh_vm_state mh_vm_state(struct mh_vm *vm);
 MH_API enum mh_stop_reason mh_vm_stop_reason(struct mh_vm *vm);
 
 /**
- * One or more lines on why the VM stopped; for MH_STOP_ERROR and MH_STOP_SHUTDOWN with the exit's name and the registers.
+ * One or more lines on why the VM stopped; for MH_STOP_ERROR and MH_STOP_SHUTDOWN with the exit's
+ * name and the registers.
  * Ownership: the VM's, until it is started or destroyed.   Thread: [any]   Since: 1.0
  */
 MH_API const char *mh_vm_stop_text(struct mh_vm *vm);
@@ -115,10 +130,11 @@ MH_API void mh_vm_on_state(struct mh_vm *vm, mh_vm_state_fn *fn, void *opaque);
  * @gpa    guest-physical start; bytes; multiple of MH_PAGE_SIZE
  * @hva    host start; page-aligned; [hva, hva+bytes) stays mapped until mh_vm_mem_unmap
  * @bytes  length; non-zero multiple of MH_PAGE_SIZE; gpa + bytes must not wrap
- * @flags  MH_MEM_READONLY or 0; guest writes to read-only memory go to the MMIO handler of that address, or are ignored
+ * @flags  MH_MEM_READONLY or 0; guest writes to read-only memory go to the MMIO handler of that
+ *         address, or are ignored
  * Ownership: the caller keeps @hva.   Thread: [setup]
- * Returns 0; MH_EINVAL (alignment, wrap, flags), MH_EEXIST (overlaps a mapping), MH_ERANGE (beyond the guest's
- * physical address width, or too many mappings), MH_ENOMEM. On error nothing is mapped.
+ * Returns 0; MH_EINVAL (alignment, wrap, flags), MH_EEXIST (overlaps a mapping), MH_ERANGE (beyond
+ * the guest's physical address width, or too many mappings), MH_ENOMEM. On error nothing is mapped.
  * Spec: SDM 3C 29.3 (EPT), APM 2 15.25 (nested paging).   Since: 1.0
  */
 MH_API int mh_vm_mem_map(struct mh_vm *vm, uint64_t gpa, void *hva, uint64_t bytes, uint32_t flags);
@@ -137,23 +153,28 @@ MH_API int mh_vm_mem_write(struct mh_vm *vm, uint64_t gpa, const void *buf, uint
 /* ---- PIO and MMIO ---- */
 
 /*
- * Handlers run on the vCPU's thread that made the access [vcpu]; several vCPUs may call at once. offset
- * counts from the start of the registered range, bytes is 1, 2, 4 or 8 (PIO: at most 4).
+ * Handlers run on the vCPU's thread that made the access [vcpu]; several vCPUs may call at once.
+ * offset counts from the start of the registered range, bytes is 1, 2, 4 or 8 (PIO: at most 4).
  */
 struct mh_io_ops {
 	uint32_t version; /* 1 */
-	uint64_t (*read)(void *opaque, uint64_t offset, unsigned int bytes);		     /* NULL: all ones */
-	void (*write)(void *opaque, uint64_t offset, unsigned int bytes, uint64_t value); /* NULL: ignored */
+	/* NULL: all ones */
+	uint64_t (*read)(void *opaque, uint64_t offset, unsigned int bytes);
+	/* NULL: ignored */
+	void (*write)(void *opaque, uint64_t offset, unsigned int bytes, uint64_t value);
 };
 
 /**
  * Handle a range of I/O ports, or of guest-physical addresses.
  * @ops     copied
  * Thread: [setup]
- * Returns 0; MH_EINVAL (empty, wraps, version), MH_EEXIST (overlaps another handler), MH_ENOMEM.   Since: 1.0
+ * Returns 0; MH_EINVAL (empty, wraps, version), MH_EEXIST (overlaps another handler), MH_ENOMEM.
+ * Since: 1.0
  */
-MH_API int mh_vm_pio_add(struct mh_vm *vm, uint16_t port, uint32_t count, const struct mh_io_ops *ops, void *opaque);
-MH_API int mh_vm_mmio_add(struct mh_vm *vm, uint64_t gpa, uint64_t bytes, const struct mh_io_ops *ops, void *opaque);
+MH_API int mh_vm_pio_add(struct mh_vm *vm, uint16_t port, uint32_t count,
+			 const struct mh_io_ops *ops, void *opaque);
+MH_API int mh_vm_mmio_add(struct mh_vm *vm, uint64_t gpa, uint64_t bytes,
+			  const struct mh_io_ops *ops, void *opaque);
 /** Remove the range that starts there. Thread: [setup]. Returns 0; MH_ENOENT. Since: 1.0 */
 MH_API int mh_vm_pio_remove(struct mh_vm *vm, uint16_t port);
 MH_API int mh_vm_mmio_remove(struct mh_vm *vm, uint64_t gpa);
@@ -174,13 +195,17 @@ struct mh_boot_config {
 	const char *cmdline; /* NULL: "" */
 };
 
-#define MH_BOOT_CONFIG_INIT { sizeof(struct mh_boot_config), NULL, NULL, NULL }
+#define MH_BOOT_CONFIG_INIT                                     \
+	{                                                       \
+		sizeof(struct mh_boot_config), NULL, NULL, NULL \
+	}
 
 /**
  * Choose what the VM boots: the files are read now, and loaded into memory at each start.
  * Thread: [setup]
- * Returns 0; MH_EINVAL (MH_VM_BARE, no memory), MH_ENOENT, MH_EIO, MH_EFORMAT (not a kernel, truncated, corrupt),
- * MH_ERANGE (kernel + initrd do not fit into memory, command line too long), MH_ENOMEM.   Since: 1.0
+ * Returns 0; MH_EINVAL (MH_VM_BARE, no memory), MH_ENOENT, MH_EIO, MH_EFORMAT (not a kernel,
+ * truncated, corrupt), MH_ERANGE (kernel + initrd do not fit into memory, command line too long),
+ * MH_ENOMEM.   Since: 1.0
  */
 MH_API int mh_vm_boot(struct mh_vm *vm, const struct mh_boot_config *config);
 

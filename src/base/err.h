@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0 OR MIT) */
-/* Error codes of freestanding code: negative, with the values of Linux's errno, so that they pass to ioctls. */
+/*
+ * Error codes of freestanding code: negative, with the values of Linux's errno, so that they pass
+ * to ioctls.
+ */
 #ifndef MHI_BASE_ERR_H
 #define MHI_BASE_ERR_H
 

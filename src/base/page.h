@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0 OR MIT) */
-/* Host pages: the only memory that freestanding code allocates. Provided by the host: src/kdrv, or tests/fake. */
+/*
+ * Host pages: the only memory that freestanding code allocates. Provided by the host: src/kdrv, or
+ * tests/fake.
+ */
 #ifndef MHI_BASE_PAGE_H
 #define MHI_BASE_PAGE_H
 

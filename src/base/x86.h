@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0 OR MIT) */
 /*
- * Architectural constants of x86. SDM 3A 2.5 "Control Registers", SDM 3A 6.15 "Exception and Interrupt
- * Reference", SDM 4 2.1 "Architectural MSRs", APM 2 appendix A "MSR Cross-Reference".
+ * Architectural constants of x86. SDM 3A 2.5 "Control Registers", SDM 3A 6.15 "Exception and
+ * Interrupt Reference", SDM 4 2.1 "Architectural MSRs", APM 2 appendix A "MSR Cross-Reference".
  */
 #ifndef MHI_BASE_X86_H
 #define MHI_BASE_X86_H
@@ -17,9 +17,9 @@
 #define MHI_CR0_NW (1ull << 29)
 #define MHI_CR0_CD (1ull << 30)
 #define MHI_CR0_PG (1ull << 31)
-#define MHI_CR0_VALID                                                                              \
-	(MHI_CR0_PE | MHI_CR0_MP | MHI_CR0_EM | MHI_CR0_TS | MHI_CR0_ET | MHI_CR0_NE | MHI_CR0_WP | \
-	 MHI_CR0_AM | MHI_CR0_NW | MHI_CR0_CD | MHI_CR0_PG)
+#define MHI_CR0_VALID                                                                  \
+	(MHI_CR0_PE | MHI_CR0_MP | MHI_CR0_EM | MHI_CR0_TS | MHI_CR0_ET | MHI_CR0_NE | \
+	 MHI_CR0_WP | MHI_CR0_AM | MHI_CR0_NW | MHI_CR0_CD | MHI_CR0_PG)
 
 #define MHI_CR4_VME (1ull << 0)
 #define MHI_CR4_PVI (1ull << 1)
@@ -62,7 +62,10 @@
 #define MHI_XCR0_SSE (1ull << 1)
 #define MHI_XCR0_AVX (1ull << 2)
 #define MHI_XCR0_AVX512 (7ull << 5)
-/* The state components that the shim switches: no PKRU (host's own), no MPX, AMX or supervisor state. */
+/*
+ * The state components that the shim switches: no PKRU (host's own), no MPX, AMX or supervisor
+ * state.
+ */
 #define MHI_XCR0_SUPPORTED (MHI_XCR0_X87 | MHI_XCR0_SSE | MHI_XCR0_AVX | MHI_XCR0_AVX512)
 
 #define MHI_VEC_DB 1

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The engine: one ops table over what executes guests (our shim, or KVM as oracle and fall-back). The only
- * caller of ioctls. State and exits use the shim's own structures (uapi.h); the KVM engine translates.
+ * The engine: one ops table over what executes guests (our shim, or KVM as oracle and fall-back).
+ * The only caller of ioctls. State and exits use the shim's own structures (uapi.h); the KVM engine
+ * translates.
  */
 #ifndef MHI_CORE_ENGINE_H
 #define MHI_CORE_ENGINE_H
@@ -12,9 +13,9 @@
 
 struct mhi_err; /* core/err.h: receives object, cause and cure */
 
-struct mhi_engine;    /* an open device */
-struct mhi_eng_vm;    /* a VM of it */
-struct mhi_eng_vcpu;  /* a vCPU of that */
+struct mhi_engine;   /* an open device */
+struct mhi_eng_vm;   /* a VM of it */
+struct mhi_eng_vcpu; /* a vCPU of that */
 
 struct mhi_engine_ops {
 	const char *name; /* "shim", "kvm" */
@@ -31,19 +32,22 @@ struct mhi_engine_ops {
 	int (*msi)(struct mhi_eng_vm *vm, u64 addr, u32 data); /* any thread; >= 0: APICs reached */
 	int (*tsc_offset)(struct mhi_eng_vm *vm, bool set, u64 *offset);
 
-	int (*vcpu_create)(struct mhi_eng_vm *vm, u32 apic_id, struct mhi_eng_vcpu **out, struct mhi_err *err);
+	int (*vcpu_create)(struct mhi_eng_vm *vm, u32 apic_id, struct mhi_eng_vcpu **out,
+			   struct mhi_err *err);
 	void (*vcpu_destroy)(struct mhi_eng_vcpu *v);
-	int (*cpuid)(struct mhi_eng_vcpu *v, const struct mhk_cpuid_entry *table, u32 count, struct mhi_err *err);
+	int (*cpuid)(struct mhi_eng_vcpu *v, const struct mhk_cpuid_entry *table, u32 count,
+		     struct mhi_err *err);
 	struct mhk_run *(*page)(struct mhi_eng_vcpu *v); /* constant for the vCPU's life */
 	void *(*fpu_image)(struct mhi_eng_vcpu *v);
 
 	/*
-	 * Run until an exit for user space: 0 and page->exit; MH_EIO, MH_EFAULT. Signals and kicks end in
-	 * MHK_EXIT_NONE. Commits, provides: as uapi.h says.
+	 * Run until an exit for user space: 0 and page->exit; MH_EIO, MH_EFAULT. Signals and kicks
+	 * end in MHK_EXIT_NONE. Commits, provides: as uapi.h says.
 	 */
 	int (*run)(struct mhi_eng_vcpu *v);
 	void (*kick)(struct mhi_eng_vcpu *v); /* any thread; sticky: the next run returns at once */
-	int (*get)(struct mhi_eng_vcpu *v, u32 groups); /* the vCPU's thread, or while it does not run */
+	/* the vCPU's thread, or while it does not run */
+	int (*get)(struct mhi_eng_vcpu *v, u32 groups);
 	int (*lapic)(struct mhi_eng_vcpu *v, bool write, u32 offset, u32 *value, u64 *base);
 	int (*stats)(struct mhi_eng_vcpu *v, struct mhk_stats *out);
 };

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The sentence that explains a failure: composed where the cause is known, fetched by mh_last_error. */
+/*
+ * The sentence that explains a failure: composed where the cause is known, fetched by
+ * mh_last_error.
+ */
 #ifndef MHI_CORE_ERR_H
 #define MHI_CORE_ERR_H
 
@@ -13,8 +16,8 @@ struct mhi_err {
 };
 
 /*
- * Set code and text ("what was attempted, on which object: cause; cure"), return code. err may be NULL.
- * The last writer wins: the outermost caller may add the object with mhi_err_wrap.
+ * Set code and text ("what was attempted, on which object: cause; cure"), return code. err may be
+ * NULL. The last writer wins: the outermost caller may add the object with mhi_err_wrap.
  */
 int mhi_err_set(struct mhi_err *err, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

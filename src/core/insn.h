@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Emulation of one guest instruction that touched MMIO or a string port: libzydis decodes, this acts, on a
- * struct mhk_state and through callbacks; no VM is needed to test it. A per-vCPU cache keeps decoded
- * instructions by their bytes and mode, so that a hot MMIO instruction is decoded once.
+ * Emulation of one guest instruction that touched MMIO or a string port: libzydis decodes, this
+ * acts, on a struct mhk_state and through callbacks; no VM is needed to test it. A per-vCPU cache
+ * keeps decoded instructions by their bytes and mode, so that a hot MMIO instruction is decoded
+ * once.
  */
 #ifndef MHI_CORE_INSN_H
 #define MHI_CORE_INSN_H
@@ -27,22 +28,29 @@ struct mhi_insn_cache *mhi_insn_cache_create(void);
 void mhi_insn_cache_destroy(struct mhi_insn_cache *cache);
 
 enum mhi_insn_result {
-	MHI_INSN_DONE,	     /* state changed: commit the groups in *dirty */
-	MHI_INSN_EXCEPTION,  /* inject: *inject, *inject_error (MHK_INJECT_*); CR2 in state when #PF; state otherwise as before */
-	MHI_INSN_UNKNOWN,    /* an instruction that is not emulated: *text names it */
+	MHI_INSN_DONE, /* state changed: commit the groups in *dirty */
+	/*
+	 * inject: *inject, *inject_error (MHK_INJECT_*); CR2 in state when #PF; state otherwise as
+	 * before
+	 */
+	MHI_INSN_EXCEPTION,
+	MHI_INSN_UNKNOWN, /* an instruction that is not emulated: *text names it */
 };
 
 struct mhi_insn_out {
-	u32 dirty;	   /* MHK_G_* */
+	u32 dirty; /* MHK_G_* */
 	u32 inject, inject_error;
-	char text[96];	   /* disassembly and bytes, for the error */
-	bool again;	   /* REP with iterations left: state is consistent, run the emulator again or re-enter */
+	char text[96]; /* disassembly and bytes, for the error */
+	/* REP with iterations left: state is consistent, run the emulator again or re-enter */
+	bool again;
 };
 
 /*
- * Emulate the instruction at s->rip. bytes/len: given by the CPU's decode assists, or len 0 to fetch through the guest's page tables.
+ * Emulate the instruction at s->rip. bytes/len: given by the CPU's decode assists, or len 0 to
+ * fetch through the guest's page tables.
  */
-enum mhi_insn_result mhi_insn_emulate(struct mhi_insn_cache *cache, const struct mhi_insn_env *env, struct mhk_state *s,
-				      const u8 *bytes, unsigned int len, struct mhi_insn_out *out);
+enum mhi_insn_result mhi_insn_emulate(struct mhi_insn_cache *cache, const struct mhi_insn_env *env,
+				      struct mhk_state *s, const u8 *bytes, unsigned int len,
+				      struct mhi_insn_out *out);
 
 #endif

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Interrupt lines of the machine: devices raise a line (GSI), the interrupt controller behind it is chosen by the platform. */
+/*
+ * Interrupt lines of the machine: devices raise a line (GSI), the interrupt controller behind it is
+ * chosen by the platform.
+ */
 #ifndef MHI_CORE_IRQ_H
 #define MHI_CORE_IRQ_H
 

@@ -2,9 +2,10 @@
 /*
  * Nested page tables: guest-physical to host-physical, four levels, in the CPU's own format.
  *
- * One walker for both vendors over a const table of entry callbacks (npt_ept.c, npt_amd.c). The caller
- * serialises all calls on one table, and flushes the TLBs of running vCPUs after mhi_npt_unmap and
- * mhi_npt_protect. Table pages are freed only by mhi_npt_fini: a walker of another CPU may still read them.
+ * One walker for both vendors over a const table of entry callbacks (npt_ept.c, npt_amd.c). The
+ * caller serialises all calls on one table, and flushes the TLBs of running vCPUs after
+ * mhi_npt_unmap and mhi_npt_protect. Table pages are freed only by mhi_npt_fini: a walker of
+ * another CPU may still read them.
  */
 #ifndef MHI_MM_NPT_H
 #define MHI_MM_NPT_H
@@ -46,13 +47,14 @@ struct mhi_npt {
 	void *root;		       /* (c) the top table's page */
 	mh_hpa root_pa;		       /* (c) */
 	unsigned int max_level;	       /* (c) largest leaf the CPU knows: 1, 2 or 3 */
-	u64 gpa_limit;		       /* (c) first guest-physical address beyond the table's reach */
-	u64 tables;		       /* pages that the table occupies, root included */
+	/* (c) first guest-physical address beyond the table's reach */
+	u64 gpa_limit;
+	u64 tables; /* pages that the table occupies, root included */
 };
 
 /*
- * Pages for tables, taken before the caller's lock so that mapping under it never allocates. At most
- * MHI_NPT_LEVELS - 1 tables are needed for one leaf.
+ * Pages for tables, taken before the caller's lock so that mapping under it never allocates. At
+ * most MHI_NPT_LEVELS - 1 tables are needed for one leaf.
  */
 struct mhi_npt_pool {
 	void *page[MHI_NPT_LEVELS - 1]; /* zeroed */
@@ -79,7 +81,8 @@ void mhi_npt_pool_drain(struct mhi_npt_pool *pool);
 /*
  * Map one leaf of the given level at gpa (both addresses aligned to it).
  * An existing leaf at the same place is replaced when it has the same address (prot may differ); a
- * larger leaf in the way, or a table beneath (even an emptied one) is MHI_EEXIST: map smaller leaves.
+ * larger leaf in the way, or a table beneath (even an emptied one) is MHI_EEXIST: map smaller
+ * leaves.
  * Returns 0; MHI_EINVAL (alignment, level, prot), MHI_ERANGE (beyond gpa_limit), MHI_EEXIST,
  * MHI_ENOMEM (pool empty). On error nothing is mapped.
  */
@@ -87,14 +90,14 @@ int mhi_npt_map(struct mhi_npt *npt, struct mhi_npt_pool *pool, mh_gpa gpa, mh_h
 		unsigned int level, unsigned int prot);
 
 /*
- * Remove all leaves that touch [gpa, gpa + bytes); a large leaf that is only partly inside goes as a
- * whole (it comes back by fault). Returns the number of leaves removed: 0 = no flush needed.
+ * Remove all leaves that touch [gpa, gpa + bytes); a large leaf that is only partly inside goes as
+ * a whole (it comes back by fault). Returns the number of leaves removed: 0 = no flush needed.
  */
 u64 mhi_npt_unmap(struct mhi_npt *npt, mh_gpa gpa, u64 bytes);
 
 /*
- * Take all permissions but those in prot away from all leaves that touch the range; without MHI_NPT_R
- * the leaves go. Returns the number of leaves changed.
+ * Take all permissions but those in prot away from all leaves that touch the range; without
+ * MHI_NPT_R the leaves go. Returns the number of leaves changed.
  */
 u64 mhi_npt_protect(struct mhi_npt *npt, mh_gpa gpa, u64 bytes, unsigned int prot);
 

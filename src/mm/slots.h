@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0 OR MIT) */
-/* Memory slots: which guest-physical ranges are backed by which host-virtual ranges. Pure bookkeeping. */
+/*
+ * Memory slots: which guest-physical ranges are backed by which host-virtual ranges. Pure
+ * bookkeeping.
+ */
 #ifndef MHI_MM_SLOTS_H
 #define MHI_MM_SLOTS_H
 
@@ -27,7 +30,10 @@ int mhi_slots_set(struct mhi_slots *s, unsigned int n, const struct mhi_slot *sl
 int mhi_slots_clear(struct mhi_slots *s, unsigned int n);
 /* The slot that holds gpa, or NULL. */
 const struct mhi_slot *mhi_slots_find(const struct mhi_slots *s, mh_gpa gpa);
-/* The largest leaf level (<= max) whose page around gpa lies wholly in the slot with hva congruent to gpa. */
+/*
+ * The largest leaf level (<= max) whose page around gpa lies wholly in the slot with hva congruent
+ * to gpa.
+ */
 unsigned int mhi_slot_leaf_level(const struct mhi_slot *slot, mh_gpa gpa, unsigned int max);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The machine around the CPUs, as the VM sees it: made at creation, reset and loaded at each start. The
- * platform knows no engine: it is given memory, buses and sinks, and asks for power transitions by callback.
+ * The machine around the CPUs, as the VM sees it: made at creation, reset and loaded at each start.
+ * The platform knows no engine: it is given memory, buses and sinks, and asks for power transitions
+ * by callback.
  */
 #ifndef MHI_PLATFORM_MACHINE_H
 #define MHI_PLATFORM_MACHINE_H
@@ -36,19 +37,25 @@ struct mhi_machine;
 struct mhi_entry {
 	bool long_mode; /* 64-bit protocol state, else 32-bit flat protected mode (PVH) */
 	u64 rip, rsi, rbx, rsp;
-	u64 cr3;	/* long mode */
+	u64 cr3; /* long mode */
 	u64 gdt_base;
 	u32 gdt_limit;
 };
 
 /* A kernel with its initrd and command line, read into memory once, loaded at each start. */
 struct mhi_boot;
-int mhi_boot_create(const char *kernel, const char *initrd, const char *cmdline, struct mhi_boot **out, struct mhi_err *err);
+int mhi_boot_create(const char *kernel, const char *initrd, const char *cmdline,
+		    struct mhi_boot **out, struct mhi_err *err);
 void mhi_boot_destroy(struct mhi_boot *boot);
-/* Write everything into guest memory (kernel, initrd, zero page or start_info, page tables, GDT). *entry is the boot CPU's state. */
-int mhi_boot_load(const struct mhi_boot *boot, const struct mhi_machine *machine, struct mhi_entry *entry, struct mhi_err *err);
+/*
+ * Write everything into guest memory (kernel, initrd, zero page or start_info, page tables, GDT).
+ * *entry is the boot CPU's state.
+ */
+int mhi_boot_load(const struct mhi_boot *boot, const struct mhi_machine *machine,
+		  struct mhi_entry *entry, struct mhi_err *err);
 
-int mhi_machine_create(const struct mhi_machine_env *env, struct mhi_machine **out, struct mhi_err *err);
+int mhi_machine_create(const struct mhi_machine_env *env, struct mhi_machine **out,
+		       struct mhi_err *err);
 void mhi_machine_destroy(struct mhi_machine *m);
 /* Devices to reset state; ACPI tables (RSDP to DSDT) written into guest memory. */
 int mhi_machine_reset(struct mhi_machine *m, struct mhi_err *err);
@@ -56,7 +63,10 @@ int mhi_machine_reset(struct mhi_machine *m, struct mhi_err *err);
 void mhi_machine_eoi(struct mhi_machine *m, u32 vector);
 void mhi_machine_power_button(struct mhi_machine *m);
 /* COM ports: output from any thread to fn, one call at a time; input takes what fits. */
-void mhi_machine_serial_attach(struct mhi_machine *m, unsigned int port, void (*fn)(void *opaque, const void *data, size_t bytes), void *opaque);
-size_t mhi_machine_serial_input(struct mhi_machine *m, unsigned int port, const void *data, size_t bytes);
+void mhi_machine_serial_attach(struct mhi_machine *m, unsigned int port,
+			       void (*fn)(void *opaque, const void *data, size_t bytes),
+			       void *opaque);
+size_t mhi_machine_serial_input(struct mhi_machine *m, unsigned int port, const void *data,
+				size_t bytes);
 
 #endif

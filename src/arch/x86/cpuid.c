@@ -53,7 +53,10 @@ static const struct mhk_cpuid_entry *find(const struct mhi_vcpu *v, u32 leaf, u3
 	return NULL;
 }
 
-/* Size of the XSAVE area for the guest's XCR0: from the sub-leaves of the table, SDM 1 13.2 "XSAVE-Supported Features". */
+/*
+ * Size of the XSAVE area for the guest's XCR0: from the sub-leaves of the table, SDM 1 13.2
+ * "XSAVE-Supported Features".
+ */
 static u32 xsave_bytes(const struct mhi_vcpu *v)
 {
 	u32 size = 576, i;

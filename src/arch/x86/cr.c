@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: (GPL-2.0 OR MIT)
-/* Guest writes of CR0, CR3, CR4, CR8, XCR0 and EFER: the architectural checks, once for both vendors. */
+/*
+ * Guest writes of CR0, CR3, CR4, CR8, XCR0 and EFER: the architectural checks, once for both
+ * vendors.
+ */
 #include "arch/x86/run.h"
 #include "base/x86.h"
 #include "x86_insn.h"
 
-/* A change of any of these bits drops linear translations: SDM 3A 4.10.4.1 "Operations that Invalidate TLBs". */
+/*
+ * A change of any of these bits drops linear translations: SDM 3A 4.10.4.1 "Operations that
+ * Invalidate TLBs".
+ */
 #define CR4_FLUSHES \
 	(MHI_CR4_PSE | MHI_CR4_PAE | MHI_CR4_PGE | MHI_CR4_PCIDE | MHI_CR4_SMEP | MHI_CR4_SMAP)
 
@@ -32,7 +38,9 @@ static bool cr0_write(struct mhi_vcpu *v, u64 value)
 		}
 		v->flush = true;
 	}
-	/* Reserved low bits are ignored, not refused: SDM 2B "MOV-Move to/from Control Registers". */
+	/*
+	 * Reserved low bits are ignored, not refused: SDM 2B "MOV-Move to/from Control Registers".
+	 */
 	ops->cr_set(v, 0, value & MHI_CR0_VALID);
 	return true;
 }

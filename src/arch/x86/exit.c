@@ -46,7 +46,10 @@ static enum mhi_run on_again(struct mhi_vcpu *v, const struct mhi_exit *x)
 	return MHI_RUN_AGAIN;
 }
 
-/* #DB and #AC are intercepted only so that a guest cannot loop in their delivery; it gets them all the same. */
+/*
+ * #DB and #AC are intercepted only so that a guest cannot loop in their delivery; it gets them all
+ * the same.
+ */
 static enum mhi_run on_exception(struct mhi_vcpu *v, const struct mhi_exit *x)
 {
 	mhi_inject_exception(v, x->vector, x->vector == MHI_VEC_AC, x->error);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: (GPL-2.0 OR MIT) */
 /*
- * The one vendor-neutral contract: the normal form of an exit, and the ops that VMX and SVM implement.
+ * The one vendor-neutral contract: the normal form of an exit, and the ops that VMX and SVM
+ * implement.
  *
- * A *section* is the stretch between load() and put(): interrupts off, on one CPU, the vCPU's hardware
- * state current. run.c calls load, then state_set/irq_offer/enter any number of times, then state_get, put.
+ * A *section* is the stretch between load() and put(): interrupts off, on one CPU, the vCPU's
+ * hardware state current. run.c calls load, then state_set/irq_offer/enter any number of times,
+ * then state_get, put.
  */
 #ifndef MHI_ARCH_HV_H
 #define MHI_ARCH_HV_H
@@ -34,7 +36,8 @@ enum mhi_reason {
 	MHI_X_PAUSE,
 	MHI_X_MONITOR, /* MONITOR(X), MWAIT(X): #UD unless CPUID offers them; we never do */
 	MHI_X_FAULT,   /* nested page fault: x->fault */
-	MHI_X_MISCONFIG, /* EPT misconfiguration, NPT reserved bit: a bug of ours or memory corruption */
+	/* EPT misconfiguration, NPT reserved bit: a bug of ours or memory corruption */
+	MHI_X_MISCONFIG,
 	MHI_X_ENTRY_FAILED, /* x->raw = the CPU's error number */
 	MHI_X_UNHANDLED,
 	MHI_X_COUNT
@@ -88,50 +91,59 @@ struct mhi_hv_ops {
 	u32 vendor;	  /* enum mhk_vendor */
 
 	/*
-	 * What this CPU offers; reads CPUID and MSRs only. Always fills *caps; returns 0, or MHI_EOPNOTSUPP /
-	 * MHI_EBUSY with caps->hw and caps->missing set. Any context with preemption off.
+	 * What this CPU offers; reads CPUID and MSRs only. Always fills *caps; returns 0, or
+	 * MHI_EOPNOTSUPP / MHI_EBUSY with caps->hw and caps->missing set. Any context with
+	 * preemption off.
 	 */
 	int (*probe)(struct mhi_hv_caps *caps);
 
 	/*
 	 * Take the virtualization extension of the current CPU, or give it back. Interrupts off.
-	 * cpu_on: 0, MHI_EBUSY (somebody else holds it: nothing was changed), MHI_EIO (the instruction failed).
-	 * cpu->page is a zeroed page of ours (VMXON region / host save area). cpu_off accepts a CPU that is off.
+	 * cpu_on: 0, MHI_EBUSY (somebody else holds it: nothing was changed), MHI_EIO (the
+	 * instruction failed). cpu->page is a zeroed page of ours (VMXON region / host save area).
+	 * cpu_off accepts a CPU that is off.
 	 */
 	int (*cpu_on)(struct mhi_cpu *cpu);
 	void (*cpu_off)(struct mhi_cpu *cpu);
 
-	/* Allocate and fill the vendor part (v->hw) for the reset state. May sleep. MHI_ENOMEM. fini accepts half-built. */
+	/*
+	 * Allocate and fill the vendor part (v->hw) for the reset state. May sleep. MHI_ENOMEM.
+	 * fini accepts half-built.
+	 */
 	int (*vcpu_init)(struct mhi_vcpu *v);
 	void (*vcpu_fini)(struct mhi_vcpu *v);
 
 	/*
-	 * Begin and end a section on v->cpu (set by the caller). Interrupts off. load: 0 or MHI_EBUSY (the CPU is
-	 * held by somebody else now), MHI_EIO with *x as ENTRY_FAILED. Guest FPU is not touched here (the caller
-	 * does it); guest MSRs, debug registers, FS/GS, descriptor tables of the host are.
+	 * Begin and end a section on v->cpu (set by the caller). Interrupts off. load: 0 or
+	 * MHI_EBUSY (the CPU is held by somebody else now), MHI_EIO with *x as ENTRY_FAILED. Guest
+	 * FPU is not touched here (the caller does it); guest MSRs, debug registers, FS/GS,
+	 * descriptor tables of the host are.
 	 */
 	int (*load)(struct mhi_vcpu *v, struct mhi_exit *x);
 	void (*put)(struct mhi_vcpu *v);
 
 	/*
-	 * Copy groups between *s and the hardware state; within a section. state_set is given values that
-	 * mhi_state_check has accepted; state_get fills just the groups asked. GPR (all 16, RSP included), RIP,
-	 * SEG, CR (cr8 and xcr0 apart), DR, MSR, and MISC's shadow are the vendor's; the rest is state.c's.
+	 * Copy groups between *s and the hardware state; within a section. state_set is given
+	 * values that mhi_state_check has accepted; state_get fills just the groups asked. GPR (all
+	 * 16, RSP included), RIP, SEG, CR (cr8 and xcr0 apart), DR, MSR, and MISC's shadow are the
+	 * vendor's; the rest is state.c's.
 	 */
 	void (*state_get)(struct mhi_vcpu *v, u32 groups, struct mhk_state *s);
 	void (*state_set)(struct mhi_vcpu *v, u32 groups, const struct mhk_state *s);
 
 	/*
-	 * Offer external interrupt `vector` for the next entry, or -1 for none. Called before every enter. The vendor delivers it as soon
-	 * as the guest is interruptible (V_IRQ, or entry injection, or a window exit) and says so by
-	 * v->irq_taken = true after the entry in which the guest took it.
+	 * Offer external interrupt `vector` for the next entry, or -1 for none. Called before every
+	 * enter. The vendor delivers it as soon as the guest is interruptible (V_IRQ, or entry
+	 * injection, or a window exit) and says so by v->irq_taken = true after the entry in which
+	 * the guest took it.
 	 */
 	void (*irq_offer)(struct mhi_vcpu *v, int vector);
 
 	/*
-	 * One entry. Before: v->event (exception, NMI, soft interrupt) is injected and cleared; v->gpr, v->rip when
-	 * v->rip_dirty, v->flush, v->nmi_pending are honoured. After: *x is decoded, v->gpr (RSP apart), v->rip are current, v->event holds an event
-	 * whose delivery the exit interrupted. A failed entry is reason ENTRY_FAILED, never an error return.
+	 * One entry. Before: v->event (exception, NMI, soft interrupt) is injected and cleared;
+	 * v->gpr, v->rip when v->rip_dirty, v->flush, v->nmi_pending are honoured. After: *x is
+	 * decoded, v->gpr (RSP apart), v->rip are current, v->event holds an event whose delivery
+	 * the exit interrupted. A failed entry is reason ENTRY_FAILED, never an error return.
 	 */
 	void (*enter)(struct mhi_vcpu *v, struct mhi_exit *x);
 

@@ -8,8 +8,9 @@
 enum mhi_msr_result { MHI_MSR_DONE, MHI_MSR_GP, MHI_MSR_USER };
 
 /*
- * Held by the vendor (VMCB, VMCS, or loaded at load): EFER, PAT, STAR, LSTAR, CSTAR, SFMASK, KERNEL_GS_BASE,
- * FS_BASE, GS_BASE, SYSENTER_CS/ESP/EIP, TSC_AUX. msr_get and msr_set serve exactly these.
+ * Held by the vendor (VMCB, VMCS, or loaded at load): EFER, PAT, STAR, LSTAR, CSTAR, SFMASK,
+ * KERNEL_GS_BASE, FS_BASE, GS_BASE, SYSENTER_CS/ESP/EIP, TSC_AUX. msr_get and msr_set serve exactly
+ * these.
  */
 bool mhi_msr_is_hw(u32 index);
 

@@ -3,7 +3,10 @@
 #include "arch/x86/reset.h"
 #include "base/x86.h"
 
-/* Access rights of SDM 3A table 10-1: data read/write accessed; code execute/read accessed; LDT; busy 32-bit TSS. */
+/*
+ * Access rights of SDM 3A table 10-1: data read/write accessed; code execute/read accessed; LDT;
+ * busy 32-bit TSS.
+ */
 #define ATTR_DATA 0x93u
 #define ATTR_CODE 0x9bu
 #define ATTR_LDT 0x82u

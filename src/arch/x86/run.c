@@ -57,7 +57,10 @@ static void provide(struct mhi_vcpu *v, u32 groups, struct mhk_state *out)
 		out->mp_state = v->mp_state;
 }
 
-/* INIT keeps memory and FPU; the rest is as after RESET, waiting for SIPI: SDM 3A 9.4 "Multiple-Processor Initialization". */
+/*
+ * INIT keeps memory and FPU; the rest is as after RESET, waiting for SIPI: SDM 3A 9.4
+ * "Multiple-Processor Initialization".
+ */
 static void take_init(struct mhi_vcpu *v)
 {
 	mhi_reset_state(&v->commit_state, v->apic_id == 0);
@@ -93,7 +96,9 @@ static void take_signals(struct mhi_vcpu *v)
 		mhi_lapic_timer_sync(v);
 }
 
-/* Between two entries: signals, wake-up, TLB flush, interrupt. True when the guest may be entered. */
+/*
+ * Between two entries: signals, wake-up, TLB flush, interrupt. True when the guest may be entered.
+ */
 static bool prepare(struct mhi_vcpu *v, int *vector)
 {
 	u32 gen;
@@ -103,7 +108,10 @@ static bool prepare(struct mhi_vcpu *v, int *vector)
 	if (v->mp_state != MHK_MP_RUNNABLE && !mhi_wait_over(v))
 		return false;
 	v->mp_state = MHK_MP_RUNNABLE;
-	/* Paired with the bump after entries were removed; whoever bumps then interrupts running sections. */
+	/*
+	 * Paired with the bump after entries were removed; whoever bumps then interrupts running
+	 * sections.
+	 */
 	gen = mhi_load32(&v->vm->flush_gen);
 	if (gen != v->flush_seen) {
 		v->flush_seen = gen;

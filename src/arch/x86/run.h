@@ -14,13 +14,17 @@ enum mhi_run {
 	MHI_RUN_WAIT,	   /* v->mp_state is not runnable: sleep until mhi_wait_over */
 };
 
-/* Initialise the freestanding part (v->vm, v->apic_id set, the rest zero): vendor part, reset state. MHI_ENOMEM. */
+/*
+ * Initialise the freestanding part (v->vm, v->apic_id set, the rest zero): vendor part, reset
+ * state. MHI_ENOMEM.
+ */
 int mhi_vcpu_init(struct mhi_vcpu *v);
 void mhi_vcpu_fini(struct mhi_vcpu *v);
 
 /*
- * Run until something above is needed. Interrupts off, v->cpu set, the guest's FPU state loaded under the
- * host's XCR0. Groups go to *out when the result is MHI_RUN_USER: those of `wanted` and the exit's own; *valid says which.
+ * Run until something above is needed. Interrupts off, v->cpu set, the guest's FPU state loaded
+ * under the host's XCR0. Groups go to *out when the result is MHI_RUN_USER: those of `wanted` and
+ * the exit's own; *valid says which.
  */
 enum mhi_run mhi_run_section(struct mhi_vcpu *v, u32 wanted, struct mhk_state *out, u32 *valid);
 
@@ -31,8 +35,9 @@ int mhi_run_get(struct mhi_vcpu *v, u32 groups, struct mhk_state *out);
 bool mhi_wait_over(struct mhi_vcpu *v);
 
 /*
- * Copy groups (not FPU) of a state that others may be changing, check the copy against what a CPU with the VM's caps can hold, and
- * have the next section load it. MHI_EINVAL: none of them is loaded.
+ * Copy groups (not FPU) of a state that others may be changing, check the copy against what a CPU
+ * with the VM's caps can hold, and have the next section load it. MHI_EINVAL: none of them is
+ * loaded.
  */
 int mhi_state_take(struct mhi_vcpu *v, u32 groups, const struct mhk_state *shared);
 /* Have the next entry deliver an event that user space asked for (MHK_INJECT_*). MHI_EINVAL. */

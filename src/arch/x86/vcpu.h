@@ -39,7 +39,8 @@ struct mhi_vm {
 	u32 flush_gen; /* atomic; bumped after entries were removed: vCPUs flush when it moved */
 	u16 vpid_base; /* (c) VMX: VPID of vCPU n is vpid_base + n; 0 = no VPID */
 	struct mhi_vcpu *vcpu
-		[MHK_MAX_VCPUS]; /* by APIC id; set once with release order, never cleared while the VM lives */
+		/* by APIC id; set once with release order, never cleared while the VM lives */
+		[MHK_MAX_VCPUS];
 };
 
 #define MHI_EVENT_VALID (1u << 31)
@@ -64,10 +65,12 @@ struct mhi_vcpu {
 	bool rip_dirty;	   /* (v) */
 	bool irq_taken;	   /* (v) see irq_offer */
 	bool nmi_pending;  /* (v) deliver an NMI when NMIs are not blocked */
-	bool flush; /* (v) flush guest-physical translations before the next entry; the vendor clears it */
+	/* (v) flush guest-physical translations before the next entry; the vendor clears it */
+	bool flush;
 	u32 flush_seen; /* (v) vm->flush_gen at the last flush */
 
-	u32 event; /* (v) MHI_EVENT_* | type << 8 | vector: SDM 3C 25.8.3 / APM 2 15.20 share this layout */
+	/* (v) MHI_EVENT_* | type << 8 | vector: SDM 3C 25.8.3 / APM 2 15.20 share this layout */
+	u32 event;
 	u32 event_error; /* (v) */
 	u32 event_len;	 /* (v) instruction length of soft interrupts */
 
@@ -87,7 +90,8 @@ struct mhi_vcpu {
 	struct mhk_state commit_state; /* (v) our checked copy of what user space wants loaded */
 	u64 reply;		       /* (v) user space's answer to the pending exit */
 	u32 reply_flags;	       /* (v) MHK_REPLY_* */
-	bool halt_irqs; /* (v) the HLT that the vCPU sits in ends with an interrupt (RFLAGS.IF was set) */
+	/* (v) the HLT that the vCPU sits in ends with an interrupt (RFLAGS.IF was set) */
+	bool halt_irqs;
 	mh_gpa fault_gpa; /* (v) what MHI_RUN_FAULT wants mapped */
 	u8 fault_access;  /* (v) MHI_FAULT_* */
 
@@ -101,9 +105,15 @@ struct mhi_vcpu {
 
 /* ---- provided by the host: src/kdrv, or tests/fake; its pages: base/page.h ---- */
 
-/* Make the vCPU notice lapic/flush work soon: wakes it from HLT, or makes it leave guest mode. Any context. */
+/*
+ * Make the vCPU notice lapic/flush work soon: wakes it from HLT, or makes it leave guest mode. Any
+ * context.
+ */
 void mhi_host_kick(struct mhi_vcpu *v);
-/* Arm the vCPU's one timer: mhi_lapic_timer_fired(v) is called when host TSC >= deadline; replaces any earlier. */
+/*
+ * Arm the vCPU's one timer: mhi_lapic_timer_fired(v) is called when host TSC >= deadline; replaces
+ * any earlier.
+ */
 void mhi_host_timer_set(struct mhi_vcpu *v, u64 host_tsc);
 void mhi_host_timer_cancel(struct mhi_vcpu *v);
 /* Must the run loop leave guest mode: reschedule, signal, kick, immediate exit? Interrupts off. */
@@ -113,7 +123,8 @@ enum mhi_gpa_kind { MHI_GPA_NONE, MHI_GPA_RAM, MHI_GPA_ROM };
 enum mhi_gpa_kind mhi_host_gpa_kind(struct mhi_vcpu *v, mh_gpa gpa);
 /*
  * Copy guest memory without sleeping (SVM without decode assists fetches the instruction at RIP).
- * 0; MHI_EFAULT no slot there; MHI_EAGAIN the page must be faulted in first (the caller leaves the section and re-enters).
+ * 0; MHI_EFAULT no slot there; MHI_EAGAIN the page must be faulted in first (the caller leaves the
+ * section and re-enters).
  */
 int mhi_host_guest_read(struct mhi_vcpu *v, mh_gpa gpa, void *buf, u32 bytes);
 

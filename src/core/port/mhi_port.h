@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Port of the freestanding code to hosted C: the library and its unit tests. Same widths as the kernel's types. */
+/*
+ * Port of the freestanding code to hosted C: the library and its unit tests. Same widths as the
+ * kernel's types.
+ */
 #ifndef MHI_PORT_H
 #define MHI_PORT_H
 

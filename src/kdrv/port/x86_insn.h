@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0 OR MIT) */
-/* Privileged x86 instructions common to both vendors, for the kernel build. Raw: no kernel shadow is kept. */
+/*
+ * Privileged x86 instructions common to both vendors, for the kernel build. Raw: no kernel shadow
+ * is kept.
+ */
 #ifndef MHI_PORT_X86_INSN_H
 #define MHI_PORT_X86_INSN_H
 
