@@ -231,6 +231,14 @@ static enum mhi_run on_fault(struct mhi_vcpu *v, const struct mhi_exit *x)
 	return mhi_exit_to_user(v, x, MHK_EXIT_MMIO, G_EMULATE);
 }
 
+/* The instruction at RIP could not be read without sleeping: have its page faulted in, then execute it again. */
+static enum mhi_run on_fetch(struct mhi_vcpu *v, const struct mhi_exit *x)
+{
+	v->fault_gpa = x->fault.gpa;
+	v->fault_access = MHI_FAULT_READ;
+	return MHI_RUN_FAULT;
+}
+
 static enum mhi_run on_entry_failed(struct mhi_vcpu *v, const struct mhi_exit *x)
 {
 	return mhi_exit_to_user(v, x, MHK_EXIT_ENTRY_FAILED, G_REPORT);
@@ -266,6 +274,7 @@ static handler_fn *const handlers[MHI_X_COUNT] = {
 	[MHI_X_PAUSE] = on_again,
 	[MHI_X_MONITOR] = on_ud,
 	[MHI_X_FAULT] = on_fault,
+	[MHI_X_FETCH] = on_fetch,
 	[MHI_X_MISCONFIG] = on_unhandled,
 	[MHI_X_ENTRY_FAILED] = on_entry_failed,
 	[MHI_X_UNHANDLED] = on_unhandled,
