@@ -85,7 +85,7 @@ function check_include(line, own, angle, path, target)
 }
 
 BEGIN {
-	split("mhi_port.h x86_insn.h vmx_insn.h svm_insn.h", names, " ")
+	split("mhi_port.h x86_insn.h vmx_insn.h svm_insn.h asm.h", names, " ")
 	for (i in names)
 		port[names[i]] = 1
 	split("float.h iso646.h limits.h stdarg.h stdbool.h stddef.h stdint.h stdnoreturn.h", names, " ")

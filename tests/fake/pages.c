@@ -19,28 +19,39 @@ void fake_pages_fail_after(int n)
 	fail_after = n;
 }
 
-void *mhi_host_page_alloc(void)
+void *mhi_host_pages_alloc(unsigned int order)
 {
+	size_t bytes = MHI_PAGE_SIZE << order;
 	void *page;
 
 	if (!fail_after)
 		return NULL;
-	page = aligned_alloc(MHI_PAGE_SIZE, MHI_PAGE_SIZE);
+	page = aligned_alloc(bytes, bytes);
 	if (!page)
 		return NULL;
 	if (fail_after > 0)
 		fail_after--;
-	memset(page, 0, MHI_PAGE_SIZE);
-	live++;
+	memset(page, 0, bytes);
+	live += 1u << order;
 	return page;
+}
+
+void mhi_host_pages_free(void *pages, unsigned int order)
+{
+	if (!pages)
+		return;
+	live -= 1u << order;
+	free(pages);
+}
+
+void *mhi_host_page_alloc(void)
+{
+	return mhi_host_pages_alloc(0);
 }
 
 void mhi_host_page_free(void *page)
 {
-	if (!page)
-		return;
-	live--;
-	free(page);
+	mhi_host_pages_free(page, 0);
 }
 
 mh_hpa mhi_host_va_to_pa(const void *va)

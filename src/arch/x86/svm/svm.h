@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: (GPL-2.0 OR MIT) */
+/* What the files of the SVM back end share: its part of a vCPU, exit codes, MSRs and CPUID bits. */
+#ifndef MHI_SVM_SVM_H
+#define MHI_SVM_SVM_H
+
+#include "arch/x86/hv.h"
+#include "arch/x86/svm/vmcb.h"
+#include "base/x86.h"
+
+/* clang-format off */
+enum mhi_svm_code {
+#define MHI_SVM_CODE(code, name) MHI_SVM_X_##name = (int)(code),
+#include "arch/x86/svm/svm_codes.def"
+#undef MHI_SVM_CODE
+};
+/* clang-format on */
+
+/* APM 2 15.30 "SVM Related MSRs" */
+#define MHI_MSR_TSC_RATIO 0xc0000104
+#define MHI_MSR_VM_CR 0xc0010114
+#define MHI_MSR_VM_HSAVE_PA 0xc0010117
+#define MHI_VM_CR_SVMDIS MHI_BIT(4)
+#define MHI_TSC_RATIO_ONE MHI_BIT(32)
+
+/* DR6 and DR7: APM 2 13.1.1 "Debug Registers" */
+#define MHI_DR6_RESET 0xffff0ff0ull
+#define MHI_DR6_BREAKPOINTS 0xfull
+#define MHI_DR6_BS MHI_BIT(14)
+#define MHI_DR7_RESET 0x400ull
+#define MHI_DR7_ENABLES 0xffull
+
+#define MHI_SVM_MSRPM_BYTES 0x2000
+#define MHI_SVM_IOPM_BYTES 0x3000
+
+/* Are NMIs blocked for the guest? */
+enum svm_nmi {
+	SVM_NMI_OPEN = 0,
+	SVM_NMI_MASKED,	  /* the guest is in its handler; IRET is intercepted */
+	SVM_NMI_STEPPING, /* its IRET is being executed with TF set by us */
+};
+
+/* The vendor part of a vCPU. Legend: (c) constant after init, (v) only the vCPU's thread. */
+struct svm_vcpu {
+	struct mhi_vmcb *vmcb; /* (c) */
+	mh_hpa vmcb_pa;	       /* (c) */
+	mh_hpa host_pa;	       /* (c) VMSAVE area of the host, current within a section */
+	void *pml5;	/* (c) top table above the VM's root, where the host pages in five levels */
+	u64 features;	/* (c) of the VM */
+	u32 clean_mask; /* (c) clean bits that the CPU knows: all or none */
+	u32 asids;	/* (c) ASIDs are 1 .. asids - 1 */
+	bool has_tsc_aux; /* (c) the CPU has RDTSCP or RDPID */
+	u64 host_xss;	  /* (c) IA32_XSS of the host, a constant of the kernel */
+
+	u32 cpu_id;   /* (v) CPU of the last section; ~0 = none */
+	u32 asid;     /* (v) 0 = none yet */
+	u32 asid_gen; /* (v) generation of cpu_id's ASIDs that asid belongs to */
+
+	bool irq_offered;   /* (v) V_IRQ was set for this entry */
+	u32 injected;	    /* (v) event_inject of this entry, 0 = none */
+	enum svm_nmi nmi;   /* (v) */
+	u64 step_rip;	    /* (v) SVM_NMI_STEPPING: of the IRET */
+	u64 step_dr6;	    /* (v) guest's DR6 before the step */
+	bool step_guest_tf; /* (v) the guest had TF set itself */
+
+	bool dr_live;	   /* (v) guest's DR0-3 are in the CPU */
+	bool tsc_aux_live; /* (v) guest's TSC_AUX is in the CPU */
+	u64 host_dr7;	   /* (v) of the current section */
+	u64 host_dr[4];	   /* (v) valid when dr_live and host_dr7 has breakpoints */
+};
+
+static inline struct svm_vcpu *svm_of(const struct mhi_vcpu *v)
+{
+	return v->hw;
+}
+
+static inline bool svm_has(const struct svm_vcpu *svm, enum mhk_feature f)
+{
+	return svm->features & MHI_BIT(f);
+}
+
+/* svm_caps.c */
+int mhi_svm_probe(struct mhi_hv_caps *caps);
+int mhi_svm_cpu_on(struct mhi_cpu *cpu);
+void mhi_svm_cpu_off(struct mhi_cpu *cpu);
+u32 mhi_svm_asids(void);
+bool mhi_svm_cpu_has_tsc_aux(void);
+u64 mhi_svm_host_xss(void);
+
+/* svm_setup.c */
+int mhi_svm_vcpu_init(struct mhi_vcpu *v);
+void mhi_svm_vcpu_fini(struct mhi_vcpu *v);
+
+/* svm_state.c */
+void mhi_svm_state_get(struct mhi_vcpu *v, u32 groups, struct mhk_state *s);
+void mhi_svm_state_set(struct mhi_vcpu *v, u32 groups, const struct mhk_state *s);
+u64 mhi_svm_cr_get(struct mhi_vcpu *v, unsigned int nr);
+void mhi_svm_cr_set(struct mhi_vcpu *v, unsigned int nr, u64 value);
+u64 mhi_svm_msr_get(struct mhi_vcpu *v, u32 index);
+void mhi_svm_msr_set(struct mhi_vcpu *v, u32 index, u64 value);
+u64 mhi_svm_rflags(struct mhi_vcpu *v);
+u8 mhi_svm_cpl(struct mhi_vcpu *v);
+u16 mhi_svm_attr_to_vmcb(u32 attr);
+u32 mhi_svm_attr_from_vmcb(u16 attrib);
+
+/* svm_section.c */
+int mhi_svm_load(struct mhi_vcpu *v, struct mhi_exit *x);
+void mhi_svm_put(struct mhi_vcpu *v);
+void mhi_svm_dr_live(struct mhi_vcpu *v);
+void mhi_svm_tsc_aux_set(struct mhi_vcpu *v, u64 value); /* within a section */
+
+/* svm_asid.c */
+void mhi_svm_asid_reset(struct mhi_cpu *cpu);  /* forget all ASIDs of the current CPU */
+void mhi_svm_asid_prepare(struct mhi_vcpu *v); /* before each entry */
+
+/* svm_event.c */
+void mhi_svm_irq_offer(struct mhi_vcpu *v, int vector);
+void mhi_svm_event_inject(struct mhi_vcpu *v);	/* before each entry */
+void mhi_svm_event_collect(struct mhi_vcpu *v); /* after each entry */
+bool mhi_svm_nmi_exit(
+	struct mhi_vcpu *v); /* true: the exit was about NMI masking alone and is done with */
+void mhi_svm_nmi_set(struct mhi_vcpu *v, bool masked);
+
+/*
+ * svm_exit.c: *x from what the VMCB says; pure. True when the CPU did not say all:
+ * mhi_svm_insn_complete has to look at the instruction.
+ */
+bool mhi_svm_decode(const struct mhi_vmcb *vmcb, u64 features, struct mhi_exit *x);
+
+/*
+ * svm_insn.c: fills x->insn_len and x->cr.gpr, or turns *x into FETCH, HOST (look again) or
+ * UNHANDLED.
+ */
+void mhi_svm_insn_complete(struct mhi_vcpu *v, struct mhi_exit *x);
+
+#endif

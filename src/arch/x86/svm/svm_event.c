@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: (GPL-2.0 OR MIT)
+/*
+ * Events into the guest: V_IRQ for external interrupts, EVENTINJ for the rest, what an exit
+ * interrupted, and the blocking of NMIs, which SVM leaves to software. APM 2 15.20 "Event
+ * Injection", 15.21 "Interrupt and Local APIC Support".
+ *
+ * External interrupts never go through EVENTINJ: QEMU's emulation may deliver such a one twice.
+ */
+#include "arch/x86/svm/svm.h"
+
+#define EVENT_MASK (MHI_EVENT_VALID | MHI_EVENT_ERROR | 0x7ffu)
+#define EVENT_IS(event, type, vector) \
+	(MHI_EVENT_TYPE(event) == (type) && MHI_EVENT_VECTOR(event) == (vector))
+#define VEC_NMI 2u
+#define VEC_BP 3u
+#define VEC_OF 4u
+
+void mhi_svm_irq_offer(struct mhi_vcpu *v, int vector)
+{
+	struct svm_vcpu *svm = svm_of(v);
+	struct mhi_vmcb_control *c = &svm->vmcb->control;
+	u64 want = MHI_SVM_V_INTR_MASKING | MHI_SVM_V_INTR_PRIO(0xf) | MHI_SVM_V_IGN_TPR |
+		   (mhi_lapic_cr8(v) & 0xf);
+
+	if (svm->nmi == SVM_NMI_STEPPING)
+		vector = -1; /* its handler would find our TF in the flags */
+	svm->irq_offered = vector >= 0;
+	if (vector >= 0)
+		want |= MHI_SVM_V_IRQ | MHI_SVM_V_INTR_VECTOR(vector & 0xff);
+	if (c->virtual_intr == want)
+		return;
+	c->virtual_intr = want;
+	mhi_vmcb_dirty(svm->vmcb, MHI_SVM_CLEAN_TPR);
+}
+
+void mhi_svm_nmi_set(struct mhi_vcpu *v, bool masked)
+{
+	struct svm_vcpu *svm = svm_of(v);
+	struct mhi_vmcb *vmcb = svm->vmcb;
+
+	svm->nmi = masked ? SVM_NMI_MASKED : SVM_NMI_OPEN;
+	if (masked)
+		vmcb->control.intercept_misc1 |= MHI_SVM_I1_IRET;
+	else
+		vmcb->control.intercept_misc1 &= ~MHI_SVM_I1_IRET;
+	mhi_vmcb_dirty(vmcb, MHI_SVM_CLEAN_I);
+}
+
+static u32 next_event(struct mhi_vcpu *v, struct svm_vcpu *svm)
+{
+	u32 event = v->event & EVENT_MASK;
+
+	v->event = 0;
+	if (event & MHI_EVENT_VALID)
+		return event;
+	if (!v->nmi_pending || svm->nmi != SVM_NMI_OPEN)
+		return 0;
+	v->nmi_pending = false;
+	return MHI_EVENT_VALID | MHI_SVM_EVENT_NMI << 8 | VEC_NMI;
+}
+
+void mhi_svm_event_inject(struct mhi_vcpu *v)
+{
+	struct svm_vcpu *svm = svm_of(v);
+	struct mhi_vmcb *vmcb = svm->vmcb;
+	u64 error = v->event_error;
+	u32 event = next_event(v, svm);
+
+	svm->injected = event;
+	if (!event)
+		return;
+	if (MHI_EVENT_TYPE(event) == MHI_SVM_EVENT_NMI)
+		mhi_svm_nmi_set(v, true);
+	if (MHI_EVENT_TYPE(event) == MHI_SVM_EVENT_SOFT) {
+		/*
+		 * The handler returns behind the instruction: APM 2 15.20. Both kinds of CPU find
+		 * it there.
+		 */
+		vmcb->state.rip += v->event_len;
+		vmcb->control.next_rip = vmcb->state.rip;
+		v->event_len = 0;
+	}
+	vmcb->control.event_inject = event;
+	if (event & MHI_EVENT_ERROR)
+		vmcb->control.event_inject |= error << 32;
+}
+
+/*
+ * An event whose delivery the exit interrupted: give it back, unless executing again will raise
+ * it anyway.
+ */
+static void interrupted(struct mhi_vcpu *v, struct svm_vcpu *svm, u64 info)
+{
+	u32 event = (u32)info & EVENT_MASK;
+	u32 vector = MHI_EVENT_VECTOR(event);
+	bool ours = (svm->injected & 0x7ffu) == (event & 0x7ffu) && svm->injected;
+
+	switch (MHI_EVENT_TYPE(event)) {
+	case MHI_SVM_EVENT_INTR: /* irq_taken stays false: it is offered again */
+		return;
+	case MHI_SVM_EVENT_NMI:
+		mhi_svm_nmi_set(v, false);
+		v->nmi_pending = true;
+		return;
+	case MHI_SVM_EVENT_EXCEPTION:
+		if (!ours && (vector == VEC_BP || vector == VEC_OF))
+			return; /* RIP is still at INT3 or INTO */
+		break;
+	default:
+		if (!ours)
+			return; /* RIP is still at INTn */
+		break;
+	}
+	v->event = event;
+	v->event_error = (u32)(info >> 32);
+}
+
+void mhi_svm_event_collect(struct mhi_vcpu *v)
+{
+	struct svm_vcpu *svm = svm_of(v);
+	struct mhi_vmcb_control *c = &svm->vmcb->control;
+	u64 info = c->exit_int_info;
+
+	c->event_inject = 0;
+	v->irq_taken = svm->irq_offered && !(c->virtual_intr & MHI_SVM_V_IRQ);
+	if (!(info & MHI_EVENT_VALID))
+		return;
+	if (MHI_EVENT_TYPE(info) == MHI_SVM_EVENT_INTR)
+		v->irq_taken = false;
+	interrupted(v, svm, info);
+}
+
+/* NMIs open when the IRET has been executed, not before it: let it run alone, with TF set. */
+static void step_begin(struct svm_vcpu *svm)
+{
+	struct mhi_vmcb *vmcb = svm->vmcb;
+
+	svm->nmi = SVM_NMI_STEPPING;
+	svm->step_rip = vmcb->state.rip;
+	svm->step_dr6 = vmcb->state.dr6;
+	svm->step_guest_tf = vmcb->state.rflags & MHI_RFLAGS_TF;
+	vmcb->state.rflags |= MHI_RFLAGS_TF;
+	vmcb->control.intercept_misc1 &= ~MHI_SVM_I1_IRET;
+	mhi_vmcb_dirty(vmcb, MHI_SVM_CLEAN_I);
+}
+
+/* The step's own #DB is ours to swallow; a breakpoint or the guest's own single step is not. */
+static bool step_end(struct mhi_vcpu *v, struct svm_vcpu *svm)
+{
+	struct mhi_vmcb *vmcb = svm->vmcb;
+	bool db = vmcb->control.exit_code == MHI_SVM_X_EXCP_DB;
+
+	if (!db && vmcb->state.rip == svm->step_rip)
+		return false; /* not executed yet */
+	mhi_svm_nmi_set(v, false);
+	if (!db || svm->step_guest_tf)
+		return false;
+	if (!(vmcb->state.dr6 & MHI_DR6_BREAKPOINTS)) {
+		vmcb->state.dr6 = svm->step_dr6;
+		mhi_vmcb_dirty(vmcb, MHI_SVM_CLEAN_DRX);
+		return true;
+	}
+	vmcb->state.dr6 &= ~MHI_DR6_BS;
+	mhi_vmcb_dirty(vmcb, MHI_SVM_CLEAN_DRX);
+	return false;
+}
+
+bool mhi_svm_nmi_exit(struct mhi_vcpu *v)
+{
+	struct svm_vcpu *svm = svm_of(v);
+
+	switch (svm->nmi) {
+	case SVM_NMI_OPEN:
+		return false;
+	case SVM_NMI_MASKED:
+		if (svm->vmcb->control.exit_code != MHI_SVM_X_IRET)
+			return false;
+		step_begin(svm);
+		return true;
+	case SVM_NMI_STEPPING:
+		return step_end(v, svm);
+	}
+	return false;
+}

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: (GPL-2.0 OR MIT)
+/*
+ * Looks at the instruction behind an exit, for CPUs that report neither the next RIP nor the
+ * operand (QEMU's SVM). The exit says which instruction it is; only prefixes, opcode and ModRM
+ * are looked at.
+ */
+#include "arch/x86/svm/svm.h"
+#include "mm/gwalk.h"
+
+/*
+ * The bytes at RIP, read piece by piece: the page behind RIP's is touched only when it is needed.
+ */
+struct insn {
+	struct mhi_vcpu *v;
+	u64 linear;
+	bool long_mode;
+	mh_gpa gpa; /* last one read or tried */
+	int err;    /* 0, or why reading ended */
+	u32 have;
+	u8 byte[MHK_INSN_MAX];
+};
+
+#define MODRM_CR 1u /* ModRM follows: reg is the control register, rm the GPR */
+
+/* Encodings: APM 3 chapters 3 and 4. */
+struct encoding {
+	u16 code;
+	u8 msr_write; /* EXITINFO1 of MSR */
+	u8 flags;
+	u8 bytes;
+	u8 opcode[3];
+};
+
+static const struct encoding encodings[] = {
+	{ MHI_SVM_X_CPUID, 0, 0, 2, { 0x0f, 0xa2 } },
+	{ MHI_SVM_X_HLT, 0, 0, 1, { 0xf4 } },
+	{ MHI_SVM_X_MSR, 0, 0, 2, { 0x0f, 0x32 } },
+	{ MHI_SVM_X_MSR, 1, 0, 2, { 0x0f, 0x30 } },
+	{ MHI_SVM_X_VMMCALL, 0, 0, 3, { 0x0f, 0x01, 0xd9 } },
+	{ MHI_SVM_X_XSETBV, 0, 0, 3, { 0x0f, 0x01, 0xd1 } },
+	{ MHI_SVM_X_RDPMC, 0, 0, 2, { 0x0f, 0x33 } },
+	{ MHI_SVM_X_INVD, 0, 0, 2, { 0x0f, 0x08 } },
+	{ MHI_SVM_X_WBINVD, 0, 0, 2, { 0x0f, 0x09 } },
+	{ MHI_SVM_X_PAUSE, 0, 0, 1, { 0x90 } },
+};
+static const struct encoding mov_to_cr = { .flags = MODRM_CR,
+					   .bytes = 2,
+					   .opcode = { 0x0f, 0x22 } };
+static const struct encoding mov_from_cr = { .flags = MODRM_CR,
+					     .bytes = 2,
+					     .opcode = { 0x0f, 0x20 } };
+
+static const struct encoding *find_encoding(const struct mhi_exit *x)
+{
+	size_t i;
+
+	if (x->reason == MHI_X_CR_WRITE)
+		return &mov_to_cr;
+	if (x->reason == MHI_X_CR_READ)
+		return &mov_from_cr;
+	for (i = 0; i < MHI_COUNT(encodings); i++)
+		if (encodings[i].code == x->raw &&
+		    encodings[i].msr_write == (x->reason == MHI_X_WRMSR))
+			return &encodings[i];
+	return NULL;
+}
+
+static int read_guest(void *opaque, mh_gpa gpa, void *buf, u32 bytes)
+{
+	struct insn *in = opaque;
+
+	in->gpa = gpa;
+	return mhi_host_guest_read(in->v, gpa, buf, bytes);
+}
+
+/* Reads on to the end of the page or of the longest instruction. */
+static int read_more(struct insn *in)
+{
+	const struct mhi_vmcb_state *st = &svm_of(in->v)->vmcb->state;
+	struct mhi_gwalk_env env = {
+		.cr0 = st->cr0,
+		.cr3 = st->cr3,
+		.cr4 = st->cr4,
+		.efer = st->efer & ~MHI_EFER_SVME,
+		.rflags = st->rflags,
+		.read = read_guest,
+		.opaque = in,
+	};
+	struct mhi_gwalk_fault fault;
+	unsigned int access = MHI_GWALK_X | (st->cpl == 3 ? MHI_GWALK_USER : 0);
+	u64 linear = in->linear + in->have;
+	u32 bytes = MHK_INSN_MAX - in->have;
+	u32 page_left;
+	mh_gpa gpa;
+	int err;
+
+	if (!in->long_mode)
+		linear &= 0xffffffffu;
+	page_left = (u32)(MHI_PAGE_SIZE - (linear & MHI_PAGE_MASK));
+	if (bytes > page_left)
+		bytes = page_left;
+	/* A fault is a change by another vCPU since: executing again gives the guest its #PF. */
+	err = mhi_gwalk(&env, linear, access, &gpa, &fault);
+	if (!err)
+		err = read_guest(in, gpa, in->byte + in->have, bytes);
+	if (!err)
+		in->have += bytes;
+	return err;
+}
+
+/* Byte n of the instruction; 0 with in->err set when there is none. */
+static u8 byte_at(struct insn *in, u32 n)
+{
+	if (n >= MHK_INSN_MAX)
+		in->err = MHI_EINVAL;
+	while (!in->err && n >= in->have)
+		in->err = read_more(in);
+	return in->err ? 0 : in->byte[n];
+}
+
+static bool is_legacy_prefix(u8 b)
+{
+	switch (b) {
+	case 0x26:
+	case 0x2e:
+	case 0x36:
+	case 0x3e:
+	case 0x64:
+	case 0x65:
+	case 0x66:
+	case 0x67:
+	case 0xf0:
+	case 0xf2:
+	case 0xf3:
+		return true;
+	default:
+		return false;
+	}
+}
+
+#define REX_R 4u
+#define REX_B 1u
+#define PREFIX_LOCK 0xf0
+
+/* ModRM of MOV to or from a control register; LOCK is another way to name CR8: APM 3 "MOV CRn". */
+static int decode_modrm(struct mhi_exit *x, u8 modrm, u8 rex, bool lock)
+{
+	u32 reg = (modrm >> 3 & 7) | (rex & REX_R ? 8 : 0) | (lock ? 8 : 0);
+	u32 rm = (modrm & 7) | (rex & REX_B ? 8 : 0);
+
+	if (reg != x->cr.nr)
+		return MHI_EINVAL;
+	x->cr.gpr = (u8)rm;
+	return 0;
+}
+
+static int parse(struct insn *in, const struct encoding *e, struct mhi_exit *x)
+{
+	bool lock = false;
+	u8 rex = 0;
+	u32 n = 0;
+	u32 i;
+	u8 b;
+
+	for (b = byte_at(in, 0); is_legacy_prefix(b); b = byte_at(in, ++n))
+		lock |= b == PREFIX_LOCK;
+	if (in->long_mode && (b & 0xf0) == 0x40) {
+		rex = b;
+		n++;
+	}
+	for (i = 0; i < e->bytes; i++, n++)
+		if (byte_at(in, n) != e->opcode[i])
+			return in->err ? in->err : MHI_EINVAL;
+	if (e->flags & MODRM_CR) {
+		b = byte_at(in, n++);
+		if (!in->err && decode_modrm(x, b, rex, lock))
+			return MHI_EINVAL;
+	}
+	x->insn_len = (u8)n;
+	return in->err;
+}
+
+void mhi_svm_insn_complete(struct mhi_vcpu *v, struct mhi_exit *x)
+{
+	const struct mhi_vmcb_state *st = &svm_of(v)->vmcb->state;
+	const struct encoding *e = find_encoding(x);
+	struct insn in;
+	int err;
+
+	in.v = v;
+	in.long_mode = st->efer & MHI_EFER_LMA && st->cs.attrib & MHI_SVM_SEG_L;
+	in.linear = in.long_mode ? st->rip : st->cs.base + st->rip;
+	in.gpa = 0;
+	in.err = 0;
+	in.have = 0;
+	err = e ? parse(&in, e, x) : MHI_EINVAL;
+	switch (err) {
+	case 0:
+		break;
+	case MHI_EAGAIN:
+		x->reason = MHI_X_FETCH;
+		x->insn_len = 0;
+		x->fault.gpa = in.gpa;
+		x->fault.access = MHI_FAULT_READ;
+		x->fault.insn_bytes = 0;
+		break;
+	case MHI_EFAULT:
+		x->reason = MHI_X_HOST;
+		x->insn_len = 0;
+		break;
+	default:
+		x->reason = MHI_X_UNHANDLED;
+		x->insn_len = 0;
+		break;
+	}
+}

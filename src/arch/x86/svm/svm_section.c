@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: (GPL-2.0 OR MIT)
+/* The borders of a section: host state that VMRUN does not switch, debug registers, TSC offset. */
+#include "arch/x86/svm/svm.h"
+#include "svm_insn.h"
+#include "x86_insn.h"
+
+void mhi_svm_tsc_aux_set(struct mhi_vcpu *v, u64 value)
+{
+	struct svm_vcpu *svm = svm_of(v);
+
+	v->tsc_aux = value;
+	if (!svm->has_tsc_aux)
+		return;
+	if (value != v->cpu->host_tsc_aux || svm->tsc_aux_live) {
+		mhi_wrmsr(MHI_MSR_TSC_AUX, value);
+		svm->tsc_aux_live = true;
+	}
+}
+
+void mhi_svm_dr_live(struct mhi_vcpu *v)
+{
+	struct svm_vcpu *svm = svm_of(v);
+	unsigned int i;
+
+	if (svm->dr_live)
+		return;
+	for (i = 0; i < MHI_COUNT(v->dr); i++) {
+		if (svm->host_dr7 & MHI_DR7_ENABLES)
+			svm->host_dr[i] = mhi_read_dr(i);
+		mhi_write_dr(i, v->dr[i]);
+	}
+	svm->dr_live = true;
+	svm->vmcb->control.intercept_dr = 0;
+	mhi_vmcb_dirty(svm->vmcb, MHI_SVM_CLEAN_I);
+}
+
+/* DR7 is cleared by every exit, DR6 is left as the guest had it: APM 2 15.6 "#VMEXIT". */
+static void dr_put(struct mhi_vcpu *v, struct svm_vcpu *svm)
+{
+	bool host_active = svm->host_dr7 & MHI_DR7_ENABLES;
+	unsigned int i;
+
+	if (svm->dr_live) {
+		for (i = 0; i < MHI_COUNT(v->dr); i++) {
+			v->dr[i] = mhi_read_dr(i);
+			if (host_active)
+				mhi_write_dr(i, svm->host_dr[i]);
+		}
+		svm->dr_live = false;
+		svm->vmcb->control.intercept_dr = 0xffffffffu;
+		mhi_vmcb_dirty(svm->vmcb, MHI_SVM_CLEAN_I);
+	} else if (!host_active && svm->vmcb->state.dr6 == MHI_DR6_RESET) {
+		return;
+	}
+	mhi_write_dr(6, MHI_DR6_RESET);
+	mhi_write_dr(7, svm->host_dr7);
+}
+
+int mhi_svm_load(struct mhi_vcpu *v, struct mhi_exit *x)
+{
+	struct svm_vcpu *svm = svm_of(v);
+	struct mhi_vmcb *vmcb = svm->vmcb;
+
+	if (!v->cpu->on)
+		return MHI_EBUSY;
+	if (svm->cpu_id != v->cpu->id) {
+		/* Its ASID and what the CPU may have cached of the VMCB are the other CPU's. */
+		svm->cpu_id = v->cpu->id;
+		svm->asid = 0;
+		vmcb->control.vmcb_clean = 0;
+	}
+	mhi_vmsave(svm->host_pa);
+	if (vmcb->control.tsc_offset != v->vm->tsc_offset) {
+		vmcb->control.tsc_offset = v->vm->tsc_offset;
+		mhi_vmcb_dirty(vmcb, MHI_SVM_CLEAN_I);
+	}
+	if (svm->host_xss)
+		mhi_wrmsr(MHI_MSR_XSS, 0);
+	mhi_svm_tsc_aux_set(v, v->tsc_aux);
+	svm->host_dr7 = mhi_read_dr(7);
+	if (vmcb->state.dr7 & MHI_DR7_ENABLES)
+		mhi_svm_dr_live(v);
+	return 0;
+}
+
+void mhi_svm_put(struct mhi_vcpu *v)
+{
+	struct svm_vcpu *svm = svm_of(v);
+
+	dr_put(v, svm);
+	if (svm->tsc_aux_live) {
+		mhi_wrmsr(MHI_MSR_TSC_AUX, v->cpu->host_tsc_aux);
+		svm->tsc_aux_live = false;
+	}
+	if (svm->host_xss)
+		mhi_wrmsr(MHI_MSR_XSS, svm->host_xss);
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: (GPL-2.0 OR MIT)
+/* The vendor part of a vCPU: its memory, its permission maps and a VMCB in the reset state. */
+#include "arch/x86/svm/svm.h"
+#include "x86_insn.h"
+
+/* All that a vCPU needs, in one piece that is physically contiguous. */
+struct svm_block {
+	struct mhi_vmcb vmcb;
+	u8 host[4096];
+	u8 msrpm[MHI_SVM_MSRPM_BYTES];
+	u8 iopm[MHI_SVM_IOPM_BYTES];
+	struct svm_vcpu svm;
+};
+
+#define BLOCK_ORDER 3u
+MHI_STATIC_ASSERT(sizeof(struct svm_block) <= MHI_PAGE_SIZE << BLOCK_ORDER);
+MHI_STATIC_ASSERT(offsetof(struct svm_block, msrpm) % MHI_PAGE_SIZE == 0);
+MHI_STATIC_ASSERT(offsetof(struct svm_block, iopm) % MHI_PAGE_SIZE == 0);
+
+/*
+ * CR4 is checked against what we virtualize; CR8 goes to the local APIC. Never leave CR8 to the
+ * CPU: LAB 13.
+ */
+#define INTERCEPT_CR (MHI_SVM_WRITE(4) | MHI_SVM_WRITE(8))
+#define INTERCEPT_DR 0xffffffffu
+
+/*
+ * A guest can make the CPU raise #DB or #AC for ever without an interrupt getting through; the
+ * exit lets the host breathe. #MC is the host's.
+ */
+#define INTERCEPT_EXCEPTIONS (1u << MHI_VEC_DB | 1u << MHI_VEC_AC | 1u << MHI_VEC_MC)
+
+/*
+ * Not here: TASK_SWITCH (the CPU does it, in guest memory), PAUSE, RDTSC(P) (offset and TSC_AUX
+ * are the guest's), INVLPG and CR0, CR3 (nested paging; EFER.LMA follows CR0.PG in the VMCB).
+ */
+#define INTERCEPT_MISC1                                                                           \
+	(MHI_SVM_I1_INTR | MHI_SVM_I1_NMI | MHI_SVM_I1_SMI | MHI_SVM_I1_INIT | MHI_SVM_I1_RDPMC | \
+	 MHI_SVM_I1_CPUID | MHI_SVM_I1_RSM | MHI_SVM_I1_INVD | MHI_SVM_I1_HLT |                   \
+	 MHI_SVM_I1_INVLPGA | MHI_SVM_I1_IOIO | MHI_SVM_I1_MSR | MHI_SVM_I1_SHUTDOWN)
+#define INTERCEPT_MISC2                                                                       \
+	(MHI_SVM_I2_VMRUN | MHI_SVM_I2_VMMCALL | MHI_SVM_I2_VMLOAD | MHI_SVM_I2_VMSAVE |      \
+	 MHI_SVM_I2_STGI | MHI_SVM_I2_CLGI | MHI_SVM_I2_SKINIT | MHI_SVM_I2_WBINVD |          \
+	 MHI_SVM_I2_MONITOR | MHI_SVM_I2_MWAIT | MHI_SVM_I2_MWAIT_ARMED | MHI_SVM_I2_XSETBV | \
+	 MHI_SVM_I2_RDPRU)
+
+/* Their state is the VMCB's (VMLOAD, VMSAVE, VMRUN); no value of theirs can hurt the host. */
+static const u32 passthrough[] = {
+	MHI_MSR_FS_BASE,      MHI_MSR_GS_BASE,	    MHI_MSR_KERNEL_GS_BASE, MHI_MSR_SYSENTER_CS,
+	MHI_MSR_SYSENTER_ESP, MHI_MSR_SYSENTER_EIP, MHI_MSR_STAR,	    MHI_MSR_LSTAR,
+	MHI_MSR_CSTAR,	      MHI_MSR_SFMASK,
+};
+
+/* The byte and bit of an MSR's two bits, read then write: APM 2 15.11 "MSR Intercepts". */
+static void msrpm_allow(u8 *msrpm, u32 index)
+{
+	u32 byte = index >= 0xc0000000u ? 0x800u : 0;
+	u32 nr = index & 0x1fffu;
+
+	byte += nr / 4;
+	msrpm[byte] = (u8)(msrpm[byte] & ~(3u << (nr % 4 * 2)));
+}
+
+static void init_controls(struct mhi_vcpu *v, struct svm_block *b, mh_hpa pa)
+{
+	struct mhi_vmcb_control *c = &b->vmcb.control;
+
+	c->intercept_cr = INTERCEPT_CR;
+	c->intercept_dr = INTERCEPT_DR;
+	c->intercept_exceptions = INTERCEPT_EXCEPTIONS;
+	c->intercept_misc1 = INTERCEPT_MISC1;
+	c->intercept_misc2 = INTERCEPT_MISC2;
+	c->iopm_base_pa = pa + offsetof(struct svm_block, iopm);
+	c->msrpm_base_pa = pa + offsetof(struct svm_block, msrpm);
+	c->virtual_intr = MHI_SVM_V_INTR_MASKING | MHI_SVM_V_INTR_PRIO(0xf) | MHI_SVM_V_IGN_TPR;
+	c->np_enable = MHI_SVM_NP_ENABLE;
+	c->n_cr3 = b->svm.pml5 ? mhi_host_va_to_pa(b->svm.pml5) : v->vm->npt.root_pa;
+}
+
+static void init_maps(struct svm_block *b)
+{
+	size_t i;
+
+	memset(b->iopm, 0xff, sizeof(b->iopm));
+	memset(b->msrpm, 0xff, sizeof(b->msrpm));
+	for (i = 0; i < MHI_COUNT(passthrough); i++)
+		msrpm_allow(b->msrpm, passthrough[i]);
+}
+
+/* APM 2 14.1.3 "Processor Initialization State" */
+static void init_reset_state(struct mhi_vmcb_state *s)
+{
+	static const struct mhi_vmcb_seg data = { .attrib = MHI_SVM_SEG_P | MHI_SVM_SEG_S | 3,
+						  .limit = 0xffff };
+	static const struct mhi_vmcb_seg system = { .attrib = MHI_SVM_SEG_P | 2, .limit = 0xffff };
+
+	s->es = s->ss = s->ds = s->fs = s->gs = data;
+	s->cs = data;
+	s->cs.selector = 0xf000;
+	s->cs.attrib = MHI_SVM_SEG_P | MHI_SVM_SEG_S | 0xb;
+	s->cs.base = 0xffff0000;
+	s->gdtr.limit = s->idtr.limit = 0xffff;
+	s->ldtr = s->tr = system;
+	s->tr.attrib = MHI_SVM_SEG_P | 0xb; /* Bochs 2.7 enters long mode with no 16-bit TSS */
+	s->efer = MHI_EFER_SVME;
+	s->cr0 = MHI_CR0_CD | MHI_CR0_NW | MHI_CR0_ET;
+	s->dr6 = MHI_DR6_RESET;
+	s->dr7 = MHI_DR7_RESET;
+	s->rflags = MHI_RFLAGS_FIXED;
+	s->rip = 0xfff0;
+	s->g_pat = MHI_PAT_RESET;
+}
+
+/*
+ * A host that pages in five levels has its VMRUN walk five levels too: APM 2 15.25.3 "Enabling
+ * Nested Paging".
+ */
+static int init_pml5(struct mhi_vcpu *v, struct svm_vcpu *svm)
+{
+	const struct mhi_npt *npt = &v->vm->npt;
+
+	if (!(mhi_read_cr4() & MHI_CR4_LA57))
+		return 0;
+	svm->pml5 = mhi_host_page_alloc();
+	if (!svm->pml5)
+		return MHI_ENOMEM;
+	*(u64 *)svm->pml5 = npt->fmt->make_table(npt->root_pa);
+	return 0;
+}
+
+int mhi_svm_vcpu_init(struct mhi_vcpu *v)
+{
+	struct svm_block *b = mhi_host_pages_alloc(BLOCK_ORDER);
+	struct svm_vcpu *svm;
+	mh_hpa pa;
+
+	if (!b)
+		return MHI_ENOMEM;
+	pa = mhi_host_va_to_pa(b);
+	svm = &b->svm;
+	v->hw = svm;
+	if (init_pml5(v, svm)) {
+		mhi_svm_vcpu_fini(v);
+		return MHI_ENOMEM;
+	}
+	svm->vmcb = &b->vmcb;
+	svm->vmcb_pa = pa;
+	svm->host_pa = pa + offsetof(struct svm_block, host);
+	svm->features = v->vm->caps.features;
+	svm->clean_mask = svm_has(svm, MHK_F_CLEAN_BITS) ? MHI_SVM_CLEAN_ALL : 0;
+	svm->asids = mhi_svm_asids();
+	svm->has_tsc_aux = mhi_svm_cpu_has_tsc_aux();
+	svm->host_xss = mhi_svm_host_xss();
+	svm->cpu_id = ~0u;
+	init_maps(b);
+	init_controls(v, b, pa);
+	init_reset_state(&b->vmcb.state);
+	v->rip = b->vmcb.state.rip;
+	return 0;
+}
+
+void mhi_svm_vcpu_fini(struct mhi_vcpu *v)
+{
+	struct svm_vcpu *svm = svm_of(v);
+
+	if (!svm)
+		return;
+	v->hw = NULL;
+	mhi_host_page_free(svm->pml5);
+	mhi_host_pages_free((u8 *)svm - offsetof(struct svm_block, svm), BLOCK_ORDER);
+}

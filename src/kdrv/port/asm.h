@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: (GPL-2.0 OR MIT) */
+/*
+ * Port of the freestanding assembly to the kernel: function frames that objtool accepts, the
+ * kernel's return, and its mitigations at the border to a guest.
+ */
+#ifndef MHI_PORT_ASM_H
+#define MHI_PORT_ASM_H
+
+#ifdef __ASSEMBLER__
+/* clang-format off */
+
+#include <linux/linkage.h>
+#include <asm/alternative.h>
+#include <asm/cpufeatures.h>
+#include <asm/nospec-branch.h>
+#include <asm/segment.h>
+
+#define MHI_FUNC(name) SYM_FUNC_START(name)
+#define MHI_FUNC_END(name) SYM_FUNC_END(name)
+#define MHI_RET RET
+
+/*
+ * Last thing before the guest: clear the CPU's buffers where its data could be sampled (MDS,
+ * TSA). Clobbers flags. The selector is our own: the kernel's is not for every module.
+ */
+.macro MHI_BEFORE_GUEST
+#ifdef X86_FEATURE_CLEAR_CPU_BUF_VM
+	ALTERNATIVE "jmp .Lmhi_skip_verw_\@", "", X86_FEATURE_CLEAR_CPU_BUF_VM
+	verw	.Lmhi_verw_sel_\@(%rip)
+.Lmhi_skip_verw_\@:
+	.pushsection .rodata
+	.balign 2
+.Lmhi_verw_sel_\@:
+	.word	__KERNEL_DS
+	.popsection
+#endif
+.endm
+
+/*
+ * Before the first RET after the guest: no prediction that it left may steer the host. Clobbers
+ * rax, rcx, rdx.
+ */
+.macro MHI_AFTER_GUEST
+	FILL_RETURN_BUFFER %rax, RSB_CLEAR_LOOPS, X86_FEATURE_RSB_VMEXIT
+#ifdef UNTRAIN_RET_VM
+	UNTRAIN_RET_VM
+#else
+	UNTRAIN_RET
+#endif
+.endm
+/* clang-format on */
+#endif
+
+#endif
