@@ -31,16 +31,6 @@ void mhi_host_page_free(void *page)
 	free_page((unsigned long)page);
 }
 
-void *mhi_host_pages_alloc(unsigned int order)
-{
-	return (void *)__get_free_pages(GFP_KERNEL_ACCOUNT | __GFP_ZERO, order);
-}
-
-void mhi_host_pages_free(void *pages, unsigned int order)
-{
-	free_pages((unsigned long)pages, order);
-}
-
 mh_hpa mhi_host_va_to_pa(const void *va)
 {
 	return __pa(va);

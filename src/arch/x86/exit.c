@@ -278,7 +278,6 @@ static handler_fn *const handlers[MHI_X_COUNT] = {
 	[MHI_X_MISCONFIG] = on_unhandled,
 	[MHI_X_ENTRY_FAILED] = on_entry_failed,
 	[MHI_X_UNHANDLED] = on_unhandled,
-	[MHI_X_FETCH] = on_fault,
 };
 
 enum mhi_run mhi_exit_handle(struct mhi_vcpu *v, const struct mhi_exit *x)
