@@ -75,7 +75,8 @@ make_kernel_layer()
 	if [ ! -e "$KERNEL_DIR/dep/ok" ]; then
 		mkdir -p "$KERNEL_DIR/dep/lib/modules"
 		ln -sfn "$(realpath "$KERNEL_DIR/modules")" "$KERNEL_DIR/dep/$moddir"
-		PATH=$PATH:/usr/sbin:/sbin depmod -b "$KERNEL_DIR/dep" "$KERNEL_REL" || die "depmod failed"
+		PATH=$PATH:/usr/sbin:/sbin quietly "$KERNEL_DIR/depmod.log" \
+			depmod -b "$KERNEL_DIR/dep" "$KERNEL_REL" || die "depmod failed"
 		: >"$KERNEL_DIR/dep/ok"
 	fi
 	dir=$(mktemp -d "$LAB_CACHE/run/layer.XXXXXX")
@@ -90,8 +91,12 @@ make_kernel_layer()
 		*) cp "$KERNEL_DIR/modules/$file" "$name" ;;
 		esac || die "cannot unpack $file"
 	done
-	cp "$KERNEL_DIR"/modules/modules.{order,builtin} "$dir/$moddir/"
-	PATH=$PATH:/usr/sbin:/sbin depmod -b "$dir" "$KERNEL_REL" || die "depmod failed"
+	for file in order builtin builtin.modinfo; do
+		cp "$KERNEL_DIR/modules/modules.$file" "$dir/$moddir/" 2>/dev/null
+	done
+	PATH=$PATH:/usr/sbin:/sbin quietly "$dir/log" depmod -b "$dir" "$KERNEL_REL" ||
+		die "depmod failed"
+	rm -f "$dir/log"
 	pack_dir "$dir" "$out"
 	rm -rf "$dir"
 }

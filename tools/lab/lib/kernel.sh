@@ -12,6 +12,15 @@ kernel_suite()
 	esac
 }
 
+# kernel_toolsuite: the suite that has the compiler of the current kernel.
+kernel_toolsuite()
+{
+	case $(basename "$KERNEL_DIR") in
+	6.1) echo bookworm ;;
+	*) echo trixie ;;
+	esac
+}
+
 # kernel_require NAME: fetches what is missing; sets KERNEL_DIR, KERNEL_REL.
 kernel_require()
 {
@@ -34,7 +43,7 @@ kernel_fetch()
 	apt_setup "$(kernel_suite "$name")"
 	apt_update
 	packages=$(apt_closure '^linux-(image|binary|modules|headers|kbuild)-' \
-		linux-image-cloud-amd64 linux-headers-cloud-amd64)
+		linux-image-cloud-amd64 linux-headers-cloud-amd64 | sed 's/ [^ ]*-unsigned / /g')
 	say "fetching host kernel $name:$packages"
 	rm -rf "$new"
 	# shellcheck disable=SC2086
@@ -60,7 +69,5 @@ kernel_arrange()
 	cp "$vmlinuz" "$dir/vmlinuz"
 	echo "$rel" >"$dir/release"
 	ln -s "$(realpath --relative-to="$dir" "$(dirname "$moddir")")" "$dir/modules"
-	mkdir -p "$dir/depmod/lib/modules"
-	ln -s "$(realpath "$(dirname "$moddir")")" "$dir/depmod/lib/modules/$rel"
 	: >"$dir/complete"
 }

@@ -40,7 +40,7 @@ module_update()
 	rm -f "$dir/macrohard.ko"
 	quietly "$dir/build.log" module_make "$dir/tree" ||
 		die "macrohard.ko does not build for $KERNEL_REL (log: $dir/build.log)"
-	grep -E 'warning:' "$dir/build.log" >&2
+	grep -E ': warning:' "$dir/build.log" >&2
 	cp "$dir/tree/src/kdrv/macrohard.ko" "$dir/macrohard.ko" || die "the build made no macrohard.ko"
 	echo "$sum" >"$dir/sum"
 }
@@ -48,13 +48,16 @@ module_update()
 # module_make TREE: runs the kernel's build system, natively where its compiler is installed.
 module_make()
 {
-	local tree=$1 cc
+	local tree=$1 cc args
 	cc=$(module_compiler)
-	if command -v "$cc" >/dev/null 2>&1; then
+	args=(CONFIG_DEBUG_INFO_BTF_MODULES= modules)
+	if command -v "$cc" >/dev/null 2>&1 && [ "$cc" = gcc-12 ]; then
 		env -u MAKEFLAGS -u MAKELEVEL -u CFLAGS make -C "$(module_headers)" \
-			M="$tree/src/kdrv" CC="$cc" CONFIG_DEBUG_INFO_BTF_MODULES= modules
+			M="$tree/src/kdrv" CC="$cc" "${args[@]}"
 	else
-		module_make_foreign "$tree" "$cc"
+		toolroot_require "$(kernel_toolsuite)" "$cc"
+		toolroot_run "$tree" make -C "/usr/src/linux-headers-$KERNEL_REL" \
+			M=/build/src/kdrv CC="$cc" "${args[@]}"
 	fi
 }
 
@@ -66,13 +69,17 @@ module_compiler()
 		"$KERNEL_DIR"/root/usr/src/linux-headers-"$KERNEL_REL"/.config | head -n 1
 }
 
-# module_headers: the headers, with Debian's absolute paths turned to where the cache has them.
+# module_headers: a view of the headers where Debian's absolute path is that of the cache.
 module_headers()
 {
-	local src=$KERNEL_DIR/root/usr/src headers
-	headers=$src/linux-headers-$KERNEL_REL
-	if grep -q 'include /usr/src' "$headers/Makefile"; then
-		sed -i "s,/usr/src/,$src/," "$headers/Makefile"
+	local src=$KERNEL_DIR/root/usr/src view=$KERNEL_DIR/headers item
+	if [ ! -e "$view/Makefile" ]; then
+		mkdir -p "$view"
+		for item in "$src/linux-headers-$KERNEL_REL"/{.[a-z],}*; do
+			ln -sfn "$item" "$view/$(basename "$item")"
+		done
+		rm "$view/Makefile"
+		sed "s,/usr/src/,$src/," "$src/linux-headers-$KERNEL_REL/Makefile" >"$view/Makefile"
 	fi
-	echo "$headers"
+	echo "$view"
 }
