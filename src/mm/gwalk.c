@@ -2,18 +2,7 @@
 /* The guest page walk: one descent for all paging modes, then one permission check. */
 #include "mm/gwalk.h"
 #include "base/err.h"
-
-/* SDM 3A 2.5 "Control Registers", 2.2.1 "Extended Feature Enable Register", 2.3 "System Flags". */
-#define CR0_WP MHI_BIT(16)
-#define CR0_PG MHI_BIT(31)
-#define CR4_PSE MHI_BIT(4)
-#define CR4_PAE MHI_BIT(5)
-#define CR4_LA57 MHI_BIT(12)
-#define CR4_SMEP MHI_BIT(20)
-#define CR4_SMAP MHI_BIT(21)
-#define EFER_LMA MHI_BIT(10)
-#define EFER_NXE MHI_BIT(11)
-#define RFLAGS_AC MHI_BIT(18)
+#include "base/x86.h"
 
 /* Entries: SDM 3A 4.3 "32-Bit Paging", 4.4 "PAE Paging", 4.5 "4-Level and 5-Level Paging". */
 #define PTE_P MHI_BIT(0)
@@ -59,7 +48,7 @@ static void set_32bit(const struct mhi_gwalk_env *env, struct mode *m)
 {
 	m->levels = 2;
 	m->index_bits = 10;
-	m->max_leaf = env->cr4 & CR4_PSE ? 2 : 1;
+	m->max_leaf = env->cr4 & MHI_CR4_PSE ? 2 : 1;
 	m->root = env->cr3 & PTE32_ADDR;
 }
 
@@ -69,18 +58,18 @@ static void set_pae(const struct mhi_gwalk_env *env, struct mode *m)
 	m->index_bits = 9;
 	m->max_leaf = 2;
 	m->root = env->cr3 & 0xffffffe0ull; /* the four PDPTEs are 32-byte aligned */
-	m->rsvd = PAE_RSVD | (env->efer & EFER_NXE ? 0 : PTE_NX);
+	m->rsvd = PAE_RSVD | (env->efer & MHI_EFER_NXE ? 0 : PTE_NX);
 	m->wide = true;
 	m->pdpte = true;
 }
 
 static void set_long(const struct mhi_gwalk_env *env, struct mode *m)
 {
-	m->levels = env->cr4 & CR4_LA57 ? 5 : 4;
+	m->levels = env->cr4 & MHI_CR4_LA57 ? 5 : 4;
 	m->index_bits = 9;
 	m->max_leaf = 3;
 	m->root = env->cr3 & PTE_ADDR;
-	m->rsvd = env->efer & EFER_NXE ? 0 : PTE_NX;
+	m->rsvd = env->efer & MHI_EFER_NXE ? 0 : PTE_NX;
 	m->wide = true;
 }
 
@@ -88,9 +77,9 @@ static struct mode paging_mode(const struct mhi_gwalk_env *env)
 {
 	struct mode m = { 0 };
 
-	if (env->efer & EFER_LMA)
+	if (env->efer & MHI_EFER_LMA)
 		set_long(env, &m);
-	else if (env->cr4 & CR4_PAE)
+	else if (env->cr4 & MHI_CR4_PAE)
 		set_pae(env, &m);
 	else
 		set_32bit(env, &m);
@@ -166,24 +155,24 @@ static bool allowed(const struct mhi_gwalk_env *env, const struct walk *w, unsig
 		return false;
 	if (access & MHI_GWALK_USER)
 		return user_page && (writable || !(access & MHI_GWALK_W));
-	if ((access & MHI_GWALK_X) && user_page && (env->cr4 & CR4_SMEP))
+	if ((access & MHI_GWALK_X) && user_page && (env->cr4 & MHI_CR4_SMEP))
 		return false;
-	if (!(access & MHI_GWALK_X) && user_page && (env->cr4 & CR4_SMAP) &&
-	    !(env->rflags & RFLAGS_AC))
+	if (!(access & MHI_GWALK_X) && user_page && (env->cr4 & MHI_CR4_SMAP) &&
+	    !(env->rflags & MHI_RFLAGS_AC))
 		return false;
-	return writable || !(access & MHI_GWALK_W) || !(env->cr0 & CR0_WP);
+	return writable || !(access & MHI_GWALK_W) || !(env->cr0 & MHI_CR0_WP);
 }
 
 static u32 fault_bits(const struct mhi_gwalk_env *env, unsigned int access)
 {
-	bool has_nx = (env->cr4 & CR4_PAE) && (env->efer & EFER_NXE);
+	bool has_nx = (env->cr4 & MHI_CR4_PAE) && (env->efer & MHI_EFER_NXE);
 	u32 error = 0;
 
 	if (access & MHI_GWALK_W)
 		error |= PF_W;
 	if (access & MHI_GWALK_USER)
 		error |= PF_USER;
-	if ((access & MHI_GWALK_X) && (has_nx || (env->cr4 & CR4_SMEP)))
+	if ((access & MHI_GWALK_X) && (has_nx || (env->cr4 & MHI_CR4_SMEP)))
 		error |= PF_FETCH;
 	return error;
 }
@@ -229,11 +218,11 @@ int mhi_gwalk(const struct mhi_gwalk_env *env, mh_gva gva, unsigned int access, 
 	mh_gpa found = 0;
 	int rc;
 
-	if (!(env->efer & EFER_LMA))
+	if (!(env->efer & MHI_EFER_LMA))
 		gva &= 0xffffffffull;
-	else if (!canonical(gva, env->cr4 & CR4_LA57 ? 57 : 48))
+	else if (!canonical(gva, env->cr4 & MHI_CR4_LA57 ? 57 : 48))
 		return MHI_EINVAL;
-	if (!(env->cr0 & CR0_PG)) {
+	if (!(env->cr0 & MHI_CR0_PG)) {
 		*gpa = gva;
 		return 0;
 	}

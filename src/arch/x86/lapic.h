@@ -18,33 +18,48 @@ struct mhi_vm;
 #define MHI_SIG_NMI (1u << 2)
 #define MHI_SIG_TIMER (1u << 3)
 
-/* Legend: (v) only the vCPU's thread, (a) atomic, any thread. */
+/*
+ * Legend: (c) constant, (v) only the vCPU's thread, (a) atomic, any thread, (r) written by the vCPU's
+ * thread with release order, read by senders.
+ */
 struct mhi_lapic {
-	u64 base;	 /* (v) IA32_APIC_BASE; other threads read its mode bits atomically */
-	u32 irr[8];	 /* (a) requested */
-	u32 tmr[8];	 /* (a) level-triggered */
-	u32 isr[8];	 /* (v) in service */
-	u32 signals;	 /* (a) MHI_SIG_* */
-	u32 sipi_vector; /* (a) */
-	u32 ldr, dfr;	 /* (v) written, (a) read by senders */
-	u32 svr, tpr, esr, esr_pending;
-	u32 lvt[6];		   /* (v) timer, thermal, pmc, lint0, lint1, error */
-	u32 icr_lo, icr_hi;	   /* (v) */
-	u32 timer_init, timer_div; /* (v) */
-	u64 timer_start;	   /* (v) guest TSC when the count began */
-	u64 tsc_deadline;	   /* (v) guest TSC, 0 = disarmed */
-	bool x2apic_ok;		   /* (c) CPUID offers x2APIC */
-	u32 eoi_vector; /* (v) level vector whose EOI user space must hear about; valid when eoi_pending */
-	bool eoi_pending; /* (v) */
+	u64 base;	    /* (r) IA32_APIC_BASE */
+	u32 irr[8];	    /* (a) requested, but for the offered vector */
+	u32 tmr[8];	    /* (a) level-triggered */
+	u32 isr[8];	    /* (v) in service */
+	u32 offered;	    /* (v) vector taken out of irr to be delivered; 0 = none */
+	u32 isr_top;	    /* (v) highest vector in isr; 0 = none */
+	u32 signals;	    /* (a) MHI_SIG_* */
+	u32 sipi_vector;    /* (a) */
+	u32 ldr, dfr, svr;  /* (r) ldr is in the format of the current mode */
+	u32 tpr, esr;	    /* (v) */
+	u32 esr_pending;    /* (a) errors since the last write of ESR */
+	u32 lvt[6];	    /* (r) timer, thermal, pmc, lint0, lint1, error */
+	u32 icr_lo, icr_hi; /* (v) as last written, in the format of the current mode */
+	u32 timer_init;	    /* (v) initial count */
+	u32 timer_div;	    /* (v) divide configuration register */
+	u64 timer_start;    /* (v) guest TSC from which timer_counts runs */
+	u64 timer_counts;   /* (v) counts before the divider, from timer_start to the next expiry */
+	u64 tsc_deadline;   /* (v) guest TSC of the next expiry in every timer mode; 0 = disarmed */
+	bool host_timer;    /* (v) the host's timer may still fire */
+	bool x2apic_ok;	    /* (c) CPUID offers x2APIC */
+	bool eoi_pending;   /* (v) a level-triggered vector has been ended */
+	u32 eoi_vector;	    /* (v) valid when eoi_pending: its EOI is for user space */
 };
 
 #define MHI_LAPIC_TIMER_HZ 1000000000ull /* count rate of the timer before its divider */
 
-void mhi_lapic_reset(struct mhi_vcpu *v,
-		     bool init); /* power-up, or INIT (keeps APIC_BASE's enable) */
+/*
+ * Power-up, or INIT, which keeps APIC_BASE and signals that arrived meanwhile. x2apic_ok is kept.
+ * On the vCPU's thread.
+ */
+void mhi_lapic_reset(struct mhi_vcpu *v, bool init);
 void mhi_lapic_fini(struct mhi_vcpu *v);
 
-/* One register by its xAPIC page offset. 0; MHI_EINVAL: no such register (x2APIC: #GP). */
+/*
+ * One register by its offset in the xAPIC page. 0; MHI_EINVAL: no such register, or not in xAPIC mode.
+ * Writes to read-only registers are ignored.
+ */
 int mhi_lapic_read(struct mhi_vcpu *v, u32 offset, u32 *value);
 int mhi_lapic_write(struct mhi_vcpu *v, u32 offset, u32 value);
 /* MSRs 0x800-0x83f, APIC_BASE, TSC_DEADLINE. 0; MHI_EINVAL: #GP. */
@@ -53,18 +68,28 @@ int mhi_lapic_wrmsr(struct mhi_vcpu *v, u32 index, u64 value);
 u64 mhi_lapic_cr8(const struct mhi_vcpu *v);
 void mhi_lapic_set_cr8(struct mhi_vcpu *v, u64 cr8);
 
-/* Highest vector that may be delivered now (priority above PPR), or -1. */
+/*
+ * Highest vector that may be delivered now (priority above PPR), or -1. The vector moves from IRR to
+ * `offered`, and back by a later call if it was not accepted: so an edge of the same vector that
+ * comes after the guest took the interrupt, but before mhi_lapic_accept, is not lost.
+ */
 int mhi_lapic_pending(struct mhi_vcpu *v);
-/* The guest took it: IRR -> ISR. */
+/* The guest took what mhi_lapic_pending returned: it is in service now. */
 void mhi_lapic_accept(struct mhi_vcpu *v, unsigned int vector);
-/* Is there anything that ends a HLT (interrupt deliverable, NMI, INIT, SIPI, timer expired)? Any thread may be asked to wake it; called by its own. */
+/*
+ * Is there anything that ends a HLT: a deliverable interrupt, NMI, INIT, SIPI, an expired timer? On the
+ * vCPU's thread; RFLAGS.IF is the caller's business.
+ */
 bool mhi_lapic_has_work(struct mhi_vcpu *v);
-/* The armed time is over. Any context: sets MHI_SIG_TIMER, the vCPU's thread does the rest on its next look. */
+/* The armed time is over: sets MHI_SIG_TIMER, kicks; timer_sync does the rest. Any context. */
 void mhi_lapic_timer_fired(struct mhi_vcpu *v);
-/* Turn MHI_SIG_TIMER into an interrupt, re-arm a periodic timer. On the vCPU's thread, before mhi_lapic_pending. */
+/*
+ * Turn MHI_SIG_TIMER into an interrupt, re-arm a periodic timer. On the vCPU's thread, before
+ * mhi_lapic_pending.
+ */
 void mhi_lapic_timer_sync(struct mhi_vcpu *v);
 
-/* Deliver a message-signalled interrupt to all that it addresses. Any thread. Returns how many took it. */
+/* Deliver a message-signalled interrupt. Any thread. Returns how many local APICs took it. */
 unsigned int mhi_lapic_msi(struct mhi_vm *vm, u64 addr, u32 data);
 
 #endif

@@ -1,0 +1,455 @@
+// SPDX-License-Identifier: (GPL-2.0 OR MIT)
+/* The local APIC's registers, modes and priorities. Messages: lapic_msg.c. Timer: lapic_timer.c. */
+#include "arch/x86/lapic_int.h"
+#include "base/x86.h"
+
+#define APIC_BASE_RESET 0xfee00000ull
+#define APIC_BASE_FLAGS (MHI_APIC_BASE_BSP | APIC_BASE_MODE)
+
+/* SDM 3A 11.4.8 "Local APIC Version Register": integrated, six LVT entries, no EOI suppression. */
+#define VERSION_VALUE (0x14u | (LVT_COUNT - 1) << 16)
+/* SDM 3A 11.4.7.1 "Local APIC State After Power-Up or Reset" */
+#define SVR_RESET 0xffu
+#define DFR_RESET 0xffffffffu
+
+#define DELIVERY_STATUS (1u << 12)
+#define REMOTE_IRR (1u << 14)
+
+/* How a register may be used; the mode restrictions are those of SDM 3A 11.12.1.2. */
+enum { RD = 1, WR = 2, X1_WR = 4, X1 = 8, X2 = 16 };
+
+struct reg {
+	u8 use;
+	u32 bits;      /* writable */
+	u32 read_only; /* writable without effect; any other bit is reserved */
+};
+
+#define LVT_VECTOR 0xffu
+#define LVT_MODE 0x700u
+#define LVT_LINT (LVT_VECTOR | LVT_MODE | 1u << 13 | 1u << 15 | LVT_MASKED)
+
+static const struct reg regs[APIC_REGS] = {
+	[APIC_ID] = { RD, 0, 0 },
+	[APIC_VERSION] = { RD, 0, 0 },
+	[APIC_TPR] = { RD | WR, 0xff, 0 },
+	[APIC_PPR] = { RD, 0, 0 },
+	[APIC_EOI] = { WR, 0, 0 },
+	[APIC_LDR] = { RD | X1_WR, 0xff000000, 0 },
+	[APIC_DFR] = { X1 | RD | WR, 0xf0000000, 0 },
+	[APIC_SVR] = { RD | WR, 0x3ff, 0 },
+	[APIC_ISR... APIC_IRR + 7] = { RD, 0, 0 },
+	[APIC_ESR] = { RD | WR, 0, 0 },
+	[APIC_ICR] = { RD | WR, 0xccfff & ~DELIVERY_STATUS, DELIVERY_STATUS },
+	[APIC_ICR_HIGH] = { X1 | RD | WR, 0xff000000, 0 },
+	[APIC_LVT + LVT_TIMER] = { RD | WR, LVT_VECTOR | LVT_MASKED | 3u << 17, DELIVERY_STATUS },
+	[APIC_LVT + LVT_THERMAL] = { RD | WR, LVT_VECTOR | LVT_MODE | LVT_MASKED, DELIVERY_STATUS },
+	[APIC_LVT + LVT_PMC] = { RD | WR, LVT_VECTOR | LVT_MODE | LVT_MASKED, DELIVERY_STATUS },
+	[APIC_LVT + LVT_LINT0] = { RD | WR, LVT_LINT, DELIVERY_STATUS | REMOTE_IRR },
+	[APIC_LVT + LVT_LINT1] = { RD | WR, LVT_LINT, DELIVERY_STATUS | REMOTE_IRR },
+	[APIC_LVT + LVT_ERROR] = { RD | WR, LVT_VECTOR | LVT_MASKED, DELIVERY_STATUS },
+	[APIC_TIMER_INIT] = { RD | WR, 0xffffffff, 0 },
+	[APIC_TIMER_CURRENT] = { RD, 0, 0 },
+	[APIC_TIMER_DIV] = { RD | WR, 0xb, 0 },
+	[APIC_SELF_IPI] = { X2 | WR, 0xff, 0 },
+};
+
+/* ---- priorities: SDM 3A 11.8.3 "Interrupt, Task, and Processor Priority" ---- */
+
+static u32 top_vector(const u32 *words)
+{
+	int i;
+
+	for (i = 7; i >= 0; i--) {
+		u32 w = mhi_load32(&words[i]);
+
+		if (w)
+			return (u32)(i * 32 + 31 - __builtin_clz(w));
+	}
+	return 0;
+}
+
+static u32 ppr(const struct mhi_lapic *l)
+{
+	return l->tpr >> 4 >= l->isr_top >> 4 ? l->tpr : l->isr_top & 0xf0;
+}
+
+/* What may be delivered now, 0 = nothing. */
+static u32 deliverable(const struct mhi_lapic *l)
+{
+	u32 top = top_vector(l->irr);
+
+	if (l->offered > top)
+		top = l->offered;
+	return top >> 4 > ppr(l) >> 4 ? top : 0;
+}
+
+int mhi_lapic_pending(struct mhi_vcpu *v)
+{
+	struct mhi_lapic *l = &v->lapic;
+	u32 vector = deliverable(l);
+
+	if (!vector)
+		return -1;
+	if (vector != l->offered) {
+		if (l->offered)
+			mhi_fetch_or32(&l->irr[l->offered / 32], 1u << l->offered % 32);
+		mhi_fetch_and32(&l->irr[vector / 32], ~(1u << vector % 32));
+		l->offered = vector;
+	}
+	return (int)vector;
+}
+
+void mhi_lapic_accept(struct mhi_vcpu *v, unsigned int vector)
+{
+	struct mhi_lapic *l = &v->lapic;
+
+	vector &= 0xff;
+	if (l->offered == vector)
+		l->offered = 0;
+	else
+		mhi_fetch_and32(&l->irr[vector / 32], ~(1u << vector % 32));
+	l->isr[vector / 32] |= 1u << vector % 32;
+	if (vector > l->isr_top)
+		l->isr_top = vector;
+}
+
+bool mhi_lapic_has_work(struct mhi_vcpu *v)
+{
+	return mhi_load32(&v->lapic.signals) || deliverable(&v->lapic);
+}
+
+static void eoi(struct mhi_lapic *l)
+{
+	u32 vector = l->isr_top, word = vector / 32, bit = 1u << vector % 32;
+
+	if (!vector)
+		return;
+	l->isr[word] &= ~bit;
+	l->isr_top = top_vector(l->isr);
+	if (mhi_load32(&l->tmr[word]) & bit) {
+		l->eoi_vector = vector;
+		l->eoi_pending = true;
+	}
+}
+
+u64 mhi_lapic_cr8(const struct mhi_vcpu *v)
+{
+	return v->lapic.tpr >> 4;
+}
+
+void mhi_lapic_set_cr8(struct mhi_vcpu *v, u64 cr8)
+{
+	v->lapic.tpr = (u32)(cr8 & 0xf) << 4;
+}
+
+/* ---- reset and modes ---- */
+
+static void clear_words(u32 *words)
+{
+	unsigned int i;
+
+	for (i = 0; i < 8; i++)
+		mhi_store32(&words[i], 0);
+}
+
+/* SDM 3A 11.12.10.2 "Deriving Logical x2APIC ID from the Local x2APIC ID" */
+static u32 x2_ldr(u32 id)
+{
+	return id >> 4 << 16 | 1u << (id & 15);
+}
+
+static void reset_registers(struct mhi_vcpu *v)
+{
+	struct mhi_lapic *l = &v->lapic;
+	unsigned int i;
+
+	mhi_lapic_timer_stop(v);
+	mhi_fetch_and32(&l->signals, ~MHI_SIG_TIMER);
+	mhi_store32(&l->svr, SVR_RESET); /* first: from now on no sender adds to IRR */
+	mhi_store32(&l->dfr, DFR_RESET);
+	mhi_store32(&l->ldr, mhi_lapic_x2(l) ? x2_ldr(v->apic_id) : 0);
+	for (i = 0; i < LVT_COUNT; i++)
+		mhi_store32(&l->lvt[i], LVT_MASKED);
+	clear_words(l->irr);
+	clear_words(l->tmr);
+	clear_words(l->isr);
+	mhi_store32(&l->esr_pending, 0);
+	l->offered = l->isr_top = 0;
+	l->tpr = l->esr = 0;
+	l->icr_lo = l->icr_hi = 0;
+	l->timer_init = l->timer_div = 0;
+	l->eoi_pending = false;
+}
+
+void mhi_lapic_reset(struct mhi_vcpu *v, bool init)
+{
+	struct mhi_lapic *l = &v->lapic;
+
+	if (!init) {
+		mhi_store32(&l->signals, 0);
+		mhi_store64(&l->base, APIC_BASE_RESET | APIC_BASE_ENABLE |
+					      (v->apic_id ? 0 : MHI_APIC_BASE_BSP));
+	}
+	reset_registers(v);
+}
+
+void mhi_lapic_fini(struct mhi_vcpu *v)
+{
+	mhi_lapic_timer_stop(v);
+}
+
+/* SDM 3A 11.12.5 "x2APIC State Transitions": from the mode bits of APIC_BASE to those. */
+static bool transition_ok(u64 from, u64 to)
+{
+	if (to == APIC_BASE_X2APIC)
+		return false;
+	if (from == APIC_BASE_MODE)
+		return to != APIC_BASE_ENABLE;
+	return from == APIC_BASE_ENABLE || to != APIC_BASE_MODE;
+}
+
+static int write_base(struct mhi_vcpu *v, u64 value)
+{
+	struct mhi_lapic *l = &v->lapic;
+	u64 address = (MHI_BIT(v->vm->caps.phys_bits) - 1) & ~MHI_PAGE_MASK;
+	u64 from = l->base & APIC_BASE_MODE, to = value & APIC_BASE_MODE;
+
+	if (value & ~(address | APIC_BASE_FLAGS))
+		return MHI_EINVAL;
+	if (!transition_ok(from, to) || (to == APIC_BASE_MODE && !l->x2apic_ok))
+		return MHI_EINVAL;
+	mhi_store64(&l->base, (value & ~MHI_APIC_BASE_BSP) | (l->base & MHI_APIC_BASE_BSP));
+	/* Also when enabled again: a late sender may have left something. */
+	if (!from != !to)
+		reset_registers(v);
+	if (from != to && to == APIC_BASE_MODE) {
+		mhi_store32(&l->ldr, x2_ldr(v->apic_id));
+		l->icr_hi = 0;
+	}
+	return 0;
+}
+
+/* ---- registers ---- */
+
+static u32 read_irr(const struct mhi_lapic *l, u32 word)
+{
+	u32 w = mhi_load32(&l->irr[word]);
+
+	return l->offered && l->offered / 32 == word ? w | 1u << l->offered % 32 : w;
+}
+
+static u32 read_reg(struct mhi_vcpu *v, u32 reg)
+{
+	struct mhi_lapic *l = &v->lapic;
+
+	switch (reg) {
+	case APIC_ID:
+		return mhi_lapic_x2(l) ? v->apic_id : v->apic_id << 24;
+	case APIC_VERSION:
+		return VERSION_VALUE;
+	case APIC_TPR:
+		return l->tpr;
+	case APIC_PPR:
+		return ppr(l);
+	case APIC_LDR:
+		return l->ldr;
+	case APIC_DFR:
+		return l->dfr;
+	case APIC_SVR:
+		return l->svr;
+	case APIC_ISR ... APIC_ISR + 7:
+		return l->isr[reg - APIC_ISR];
+	case APIC_TMR ... APIC_TMR + 7:
+		return mhi_load32(&l->tmr[reg - APIC_TMR]);
+	case APIC_IRR ... APIC_IRR + 7:
+		return read_irr(l, reg - APIC_IRR);
+	case APIC_ESR:
+		return l->esr;
+	case APIC_ICR:
+		return l->icr_lo;
+	case APIC_ICR_HIGH:
+		return l->icr_hi;
+	case APIC_LVT ... APIC_LVT_END:
+		return l->lvt[reg - APIC_LVT];
+	case APIC_TIMER_INIT:
+		return l->timer_init;
+	case APIC_TIMER_CURRENT:
+		return mhi_lapic_timer_current(v);
+	case APIC_TIMER_DIV:
+		return l->timer_div;
+	default:
+		return 0;
+	}
+}
+
+static void write_lvt(struct mhi_vcpu *v, u32 n, u32 value)
+{
+	/* SDM 3A 11.4.7.2: while software-disabled the mask bits cannot be cleared. */
+	if (!(v->lapic.svr & APIC_SVR_ENABLE))
+		value |= LVT_MASKED;
+	if (n == LVT_TIMER)
+		mhi_lapic_timer_set_lvt(v, value);
+	else
+		mhi_store32(&v->lapic.lvt[n], value);
+}
+
+static void write_svr(struct mhi_lapic *l, u32 value)
+{
+	unsigned int i;
+
+	mhi_store32(&l->svr, value);
+	for (i = 0; !(value & APIC_SVR_ENABLE) && i < LVT_COUNT; i++)
+		mhi_store32(&l->lvt[i], l->lvt[i] | LVT_MASKED);
+}
+
+static void write_reg(struct mhi_vcpu *v, u32 reg, u32 value)
+{
+	struct mhi_lapic *l = &v->lapic;
+
+	switch (reg) {
+	case APIC_EOI:
+		eoi(l);
+		break;
+	case APIC_TPR:
+		l->tpr = value;
+		break;
+	case APIC_LDR:
+		mhi_store32(&l->ldr, value);
+		break;
+	case APIC_DFR:
+		mhi_store32(&l->dfr, value | ~regs[APIC_DFR].bits);
+		break;
+	case APIC_SVR:
+		write_svr(l, value);
+		break;
+	case APIC_ESR: /* SDM 3A 11.5.3 "Error Handling": a write makes the collected errors readable */
+		l->esr = mhi_xchg32(&l->esr_pending, 0);
+		break;
+	case APIC_ICR:
+		l->icr_lo = value;
+		mhi_lapic_send_icr(v);
+		break;
+	case APIC_ICR_HIGH:
+		l->icr_hi = value;
+		break;
+	case APIC_LVT ... APIC_LVT_END:
+		write_lvt(v, reg - APIC_LVT, value);
+		break;
+	case APIC_TIMER_INIT:
+		mhi_lapic_timer_set_init(v, value);
+		break;
+	case APIC_TIMER_DIV:
+		mhi_lapic_timer_set_div(v, value);
+		break;
+	case APIC_SELF_IPI:
+		mhi_lapic_self_ipi(v, value);
+		break;
+	default:
+		break;
+	}
+}
+
+/* ---- access by the xAPIC page ---- */
+
+/* The register of a page offset, or APIC_REGS; an offset without a register is an error of the guest. */
+static u32 page_reg(struct mhi_vcpu *v, u32 offset)
+{
+	u32 reg = offset >> 4;
+
+	if (reg < APIC_REGS && !(offset & 0xf) && regs[reg].use && !(regs[reg].use & X2))
+		return reg;
+	mhi_lapic_error(v, ESR_REGISTER, true);
+	return APIC_REGS;
+}
+
+static bool in_xapic_mode(const struct mhi_vcpu *v)
+{
+	return (v->lapic.base & APIC_BASE_MODE) == APIC_BASE_ENABLE;
+}
+
+int mhi_lapic_read(struct mhi_vcpu *v, u32 offset, u32 *value)
+{
+	u32 reg;
+
+	if (!in_xapic_mode(v))
+		return MHI_EINVAL;
+	reg = page_reg(v, offset);
+	if (reg == APIC_REGS)
+		return MHI_EINVAL;
+	*value = read_reg(v, reg);
+	return 0;
+}
+
+int mhi_lapic_write(struct mhi_vcpu *v, u32 offset, u32 value)
+{
+	u32 reg;
+
+	if (!in_xapic_mode(v))
+		return MHI_EINVAL;
+	reg = page_reg(v, offset);
+	if (reg == APIC_REGS)
+		return MHI_EINVAL;
+	if (regs[reg].use & (WR | X1_WR))
+		write_reg(v, reg, value & regs[reg].bits);
+	return 0;
+}
+
+/* ---- access by MSRs ---- */
+
+static int x2_read(struct mhi_vcpu *v, u32 reg, u64 *value)
+{
+	if (!mhi_lapic_x2(&v->lapic) || reg >= APIC_REGS)
+		return MHI_EINVAL;
+	if ((regs[reg].use & (RD | X1)) != RD)
+		return MHI_EINVAL;
+	*value = read_reg(v, reg);
+	if (reg == APIC_ICR)
+		*value |= (u64)v->lapic.icr_hi << 32;
+	return 0;
+}
+
+static int x2_write(struct mhi_vcpu *v, u32 reg, u64 value)
+{
+	const struct reg *r;
+	u64 allowed;
+
+	if (!mhi_lapic_x2(&v->lapic) || reg >= APIC_REGS)
+		return MHI_EINVAL;
+	r = &regs[reg];
+	allowed = r->bits | r->read_only;
+	if (reg == APIC_ICR)
+		allowed |= 0xffffffffull << 32;
+	if ((r->use & (WR | X1)) != WR || (value & ~allowed))
+		return MHI_EINVAL;
+	if (reg == APIC_ICR)
+		v->lapic.icr_hi = (u32)(value >> 32);
+	write_reg(v, reg, (u32)value & r->bits);
+	return 0;
+}
+
+int mhi_lapic_rdmsr(struct mhi_vcpu *v, u32 index, u64 *value)
+{
+	switch (index) {
+	case MHI_MSR_TSC_DEADLINE:
+		*value = mhi_lapic_timer_deadline(v);
+		return 0;
+	case MHI_MSR_APIC_BASE:
+		*value = v->lapic.base;
+		return 0;
+	default:
+		return x2_read(v, index - MHI_MSR_X2APIC_FIRST, value);
+	}
+}
+
+int mhi_lapic_wrmsr(struct mhi_vcpu *v, u32 index, u64 value)
+{
+	switch (index) {
+	case MHI_MSR_TSC_DEADLINE:
+		mhi_lapic_timer_set_deadline(v, value);
+		return 0;
+	case MHI_MSR_APIC_BASE:
+		return write_base(v, value);
+	default:
+		return x2_write(v, index - MHI_MSR_X2APIC_FIRST, value);
+	}
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: (GPL-2.0 OR MIT) */
+/* What the local APIC's files share: register numbers and bits, and calls between them. */
+#ifndef MHI_ARCH_LAPIC_INT_H
+#define MHI_ARCH_LAPIC_INT_H
+
+#include "arch/x86/vcpu.h"
+#include "base/atomic.h"
+
+/*
+ * Registers by offset >> 4 in the xAPIC page, which is the MSR's number less 0x800: SDM 3A 11.4.1 "The
+ * Local APIC Block Diagram", 11.12.1.2 "x2APIC Register Address Space".
+ */
+enum mhi_apic_reg {
+	APIC_ID = 0x02,
+	APIC_VERSION = 0x03,
+	APIC_TPR = 0x08,
+	APIC_PPR = 0x0a,
+	APIC_EOI = 0x0b,
+	APIC_LDR = 0x0d,
+	APIC_DFR = 0x0e,
+	APIC_SVR = 0x0f,
+	APIC_ISR = 0x10,
+	APIC_TMR = 0x18,
+	APIC_IRR = 0x20,
+	APIC_ESR = 0x28,
+	APIC_ICR = 0x30,
+	APIC_ICR_HIGH = 0x31,
+	APIC_LVT = 0x32,
+	APIC_LVT_END = 0x37,
+	APIC_TIMER_INIT = 0x38,
+	APIC_TIMER_CURRENT = 0x39,
+	APIC_TIMER_DIV = 0x3e,
+	APIC_SELF_IPI = 0x3f,
+	APIC_REGS = 0x40
+};
+
+/* IA32_APIC_BASE: SDM 3A 11.4.3 "Enabling or Disabling the Local APIC", 11.12.1. */
+#define APIC_BASE_X2APIC MHI_BIT(10)
+#define APIC_BASE_ENABLE MHI_BIT(11)
+#define APIC_BASE_MODE (APIC_BASE_ENABLE | APIC_BASE_X2APIC)
+
+#define APIC_SVR_ENABLE (1u << 8)
+
+enum mhi_lvt { LVT_TIMER, LVT_THERMAL, LVT_PMC, LVT_LINT0, LVT_LINT1, LVT_ERROR, LVT_COUNT };
+#define LVT_MASKED (1u << 16)
+
+/* Delivery modes: SDM 3A 11.5.1 "Local Vector Table", 11.6.1 "Interrupt Command Register". */
+enum mhi_apic_dm { DM_FIXED, DM_LOWEST, DM_SMI, DM_RESERVED, DM_NMI, DM_INIT, DM_SIPI, DM_EXTINT };
+
+/* SDM 3A 11.5.3 "Error Handling": bits of ESR. */
+#define ESR_SEND_VECTOR (1u << 5)
+#define ESR_RECEIVE_VECTOR (1u << 6)
+#define ESR_REGISTER (1u << 7)
+
+/* Vectors below are never delivered by a local APIC: SDM 3A 11.5.2 "Valid Interrupt Vectors". */
+#define APIC_FIRST_VECTOR 16
+
+static inline bool mhi_lapic_x2(const struct mhi_lapic *l)
+{
+	return (mhi_load64(&l->base) & APIC_BASE_MODE) == APIC_BASE_MODE;
+}
+
+/*
+ * Request an interrupt of t. own: t's thread calls, so nobody needs to be kicked; it looks at IRR before
+ * it enters the guest.
+ */
+void mhi_lapic_post(struct mhi_vcpu *t, u32 vector, bool level, bool own);
+/* Record errors in t's ESR, and raise its error interrupt. */
+void mhi_lapic_error(struct mhi_vcpu *t, u32 bits, bool own);
+/* A local source fires: deliver what its LVT entry says. On v's thread. */
+void mhi_lapic_lvt_fire(struct mhi_vcpu *v, enum mhi_lvt n);
+/* Send the IPI in icr_lo and icr_hi. On v's thread. */
+void mhi_lapic_send_icr(struct mhi_vcpu *v);
+void mhi_lapic_self_ipi(struct mhi_vcpu *v, u32 vector);
+
+/* The timer's registers. On v's thread. */
+void mhi_lapic_timer_stop(struct mhi_vcpu *v);
+void mhi_lapic_timer_set_init(struct mhi_vcpu *v, u32 init);
+void mhi_lapic_timer_set_div(struct mhi_vcpu *v, u32 div);
+void mhi_lapic_timer_set_lvt(struct mhi_vcpu *v, u32 lvt);
+void mhi_lapic_timer_set_deadline(struct mhi_vcpu *v, u64 tsc);
+u32 mhi_lapic_timer_current(struct mhi_vcpu *v);
+u64 mhi_lapic_timer_deadline(struct mhi_vcpu *v);
+
+#endif

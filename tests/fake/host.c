@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+/* The fake host of vCPUs. */
+#include "host.h"
+
+struct fake_host fake_host[MHK_MAX_VCPUS];
+
+void mhi_host_kick(struct mhi_vcpu *v)
+{
+	fake_host[v->apic_id].kicks++;
+}
+
+void mhi_host_timer_set(struct mhi_vcpu *v, u64 host_tsc)
+{
+	fake_host[v->apic_id].armed = true;
+	fake_host[v->apic_id].deadline = host_tsc;
+	fake_host[v->apic_id].sets++;
+}
+
+void mhi_host_timer_cancel(struct mhi_vcpu *v)
+{
+	fake_host[v->apic_id].armed = false;
+	fake_host[v->apic_id].cancels++;
+}

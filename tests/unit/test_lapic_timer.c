@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: MIT
+/* The local APIC's timer: modes, arithmetic against 128-bit numbers, and the host's timer. */
+#include "lapic_vm.h"
+#include "rng.h"
+
+#define PERIODIC 0x20000u
+#define DEADLINE 0x40000u
+#define MASKED 0x10000u
+#define VEC 0xecu
+#define DIV_1 0xbu
+
+#define H (fake_host[0])
+#define GUEST_NOW (fake_tsc + vm.tsc_offset)
+
+static u64 ticks(u64 counts)
+{
+	return (u64)((unsigned __int128)counts * vm.tsc_khz * 1000 / MHI_LAPIC_TIMER_HZ);
+}
+
+/* The host's time moves on; its timer fires if it is due. */
+static void advance_to(u64 host_tsc)
+{
+	fake_tsc = host_tsc;
+	if (H.armed && fake_tsc >= H.deadline) {
+		H.armed = false;
+		mhi_lapic_timer_fired(V(0));
+	}
+	mhi_lapic_timer_sync(V(0));
+}
+
+static bool take(void)
+{
+	bool taken = requested(V(0), VEC);
+
+	V(0)->lapic.irr[VEC / 32] = 0;
+	return taken;
+}
+
+START_TEST(one_shot)
+{
+	u64 start;
+
+	begin(1);
+	start = fake_tsc;
+	wr(V(0), O_DIV, DIV_1);
+	wr(V(0), O_TIMER, VEC);
+	wr(V(0), O_INIT, 1000);
+	ck_assert(H.armed && H.deadline == start + 2000);
+	ck_assert_uint_eq(rd(V(0), O_CURRENT), 1000);
+	advance_to(start + 500);
+	ck_assert_uint_eq(rd(V(0), O_CURRENT), 750);
+	ck_assert_uint_eq(rd(V(0), O_INIT), 1000);
+	ck_assert(!take() && !mhi_lapic_has_work(V(0)));
+	advance_to(start + 1999);
+	ck_assert_uint_eq(rd(V(0), O_CURRENT), 1);
+	ck_assert(!take());
+	advance_to(start + 2000);
+	ck_assert_uint_eq(rd(V(0), O_CURRENT), 0);
+	ck_assert(take() && !H.armed);
+	advance_to(start + 9000);
+	ck_assert(!take());
+	ck_assert_uint_eq(rd(V(0), O_CURRENT), 0);
+}
+END_TEST
+
+/* SDM 3A 11.5.4 "APIC Timer": the codes of the divide configuration register. */
+START_TEST(dividers)
+{
+	static const struct {
+		u32 code, div;
+	} t[] = { { 0x0, 2 },  { 0x1, 4 },  { 0x2, 8 },	  { 0x3, 16 },
+		  { 0x8, 32 }, { 0x9, 64 }, { 0xa, 128 }, { 0xb, 1 } };
+
+	begin(1);
+	wr(V(0), O_DIV, t[_i].code);
+	wr(V(0), O_INIT, 300);
+	ck_assert(H.deadline == fake_tsc + 300 * 2 * t[_i].div);
+	advance_to(fake_tsc + 100 * 2 * t[_i].div);
+	ck_assert_uint_eq(rd(V(0), O_CURRENT), 200);
+	/* Half way to the next count the old one still stands. */
+	advance_to(fake_tsc + t[_i].div);
+	ck_assert_uint_eq(rd(V(0), O_CURRENT), 200);
+}
+END_TEST
+
+/* A new divider changes the rate of what is left. */
+START_TEST(divider_while_counting)
+{
+	begin(1);
+	wr(V(0), O_DIV, DIV_1);
+	wr(V(0), O_TIMER, PERIODIC | VEC);
+	wr(V(0), O_INIT, 1000);
+	advance_to(fake_tsc + 800);
+	wr(V(0), O_DIV, 0x3);
+	ck_assert_uint_eq(rd(V(0), O_CURRENT), 600);
+	ck_assert(H.deadline == fake_tsc + 600 * 16 * 2);
+	advance_to(H.deadline);
+	ck_assert(take());
+	ck_assert(H.deadline == fake_tsc + 1000 * 16 * 2);
+}
+END_TEST
+
+START_TEST(arithmetic)
+{
+	static const u32 khz[] = { 1000000, 2112003, 2494140, 4999999, 800001, 0xffffffff, 24576 };
+	static const u32 codes[] = { 0x0, 0x1, 0x2, 0x3, 0x8, 0x9, 0xa, 0xb };
+	struct rng r = { 42 };
+	u32 i, init, current, shift;
+	u64 want;
+
+	begin(1);
+	for (i = 0; i < 20000; i++) {
+		vm.tsc_khz = khz[i % 7];
+		vm.tsc_offset = rng_next(&r);
+		fake_tsc = rng_next(&r) >> 2;
+		if (GUEST_NOW > 1ull << 63) /* so that the guest's TSC does not wrap meanwhile */
+			continue;
+		init = i < 8 ? 0xffffffff : (u32)rng_next(&r) >> rng_below(&r, 31);
+		shift = (u32)rng_below(&r, 8);
+		wr(V(0), O_DIV, codes[(shift + 7) % 8]);
+		wr(V(0), O_INIT, init);
+		if (!init)
+			continue;
+		want = ticks((u64)init << shift);
+		ck_assert(H.armed && H.deadline - fake_tsc == want);
+		if (vm.tsc_khz < 1000000) /* ticks longer than counts cannot show each count */
+			continue;
+		ck_assert_uint_eq(rd(V(0), O_CURRENT), init);
+		fake_tsc += rng_below(&r, want);
+		current = rd(V(0), O_CURRENT);
+		want = (u64)(((unsigned __int128)(H.deadline - fake_tsc) * 1000000 + vm.tsc_khz -
+			      1) /
+			     vm.tsc_khz);
+		ck_assert_uint_eq(current, (want + (1u << shift) - 1) >> shift);
+	}
+}
+END_TEST
+
+/* After each of many periods the deadline is where exact arithmetic puts it: no rounding adds up. */
+START_TEST(periodic_without_drift)
+{
+	u64 start, n, init = 10007;
+
+	begin(1);
+	vm.tsc_khz = 2112003;
+	start = fake_tsc;
+	wr(V(0), O_DIV, DIV_1);
+	wr(V(0), O_TIMER, PERIODIC | VEC);
+	wr(V(0), O_INIT, (u32)init);
+	/* far enough to move timer_start on: 300 million counts take more than 2^40 / 10007 */
+	for (n = 1; n < 120000000; n += n < 1000 ? 1 : 999) {
+		if (H.deadline != start + ticks(n * init))
+			ck_abort_msg("period %llu", n);
+		if (n < 1000) {
+			advance_to(H.deadline);
+		} else { /* 998 of them are missed, and are one interrupt */
+			advance_to(start + ticks((n + 998) * init) + 1);
+		}
+		ck_assert(take());
+		mhi_lapic_timer_sync(V(0));
+		ck_assert(!take());
+	}
+	ck_assert_uint_gt(V(0)->lapic.timer_start - vm.tsc_offset, start);
+	wr(V(0), O_INIT, 0);
+	ck_assert(!H.armed);
+	advance_to(fake_tsc + 100000000);
+	ck_assert(!take());
+	ck_assert_uint_eq(rd(V(0), O_CURRENT), 0);
+}
+END_TEST
+
+/* Read between the expiry and the host's timer: the periodic count has begun again. */
+START_TEST(periodic_read_late)
+{
+	begin(1);
+	wr(V(0), O_DIV, DIV_1);
+	wr(V(0), O_TIMER, PERIODIC | VEC);
+	wr(V(0), O_INIT, 1000);
+	fake_tsc += 2000 * 3 + 200;
+	ck_assert_uint_eq(rd(V(0), O_CURRENT), 900);
+	ck_assert(take());
+}
+END_TEST
+
+START_TEST(host_early)
+{
+	u64 deadline;
+
+	begin(1);
+	wr(V(0), O_DIV, DIV_1);
+	wr(V(0), O_TIMER, VEC);
+	wr(V(0), O_INIT, 1000);
+	deadline = H.deadline;
+	fake_tsc = deadline - 1;
+	H.armed = false;
+	mhi_lapic_timer_fired(V(0));
+	ck_assert_uint_eq(H.kicks, 1);
+	mhi_lapic_timer_fired(V(0));
+	ck_assert_uint_eq(H.kicks, 1);
+	ck_assert(mhi_lapic_has_work(V(0)));
+	mhi_lapic_timer_sync(V(0));
+	ck_assert(!take() && H.armed && H.deadline == deadline);
+	ck_assert(!mhi_lapic_has_work(V(0)));
+	advance_to(deadline);
+	ck_assert(take());
+}
+END_TEST
+
+START_TEST(deadline)
+{
+	begin(1);
+	wrmsr(V(0), MHI_MSR_TSC_DEADLINE, GUEST_NOW + 1000); /* another mode: ignored */
+	ck_assert(!H.armed && rdmsr(V(0), MHI_MSR_TSC_DEADLINE) == 0);
+	wr(V(0), O_TIMER, DEADLINE | VEC);
+	wr(V(0), O_INIT, 77); /* ignored in this mode */
+	ck_assert(!H.armed && rd(V(0), O_INIT) == 0);
+	wrmsr(V(0), MHI_MSR_TSC_DEADLINE, GUEST_NOW + 1000);
+	ck_assert(H.armed && H.deadline == fake_tsc + 1000);
+	ck_assert(rdmsr(V(0), MHI_MSR_TSC_DEADLINE) == GUEST_NOW + 1000);
+	ck_assert_uint_eq(rd(V(0), O_CURRENT), 0);
+	wrmsr(V(0), MHI_MSR_TSC_DEADLINE, GUEST_NOW + 3000);
+	advance_to(fake_tsc + 2999);
+	ck_assert(!take());
+	advance_to(fake_tsc + 1);
+	ck_assert(take() && rdmsr(V(0), MHI_MSR_TSC_DEADLINE) == 0);
+	/* 0 disarms. */
+	wrmsr(V(0), MHI_MSR_TSC_DEADLINE, GUEST_NOW + 1000);
+	wrmsr(V(0), MHI_MSR_TSC_DEADLINE, 0);
+	ck_assert(!H.armed && rdmsr(V(0), MHI_MSR_TSC_DEADLINE) == 0);
+	advance_to(fake_tsc + 5000);
+	ck_assert(!take());
+}
+END_TEST
+
+START_TEST(deadline_in_the_past)
+{
+	unsigned int sets;
+
+	begin(1);
+	wr(V(0), O_TIMER, DEADLINE | VEC);
+	wrmsr(V(0), MHI_MSR_TSC_DEADLINE, GUEST_NOW);
+	ck_assert(take() && !H.armed);
+	ck_assert_uint_eq(H.sets, 0);
+	ck_assert_uint_eq(H.kicks, 0);
+	wrmsr(V(0), MHI_MSR_TSC_DEADLINE, GUEST_NOW + 1000);
+	sets = H.sets;
+	wrmsr(V(0), MHI_MSR_TSC_DEADLINE, 1);
+	ck_assert(take() && !H.armed && rdmsr(V(0), MHI_MSR_TSC_DEADLINE) == 0);
+	ck_assert_uint_eq(H.sets, sets);
+	/* Over, but the host has not said so yet: reading tells the truth. */
+	wrmsr(V(0), MHI_MSR_TSC_DEADLINE, GUEST_NOW + 10);
+	fake_tsc += 10;
+	ck_assert(rdmsr(V(0), MHI_MSR_TSC_DEADLINE) == 0);
+	ck_assert(take());
+	mhi_lapic_timer_fired(V(0));
+	mhi_lapic_timer_sync(V(0));
+	ck_assert(!take() && !H.armed);
+}
+END_TEST
+
+START_TEST(mode_changes_disarm)
+{
+	begin(1);
+	wr(V(0), O_DIV, DIV_1);
+	wr(V(0), O_TIMER, VEC);
+	wr(V(0), O_INIT, 1000);
+	wr(V(0), O_TIMER, PERIODIC | VEC); /* one-shot to periodic goes on */
+	ck_assert(H.armed);
+	wr(V(0), O_TIMER, DEADLINE | VEC);
+	ck_assert(!H.armed && rd(V(0), O_CURRENT) == 0);
+	wrmsr(V(0), MHI_MSR_TSC_DEADLINE, GUEST_NOW + 1000);
+	wr(V(0), O_TIMER, DEADLINE | MASKED | VEC);
+	ck_assert(H.armed);
+	wr(V(0), O_TIMER, VEC);
+	ck_assert(!H.armed && rdmsr(V(0), MHI_MSR_TSC_DEADLINE) == 0);
+	ck_assert(!take());
+}
+END_TEST
+
+START_TEST(masked_and_illegal)
+{
+	begin(1);
+	wr(V(0), O_TIMER, DEADLINE | MASKED | VEC);
+	wrmsr(V(0), MHI_MSR_TSC_DEADLINE, GUEST_NOW + 10);
+	advance_to(fake_tsc + 10);
+	ck_assert(!take() && rdmsr(V(0), MHI_MSR_TSC_DEADLINE) == 0);
+	wr(V(0), O_TIMER, DEADLINE | 3);
+	wrmsr(V(0), MHI_MSR_TSC_DEADLINE, 1);
+	ck_assert_uint_eq(V(0)->lapic.irr[0], 0);
+	wr(V(0), O_ESR, 0);
+	ck_assert_uint_eq(rd(V(0), O_ESR), 0x40);
+}
+END_TEST
+
+/* Nothing fires after reset, disable or the end; an untouched timer costs no call. */
+START_TEST(stops)
+{
+	begin(1);
+	mhi_lapic_fini(V(0));
+	ck_assert_uint_eq(H.cancels, 0);
+	wr(V(0), O_INIT, 1000);
+	mhi_lapic_reset(V(0), true);
+	ck_assert(!H.armed && rd(V(0), O_CURRENT) == 0);
+	wr(V(0), O_INIT, 1000);
+	mhi_lapic_timer_fired(V(0));
+	set_mode(V(0), 0);
+	ck_assert(!H.armed && V(0)->lapic.signals == 0);
+	set_mode(V(0), X1_MODE);
+	wr(V(0), O_INIT, 1000);
+	mhi_lapic_fini(V(0));
+	ck_assert(!H.armed);
+	vm.tsc_khz = 0; /* a host without a frequency */
+	wr(V(0), O_INIT, 1000);
+	ck_assert_uint_eq(rd(V(0), O_CURRENT), 1000);
+}
+END_TEST
+
+static void add_tests(TCase *t)
+{
+	tcase_add_test(t, one_shot);
+	tcase_add_loop_test(t, dividers, 0, 8);
+	tcase_add_test(t, divider_while_counting);
+	tcase_add_test(t, arithmetic);
+	tcase_add_test(t, periodic_without_drift);
+	tcase_add_test(t, periodic_read_late);
+	tcase_add_test(t, host_early);
+	tcase_add_test(t, deadline);
+	tcase_add_test(t, deadline_in_the_past);
+	tcase_add_test(t, mode_changes_disarm);
+	tcase_add_test(t, masked_and_illegal);
+	tcase_add_test(t, stops);
+}
+
+UNIT_MAIN("lapic_timer", add_tests)
