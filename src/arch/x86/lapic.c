@@ -3,8 +3,8 @@
 #include "arch/x86/lapic_int.h"
 #include "base/x86.h"
 
-#define APIC_BASE_RESET 0xfee00000ull
-#define APIC_BASE_FLAGS (MHI_APIC_BASE_BSP | APIC_BASE_MODE)
+#define LAPIC_BASE_RESET 0xfee00000ull
+#define LAPIC_BASE_FLAGS (MHI_APIC_BASE_BSP | LAPIC_BASE_MODE)
 
 /* SDM 3A 11.4.8 "Local APIC Version Register": integrated, six LVT entries, no EOI suppression. */
 #define VERSION_VALUE (0x14u | (LVT_COUNT - 1) << 16)
@@ -28,29 +28,30 @@ struct reg {
 #define LVT_MODE 0x700u
 #define LVT_LINT (LVT_VECTOR | LVT_MODE | 1u << 13 | 1u << 15 | LVT_MASKED)
 
-static const struct reg regs[APIC_REGS] = {
-	[APIC_ID] = { RD, 0, 0 },
-	[APIC_VERSION] = { RD, 0, 0 },
-	[APIC_TPR] = { RD | WR, 0xff, 0 },
-	[APIC_PPR] = { RD, 0, 0 },
-	[APIC_EOI] = { WR, 0, 0 },
-	[APIC_LDR] = { RD | X1_WR, 0xff000000, 0 },
-	[APIC_DFR] = { X1 | RD | WR, 0xf0000000, 0 },
-	[APIC_SVR] = { RD | WR, 0x3ff, 0 },
-	[APIC_ISR... APIC_IRR + 7] = { RD, 0, 0 },
-	[APIC_ESR] = { RD | WR, 0, 0 },
-	[APIC_ICR] = { RD | WR, 0xccfff & ~DELIVERY_STATUS, DELIVERY_STATUS },
-	[APIC_ICR_HIGH] = { X1 | RD | WR, 0xff000000, 0 },
-	[APIC_LVT + LVT_TIMER] = { RD | WR, LVT_VECTOR | LVT_MASKED | 3u << 17, DELIVERY_STATUS },
-	[APIC_LVT + LVT_THERMAL] = { RD | WR, LVT_VECTOR | LVT_MODE | LVT_MASKED, DELIVERY_STATUS },
-	[APIC_LVT + LVT_PMC] = { RD | WR, LVT_VECTOR | LVT_MODE | LVT_MASKED, DELIVERY_STATUS },
-	[APIC_LVT + LVT_LINT0] = { RD | WR, LVT_LINT, DELIVERY_STATUS | REMOTE_IRR },
-	[APIC_LVT + LVT_LINT1] = { RD | WR, LVT_LINT, DELIVERY_STATUS | REMOTE_IRR },
-	[APIC_LVT + LVT_ERROR] = { RD | WR, LVT_VECTOR | LVT_MASKED, DELIVERY_STATUS },
-	[APIC_TIMER_INIT] = { RD | WR, 0xffffffff, 0 },
-	[APIC_TIMER_CURRENT] = { RD, 0, 0 },
-	[APIC_TIMER_DIV] = { RD | WR, 0xb, 0 },
-	[APIC_SELF_IPI] = { X2 | WR, 0xff, 0 },
+static const struct reg regs[LAPIC_REGS] = {
+	[LAPIC_ID] = { RD, 0, 0 },
+	[LAPIC_VERSION] = { RD, 0, 0 },
+	[LAPIC_TPR] = { RD | WR, 0xff, 0 },
+	[LAPIC_PPR] = { RD, 0, 0 },
+	[LAPIC_EOI] = { WR, 0, 0 },
+	[LAPIC_LDR] = { RD | X1_WR, 0xff000000, 0 },
+	[LAPIC_DFR] = { X1 | RD | WR, 0xf0000000, 0 },
+	[LAPIC_SVR] = { RD | WR, 0x3ff, 0 },
+	[LAPIC_ISR... LAPIC_IRR + 7] = { RD, 0, 0 },
+	[LAPIC_ESR] = { RD | WR, 0, 0 },
+	[LAPIC_ICR] = { RD | WR, 0xccfff & ~DELIVERY_STATUS, DELIVERY_STATUS },
+	[LAPIC_ICR_HIGH] = { X1 | RD | WR, 0xff000000, 0 },
+	[LAPIC_LVT + LVT_TIMER] = { RD | WR, LVT_VECTOR | LVT_MASKED | 3u << 17, DELIVERY_STATUS },
+	[LAPIC_LVT +
+		LVT_THERMAL] = { RD | WR, LVT_VECTOR | LVT_MODE | LVT_MASKED, DELIVERY_STATUS },
+	[LAPIC_LVT + LVT_PMC] = { RD | WR, LVT_VECTOR | LVT_MODE | LVT_MASKED, DELIVERY_STATUS },
+	[LAPIC_LVT + LVT_LINT0] = { RD | WR, LVT_LINT, DELIVERY_STATUS | REMOTE_IRR },
+	[LAPIC_LVT + LVT_LINT1] = { RD | WR, LVT_LINT, DELIVERY_STATUS | REMOTE_IRR },
+	[LAPIC_LVT + LVT_ERROR] = { RD | WR, LVT_VECTOR | LVT_MASKED, DELIVERY_STATUS },
+	[LAPIC_TIMER_INIT] = { RD | WR, 0xffffffff, 0 },
+	[LAPIC_TIMER_CURRENT] = { RD, 0, 0 },
+	[LAPIC_TIMER_DIV] = { RD | WR, 0xb, 0 },
+	[LAPIC_SELF_IPI] = { X2 | WR, 0xff, 0 },
 };
 
 /* ---- priorities: SDM 3A 11.8.3 "Interrupt, Task, and Processor Priority" ---- */
@@ -187,7 +188,7 @@ void mhi_lapic_reset(struct mhi_vcpu *v, bool init)
 
 	if (!init) {
 		mhi_store32(&l->signals, 0);
-		mhi_store64(&l->base, APIC_BASE_RESET | APIC_BASE_ENABLE |
+		mhi_store64(&l->base, LAPIC_BASE_RESET | LAPIC_BASE_ENABLE |
 					      (v->apic_id ? 0 : MHI_APIC_BASE_BSP));
 	}
 	reset_registers(v);
@@ -201,28 +202,28 @@ void mhi_lapic_fini(struct mhi_vcpu *v)
 /* SDM 3A 11.12.5 "x2APIC State Transitions": from the mode bits of APIC_BASE to those. */
 static bool transition_ok(u64 from, u64 to)
 {
-	if (to == APIC_BASE_X2APIC)
+	if (to == LAPIC_BASE_X2APIC)
 		return false;
-	if (from == APIC_BASE_MODE)
-		return to != APIC_BASE_ENABLE;
-	return from == APIC_BASE_ENABLE || to != APIC_BASE_MODE;
+	if (from == LAPIC_BASE_MODE)
+		return to != LAPIC_BASE_ENABLE;
+	return from == LAPIC_BASE_ENABLE || to != LAPIC_BASE_MODE;
 }
 
 static int write_base(struct mhi_vcpu *v, u64 value)
 {
 	struct mhi_lapic *l = &v->lapic;
 	u64 address = (MHI_BIT(v->vm->caps.phys_bits) - 1) & ~MHI_PAGE_MASK;
-	u64 from = l->base & APIC_BASE_MODE, to = value & APIC_BASE_MODE;
+	u64 from = l->base & LAPIC_BASE_MODE, to = value & LAPIC_BASE_MODE;
 
-	if (value & ~(address | APIC_BASE_FLAGS))
+	if (value & ~(address | LAPIC_BASE_FLAGS))
 		return MHI_EINVAL;
-	if (!transition_ok(from, to) || (to == APIC_BASE_MODE && !l->x2apic_ok))
+	if (!transition_ok(from, to) || (to == LAPIC_BASE_MODE && !l->x2apic_ok))
 		return MHI_EINVAL;
 	mhi_store64(&l->base, (value & ~MHI_APIC_BASE_BSP) | (l->base & MHI_APIC_BASE_BSP));
 	/* Also when enabled again: a late sender may have left something. */
 	if (!from != !to)
 		reset_registers(v);
-	if (from != to && to == APIC_BASE_MODE) {
+	if (from != to && to == LAPIC_BASE_MODE) {
 		mhi_store32(&l->ldr, x2_ldr(v->apic_id));
 		l->icr_hi = 0;
 	}
@@ -243,39 +244,39 @@ static u32 read_reg(struct mhi_vcpu *v, u32 reg)
 	struct mhi_lapic *l = &v->lapic;
 
 	switch (reg) {
-	case APIC_ID:
+	case LAPIC_ID:
 		return mhi_lapic_x2(l) ? v->apic_id : v->apic_id << 24;
-	case APIC_VERSION:
+	case LAPIC_VERSION:
 		return VERSION_VALUE;
-	case APIC_TPR:
+	case LAPIC_TPR:
 		return l->tpr;
-	case APIC_PPR:
+	case LAPIC_PPR:
 		return ppr(l);
-	case APIC_LDR:
+	case LAPIC_LDR:
 		return l->ldr;
-	case APIC_DFR:
+	case LAPIC_DFR:
 		return l->dfr;
-	case APIC_SVR:
+	case LAPIC_SVR:
 		return l->svr;
-	case APIC_ISR ... APIC_ISR + 7:
-		return l->isr[reg - APIC_ISR];
-	case APIC_TMR ... APIC_TMR + 7:
-		return mhi_load32(&l->tmr[reg - APIC_TMR]);
-	case APIC_IRR ... APIC_IRR + 7:
-		return read_irr(l, reg - APIC_IRR);
-	case APIC_ESR:
+	case LAPIC_ISR ... LAPIC_ISR + 7:
+		return l->isr[reg - LAPIC_ISR];
+	case LAPIC_TMR ... LAPIC_TMR + 7:
+		return mhi_load32(&l->tmr[reg - LAPIC_TMR]);
+	case LAPIC_IRR ... LAPIC_IRR + 7:
+		return read_irr(l, reg - LAPIC_IRR);
+	case LAPIC_ESR:
 		return l->esr;
-	case APIC_ICR:
+	case LAPIC_ICR:
 		return l->icr_lo;
-	case APIC_ICR_HIGH:
+	case LAPIC_ICR_HIGH:
 		return l->icr_hi;
-	case APIC_LVT ... APIC_LVT_END:
-		return l->lvt[reg - APIC_LVT];
-	case APIC_TIMER_INIT:
+	case LAPIC_LVT ... LAPIC_LVT_END:
+		return l->lvt[reg - LAPIC_LVT];
+	case LAPIC_TIMER_INIT:
 		return l->timer_init;
-	case APIC_TIMER_CURRENT:
+	case LAPIC_TIMER_CURRENT:
 		return mhi_lapic_timer_current(v);
-	case APIC_TIMER_DIV:
+	case LAPIC_TIMER_DIV:
 		return l->timer_div;
 	default:
 		return 0;
@@ -285,7 +286,7 @@ static u32 read_reg(struct mhi_vcpu *v, u32 reg)
 static void write_lvt(struct mhi_vcpu *v, u32 n, u32 value)
 {
 	/* SDM 3A 11.4.7.2: while software-disabled the mask bits cannot be cleared. */
-	if (!(v->lapic.svr & APIC_SVR_ENABLE))
+	if (!(v->lapic.svr & LAPIC_SVR_ENABLE))
 		value |= LVT_MASKED;
 	if (n == LVT_TIMER)
 		mhi_lapic_timer_set_lvt(v, value);
@@ -298,7 +299,7 @@ static void write_svr(struct mhi_lapic *l, u32 value)
 	unsigned int i;
 
 	mhi_store32(&l->svr, value);
-	for (i = 0; !(value & APIC_SVR_ENABLE) && i < LVT_COUNT; i++)
+	for (i = 0; !(value & LAPIC_SVR_ENABLE) && i < LVT_COUNT; i++)
 		mhi_store32(&l->lvt[i], l->lvt[i] | LVT_MASKED);
 }
 
@@ -307,41 +308,41 @@ static void write_reg(struct mhi_vcpu *v, u32 reg, u32 value)
 	struct mhi_lapic *l = &v->lapic;
 
 	switch (reg) {
-	case APIC_EOI:
+	case LAPIC_EOI:
 		eoi(l);
 		break;
-	case APIC_TPR:
+	case LAPIC_TPR:
 		l->tpr = value;
 		break;
-	case APIC_LDR:
+	case LAPIC_LDR:
 		mhi_store32(&l->ldr, value);
 		break;
-	case APIC_DFR:
-		mhi_store32(&l->dfr, value | ~regs[APIC_DFR].bits);
+	case LAPIC_DFR:
+		mhi_store32(&l->dfr, value | ~regs[LAPIC_DFR].bits);
 		break;
-	case APIC_SVR:
+	case LAPIC_SVR:
 		write_svr(l, value);
 		break;
-	case APIC_ESR: /* SDM 3A 11.5.3 "Error Handling": a write makes the collected errors readable */
+	case LAPIC_ESR: /* SDM 3A 11.5.3 "Error Handling": a write makes the collected errors readable */
 		l->esr = mhi_xchg32(&l->esr_pending, 0);
 		break;
-	case APIC_ICR:
+	case LAPIC_ICR:
 		l->icr_lo = value;
 		mhi_lapic_send_icr(v);
 		break;
-	case APIC_ICR_HIGH:
+	case LAPIC_ICR_HIGH:
 		l->icr_hi = value;
 		break;
-	case APIC_LVT ... APIC_LVT_END:
-		write_lvt(v, reg - APIC_LVT, value);
+	case LAPIC_LVT ... LAPIC_LVT_END:
+		write_lvt(v, reg - LAPIC_LVT, value);
 		break;
-	case APIC_TIMER_INIT:
+	case LAPIC_TIMER_INIT:
 		mhi_lapic_timer_set_init(v, value);
 		break;
-	case APIC_TIMER_DIV:
+	case LAPIC_TIMER_DIV:
 		mhi_lapic_timer_set_div(v, value);
 		break;
-	case APIC_SELF_IPI:
+	case LAPIC_SELF_IPI:
 		mhi_lapic_self_ipi(v, value);
 		break;
 	default:
@@ -351,20 +352,20 @@ static void write_reg(struct mhi_vcpu *v, u32 reg, u32 value)
 
 /* ---- access by the xAPIC page ---- */
 
-/* The register of a page offset, or APIC_REGS; an offset without a register is an error of the guest. */
+/* The register of a page offset, or LAPIC_REGS; an offset without a register is an error of the guest. */
 static u32 page_reg(struct mhi_vcpu *v, u32 offset)
 {
 	u32 reg = offset >> 4;
 
-	if (reg < APIC_REGS && !(offset & 0xf) && regs[reg].use && !(regs[reg].use & X2))
+	if (reg < LAPIC_REGS && !(offset & 0xf) && regs[reg].use && !(regs[reg].use & X2))
 		return reg;
 	mhi_lapic_error(v, ESR_REGISTER, true);
-	return APIC_REGS;
+	return LAPIC_REGS;
 }
 
 static bool in_xapic_mode(const struct mhi_vcpu *v)
 {
-	return (v->lapic.base & APIC_BASE_MODE) == APIC_BASE_ENABLE;
+	return (v->lapic.base & LAPIC_BASE_MODE) == LAPIC_BASE_ENABLE;
 }
 
 int mhi_lapic_read(struct mhi_vcpu *v, u32 offset, u32 *value)
@@ -374,7 +375,7 @@ int mhi_lapic_read(struct mhi_vcpu *v, u32 offset, u32 *value)
 	if (!in_xapic_mode(v))
 		return MHI_EINVAL;
 	reg = page_reg(v, offset);
-	if (reg == APIC_REGS)
+	if (reg == LAPIC_REGS)
 		return MHI_EINVAL;
 	*value = read_reg(v, reg);
 	return 0;
@@ -387,7 +388,7 @@ int mhi_lapic_write(struct mhi_vcpu *v, u32 offset, u32 value)
 	if (!in_xapic_mode(v))
 		return MHI_EINVAL;
 	reg = page_reg(v, offset);
-	if (reg == APIC_REGS)
+	if (reg == LAPIC_REGS)
 		return MHI_EINVAL;
 	if (regs[reg].use & (WR | X1_WR))
 		write_reg(v, reg, value & regs[reg].bits);
@@ -398,12 +399,12 @@ int mhi_lapic_write(struct mhi_vcpu *v, u32 offset, u32 value)
 
 static int x2_read(struct mhi_vcpu *v, u32 reg, u64 *value)
 {
-	if (!mhi_lapic_x2(&v->lapic) || reg >= APIC_REGS)
+	if (!mhi_lapic_x2(&v->lapic) || reg >= LAPIC_REGS)
 		return MHI_EINVAL;
 	if ((regs[reg].use & (RD | X1)) != RD)
 		return MHI_EINVAL;
 	*value = read_reg(v, reg);
-	if (reg == APIC_ICR)
+	if (reg == LAPIC_ICR)
 		*value |= (u64)v->lapic.icr_hi << 32;
 	return 0;
 }
@@ -413,15 +414,15 @@ static int x2_write(struct mhi_vcpu *v, u32 reg, u64 value)
 	const struct reg *r;
 	u64 allowed;
 
-	if (!mhi_lapic_x2(&v->lapic) || reg >= APIC_REGS)
+	if (!mhi_lapic_x2(&v->lapic) || reg >= LAPIC_REGS)
 		return MHI_EINVAL;
 	r = &regs[reg];
 	allowed = r->bits | r->read_only;
-	if (reg == APIC_ICR)
+	if (reg == LAPIC_ICR)
 		allowed |= 0xffffffffull << 32;
 	if ((r->use & (WR | X1)) != WR || (value & ~allowed))
 		return MHI_EINVAL;
-	if (reg == APIC_ICR)
+	if (reg == LAPIC_ICR)
 		v->lapic.icr_hi = (u32)(value >> 32);
 	write_reg(v, reg, (u32)value & r->bits);
 	return 0;

@@ -11,35 +11,35 @@
  * Local APIC Block Diagram", 11.12.1.2 "x2APIC Register Address Space".
  */
 enum mhi_apic_reg {
-	APIC_ID = 0x02,
-	APIC_VERSION = 0x03,
-	APIC_TPR = 0x08,
-	APIC_PPR = 0x0a,
-	APIC_EOI = 0x0b,
-	APIC_LDR = 0x0d,
-	APIC_DFR = 0x0e,
-	APIC_SVR = 0x0f,
-	APIC_ISR = 0x10,
-	APIC_TMR = 0x18,
-	APIC_IRR = 0x20,
-	APIC_ESR = 0x28,
-	APIC_ICR = 0x30,
-	APIC_ICR_HIGH = 0x31,
-	APIC_LVT = 0x32,
-	APIC_LVT_END = 0x37,
-	APIC_TIMER_INIT = 0x38,
-	APIC_TIMER_CURRENT = 0x39,
-	APIC_TIMER_DIV = 0x3e,
-	APIC_SELF_IPI = 0x3f,
-	APIC_REGS = 0x40
+	LAPIC_ID = 0x02,
+	LAPIC_VERSION = 0x03,
+	LAPIC_TPR = 0x08,
+	LAPIC_PPR = 0x0a,
+	LAPIC_EOI = 0x0b,
+	LAPIC_LDR = 0x0d,
+	LAPIC_DFR = 0x0e,
+	LAPIC_SVR = 0x0f,
+	LAPIC_ISR = 0x10,
+	LAPIC_TMR = 0x18,
+	LAPIC_IRR = 0x20,
+	LAPIC_ESR = 0x28,
+	LAPIC_ICR = 0x30,
+	LAPIC_ICR_HIGH = 0x31,
+	LAPIC_LVT = 0x32,
+	LAPIC_LVT_END = 0x37,
+	LAPIC_TIMER_INIT = 0x38,
+	LAPIC_TIMER_CURRENT = 0x39,
+	LAPIC_TIMER_DIV = 0x3e,
+	LAPIC_SELF_IPI = 0x3f,
+	LAPIC_REGS = 0x40
 };
 
 /* IA32_APIC_BASE: SDM 3A 11.4.3 "Enabling or Disabling the Local APIC", 11.12.1. */
-#define APIC_BASE_X2APIC MHI_BIT(10)
-#define APIC_BASE_ENABLE MHI_BIT(11)
-#define APIC_BASE_MODE (APIC_BASE_ENABLE | APIC_BASE_X2APIC)
+#define LAPIC_BASE_X2APIC MHI_BIT(10)
+#define LAPIC_BASE_ENABLE MHI_BIT(11)
+#define LAPIC_BASE_MODE (LAPIC_BASE_ENABLE | LAPIC_BASE_X2APIC)
 
-#define APIC_SVR_ENABLE (1u << 8)
+#define LAPIC_SVR_ENABLE (1u << 8)
 
 enum mhi_lvt { LVT_TIMER, LVT_THERMAL, LVT_PMC, LVT_LINT0, LVT_LINT1, LVT_ERROR, LVT_COUNT };
 #define LVT_MASKED (1u << 16)
@@ -53,11 +53,11 @@ enum mhi_apic_dm { DM_FIXED, DM_LOWEST, DM_SMI, DM_RESERVED, DM_NMI, DM_INIT, DM
 #define ESR_REGISTER (1u << 7)
 
 /* Vectors below are never delivered by a local APIC: SDM 3A 11.5.2 "Valid Interrupt Vectors". */
-#define APIC_FIRST_VECTOR 16
+#define LAPIC_FIRST_VECTOR 16
 
 static inline bool mhi_lapic_x2(const struct mhi_lapic *l)
 {
-	return (mhi_load64(&l->base) & APIC_BASE_MODE) == APIC_BASE_MODE;
+	return (mhi_load64(&l->base) & LAPIC_BASE_MODE) == LAPIC_BASE_MODE;
 }
 
 /*

@@ -71,7 +71,7 @@ void mhi_lapic_post(struct mhi_vcpu *t, u32 vector, bool level, bool own)
 	struct mhi_lapic *l = &t->lapic;
 	u32 old;
 
-	if (vector < APIC_FIRST_VECTOR) {
+	if (vector < LAPIC_FIRST_VECTOR) {
 		mhi_lapic_error(t, ESR_RECEIVE_VECTOR, own);
 		return;
 	}
@@ -88,10 +88,10 @@ void mhi_lapic_error(struct mhi_vcpu *t, u32 bits, bool own)
 	u32 lvt = mhi_load32(&t->lapic.lvt[LVT_ERROR]);
 
 	/* An error interrupt with an illegal vector is one more error, but not one more interrupt. */
-	if (!(lvt & LVT_MASKED) && vector_of(lvt) < APIC_FIRST_VECTOR)
+	if (!(lvt & LVT_MASKED) && vector_of(lvt) < LAPIC_FIRST_VECTOR)
 		bits |= ESR_RECEIVE_VECTOR;
 	mhi_fetch_or32(&t->lapic.esr_pending, bits);
-	if (!(lvt & LVT_MASKED) && vector_of(lvt) >= APIC_FIRST_VECTOR)
+	if (!(lvt & LVT_MASKED) && vector_of(lvt) >= LAPIC_FIRST_VECTOR)
 		mhi_lapic_post(t, vector_of(lvt), false, own);
 }
 
@@ -111,13 +111,13 @@ void mhi_lapic_lvt_fire(struct mhi_vcpu *v, enum mhi_lvt n)
 
 static bool enabled(const struct mhi_vcpu *t)
 {
-	return (mhi_load64(&t->lapic.base) & APIC_BASE_ENABLE) != 0;
+	return (mhi_load64(&t->lapic.base) & LAPIC_BASE_ENABLE) != 0;
 }
 
 /* Software-disabled APICs take only INIT, NMI, SMI and SIPI: SDM 3A 11.4.7.2. */
 static bool takes_fixed(const struct mhi_vcpu *t)
 {
-	return enabled(t) && (mhi_load32(&t->lapic.svr) & APIC_SVR_ENABLE);
+	return enabled(t) && (mhi_load32(&t->lapic.svr) & LAPIC_SVR_ENABLE);
 }
 
 static void arrive_sipi(struct mhi_vcpu *t, u32 vector)
@@ -253,9 +253,9 @@ static unsigned int deliver(const struct msg *m, u64 set)
 
 void mhi_lapic_self_ipi(struct mhi_vcpu *v, u32 vector)
 {
-	if (vector < APIC_FIRST_VECTOR)
+	if (vector < LAPIC_FIRST_VECTOR)
 		mhi_lapic_error(v, ESR_SEND_VECTOR, true);
-	if (v->lapic.svr & APIC_SVR_ENABLE)
+	if (v->lapic.svr & LAPIC_SVR_ENABLE)
 		mhi_lapic_post(v, vector, false, true);
 }
 
@@ -295,7 +295,7 @@ void mhi_lapic_send_icr(struct mhi_vcpu *v)
 	/* IPIs are edge-triggered; only for INIT the bit tells the de-assert, which nobody takes. */
 	if (m.mode == DM_INIT && (icr & ICR_LEVEL) && !(icr & ICR_ASSERT))
 		return;
-	if (m.mode <= DM_LOWEST && m.vector < APIC_FIRST_VECTOR) {
+	if (m.mode <= DM_LOWEST && m.vector < LAPIC_FIRST_VECTOR) {
 		mhi_lapic_error(v, ESR_SEND_VECTOR, true);
 		return;
 	}

@@ -151,11 +151,11 @@ void mhi_lapic_timer_set_init(struct mhi_vcpu *v, u32 init)
 void mhi_lapic_timer_set_div(struct mhi_vcpu *v, u32 div)
 {
 	struct mhi_lapic *l = &v->lapic;
-	u32 current = mhi_lapic_timer_current(v);
+	u32 left = mhi_lapic_timer_current(v);
 
 	l->timer_div = div;
-	if (current)
-		start(v, (u64)current << div_shift(l));
+	if (left)
+		start(v, (u64)left << div_shift(l));
 }
 
 void mhi_lapic_timer_set_lvt(struct mhi_vcpu *v, u32 lvt)
