@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The part of libmacrohard's API that the CLI calls, over a guest that is a thread: it greets with
+ * "READY", answers each line with "got LINE", and obeys some words. So that the CLI is tested
+ * anywhere. The serial port's queue is 16 bytes, as a 16550's.
+ */
+#include <macrohard/macrohard.h>
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define QUEUE_BYTES 16
+
+struct mh_ctx {
+	char error[128];
+};
+
+/* All fields but the thread's own are under lock. */
+struct mh_vm {
+	struct mh_ctx *ctx;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	char queue[QUEUE_BYTES];
+	size_t queued;
+	bool started, stop;
+	enum mh_stop_reason reason;
+	mh_serial_fn *print;
+	void *print_opaque;
+	mh_vm_state_fn *state_fn;
+	void *state_opaque;
+};
+
+struct mh_probe {
+	int verdict;
+};
+
+const char *mh_version(void)
+{
+	return "9.9.9";
+}
+
+const char *mh_strerror(int error)
+{
+	return error == MH_ENODEV ? "the module is not loaded" : "some error";
+}
+
+const char *mh_err_name(int error)
+{
+	return error == MH_ENODEV ? "MH_ENODEV" : "MH_OTHER";
+}
+
+int mh_ctx_create(const struct mh_ctx_config *config, struct mh_ctx **out)
+{
+	*out = calloc(1, sizeof(**out));
+	return *out ? 0 : MH_ENOMEM;
+}
+
+int mh_ctx_destroy(struct mh_ctx *ctx)
+{
+	free(ctx);
+	return 0;
+}
+
+const char *mh_last_error(struct mh_ctx *ctx)
+{
+	return ctx->error;
+}
+
+int mh_vm_create(struct mh_ctx *ctx, const struct mh_vm_config *config, struct mh_vm **out)
+{
+	struct mh_vm *vm;
+
+	if (config->name && !strcmp(config->name, "no-module"))
+		return MH_ENODEV;
+	vm = calloc(1, sizeof(*vm));
+	if (!vm)
+		return MH_ENOMEM;
+	vm->ctx = ctx;
+	pthread_mutex_init(&vm->lock, NULL);
+	pthread_cond_init(&vm->changed, NULL);
+	printf("memory %llu cpus %u flags %u\n", (unsigned long long)config->memory_bytes,
+	       config->cpus, config->flags);
+	fflush(stdout);
+	*out = vm;
+	return 0;
+}
+
+int mh_vm_boot(struct mh_vm *vm, const struct mh_boot_config *config)
+{
+	if (!strcmp(config->kernel, "absent")) {
+		snprintf(vm->ctx->error, sizeof(vm->ctx->error), "kernel 'absent': no such file");
+		return MH_ENOENT;
+	}
+	printf("kernel %s initrd %s cmdline %s\n", config->kernel,
+	       config->initrd ? config->initrd : "-", config->cmdline);
+	fflush(stdout);
+	return 0;
+}
+
+void mh_vm_on_state(struct mh_vm *vm, mh_vm_state_fn *fn, void *opaque)
+{
+	vm->state_fn = fn;
+	vm->state_opaque = opaque;
+}
+
+int mh_serial_attach(struct mh_vm *vm, unsigned int port, mh_serial_fn *fn, void *opaque)
+{
+	vm->print = fn;
+	vm->print_opaque = opaque;
+	return port ? MH_EINVAL : 0;
+}
+
+int mh_serial_input(struct mh_vm *vm, unsigned int port, const void *data, size_t bytes)
+{
+	size_t room;
+
+	pthread_mutex_lock(&vm->lock);
+	room = QUEUE_BYTES - vm->queued;
+	if (bytes > room)
+		bytes = room;
+	memcpy(vm->queue + vm->queued, data, bytes);
+	vm->queued += bytes;
+	pthread_cond_broadcast(&vm->changed);
+	pthread_mutex_unlock(&vm->lock);
+	return (int)bytes;
+}
+
+/* The next character, or -1 when the VM is being stopped. */
+static int guest_getc(struct mh_vm *vm)
+{
+	int c = -1;
+
+	pthread_mutex_lock(&vm->lock);
+	while (!vm->queued && !vm->stop)
+		pthread_cond_wait(&vm->changed, &vm->lock);
+	if (vm->queued && !vm->stop) {
+		c = (unsigned char)vm->queue[0];
+		memmove(vm->queue, vm->queue + 1, --vm->queued);
+	}
+	pthread_mutex_unlock(&vm->lock);
+	return c;
+}
+
+static void guest_print(struct mh_vm *vm, const char *text)
+{
+	vm->print(vm->print_opaque, text, strlen(text));
+}
+
+/* What a line makes the guest do: stop for a reason, or print something. */
+static const struct {
+	const char *line;
+	enum mh_stop_reason reason;
+	const char *text;
+} orders[] = {
+	{ "off", MH_STOP_POWEROFF, "" },
+	{ "reset", MH_STOP_RESET, "" },
+	{ "triple", MH_STOP_SHUTDOWN, "" },
+	{ "error", MH_STOP_ERROR, "" },
+	{ "modes", MH_STOP_NONE, "\033[?25l\033[?1049;7h\033[?2004h\033[?2004l\033[31m" },
+	{ "prompt", MH_STOP_NONE, "prompt> " },
+};
+
+static enum mh_stop_reason obey(struct mh_vm *vm, const char *line)
+{
+	char answer[8300];
+	size_t i;
+
+	for (i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
+		if (strcmp(line, orders[i].line))
+			continue;
+		guest_print(vm, orders[i].text);
+		return orders[i].reason;
+	}
+	snprintf(answer, sizeof(answer), "got %s\r\n", line);
+	guest_print(vm, answer);
+	return MH_STOP_NONE;
+}
+
+static void *guest(void *opaque)
+{
+	enum mh_stop_reason reason = MH_STOP_NONE;
+	struct mh_vm *vm = opaque;
+	char line[8192];
+	size_t n = 0;
+	int c;
+
+	guest_print(vm, "READY\r\n");
+	while (!reason && (c = guest_getc(vm)) >= 0) {
+		if (c != '\r' && c != '\n') {
+			if (n < sizeof(line) - 1)
+				line[n++] = (char)c;
+			continue;
+		}
+		line[n] = 0;
+		n = 0;
+		reason = obey(vm, line);
+	}
+	vm->reason = reason ? reason : MH_STOP_REQUEST;
+	vm->state_fn(vm->state_opaque, vm, MH_VM_STOPPED);
+	return NULL;
+}
+
+int mh_vm_start(struct mh_vm *vm)
+{
+	vm->started = !pthread_create(&vm->thread, NULL, guest, vm);
+	return vm->started ? 0 : MH_ENOMEM;
+}
+
+int mh_vm_stop(struct mh_vm *vm)
+{
+	pthread_mutex_lock(&vm->lock);
+	vm->stop = true;
+	pthread_cond_broadcast(&vm->changed);
+	pthread_mutex_unlock(&vm->lock);
+	return 0;
+}
+
+void mh_vm_destroy(struct mh_vm *vm)
+{
+	mh_vm_stop(vm);
+	if (vm->started)
+		pthread_join(vm->thread, NULL);
+	pthread_cond_destroy(&vm->changed);
+	pthread_mutex_destroy(&vm->lock);
+	free(vm);
+}
+
+enum mh_stop_reason mh_vm_stop_reason(struct mh_vm *vm)
+{
+	return vm->reason;
+}
+
+const char *mh_vm_stop_text(struct mh_vm *vm)
+{
+	return "the guest's last words";
+}
+
+int mh_vcpu_stats(struct mh_vm *vm, uint32_t index, struct mh_vcpu_stats *out)
+{
+	out->entries = 12345;
+	return 0;
+}
+
+static const struct mh_probe_item items[] = {
+	{ "svm", "SVM", "CPUID.80000001H:ECX[2]", MH_PROBE_REQUIRED, MH_PROBE_YES, "", "no cure" },
+	{ "module", "kernel module", "/sys/module", MH_PROBE_REQUIRED, MH_PROBE_NO, "not loaded",
+	  "modprobe macrohard" },
+	{ "iommu", "IOMMU", "ACPI", MH_PROBE_OPTIONAL, MH_PROBE_UNKNOWN, "", "be root" },
+};
+
+int mh_probe_create(struct mh_ctx *ctx, struct mh_probe **out)
+{
+	*out = calloc(1, sizeof(**out));
+	if (!*out)
+		return MH_ENOMEM;
+	(*out)->verdict = getenv("FAKE_PROBE_OK") ? 0 : MH_ENODEV;
+	return 0;
+}
+
+void mh_probe_free(struct mh_probe *probe)
+{
+	free(probe);
+}
+
+size_t mh_probe_items(const struct mh_probe *probe, const struct mh_probe_item **out)
+{
+	*out = items;
+	return sizeof(items) / sizeof(items[0]);
+}
+
+int mh_probe_verdict(const struct mh_probe *probe)
+{
+	return probe->verdict;
+}
+
+const char *mh_probe_json(struct mh_probe *probe)
+{
+	return "{\"schema\":\"macrohard.probe/1\"}";
+}

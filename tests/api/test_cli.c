@@ -1,0 +1,500 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The CLI over a fake library, on a pseudo-terminal and on pipes: what a person and a script see.
+ */
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pty.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#define WAIT_MS 10000
+
+/* One run of the CLI. */
+struct run {
+	pid_t pid;
+	int in, out; /* our ends; the same descriptor for a terminal */
+	struct termios before;
+	char text[32768];
+	size_t bytes;
+};
+
+static void start(struct run *r, int in, int out, char *const *args)
+{
+	r->pid = fork();
+	ck_assert_int_ge(r->pid, 0);
+	if (r->pid)
+		return;
+	dup2(in, 0);
+	dup2(out, 1);
+	dup2(out, 2);
+	execv(CLI_PATH, args);
+	_exit(126);
+}
+
+/* The CLI on a new terminal that it controls. */
+static void start_tty(struct run *r, char *const *args)
+{
+	memset(r, 0, sizeof(*r));
+	r->pid = forkpty(&r->in, NULL, NULL, NULL);
+	ck_assert_int_ge(r->pid, 0);
+	if (!r->pid) {
+		/* The parent reads the terminal's mode before the CLI can change it. */
+		raise(SIGSTOP);
+		execv(CLI_PATH, args);
+		_exit(126);
+	}
+	waitpid(r->pid, NULL, WUNTRACED);
+	ck_assert_int_eq(tcgetattr(r->in, &r->before), 0);
+	kill(r->pid, SIGCONT);
+	r->out = r->in;
+}
+
+static void start_pipes(struct run *r, char *const *args)
+{
+	int in[2], out[2];
+
+	memset(r, 0, sizeof(*r));
+	ck_assert_int_eq(pipe2(in, O_CLOEXEC), 0);
+	ck_assert_int_eq(pipe2(out, O_CLOEXEC), 0);
+	start(r, in[0], out[1], args);
+	close(in[0]);
+	close(out[1]);
+	r->in = in[1];
+	r->out = out[0];
+}
+
+/* Reads more output; false at its end. */
+static bool more(struct run *r)
+{
+	struct pollfd p = { .fd = r->out, .events = POLLIN };
+	ssize_t n;
+
+	ck_assert_msg(poll(&p, 1, WAIT_MS) == 1, "no output for %d ms after: %s", WAIT_MS, r->text);
+	n = read(r->out, r->text + r->bytes, sizeof(r->text) - 1 - r->bytes);
+	if (n <= 0)
+		return false;
+	r->bytes += (size_t)n;
+	r->text[r->bytes] = 0;
+	return true;
+}
+
+static void expect(struct run *r, const char *text)
+{
+	while (!strstr(r->text, text))
+		ck_assert_msg(more(r), "output ended without '%s': %s", text, r->text);
+}
+
+static void type(struct run *r, const char *text)
+{
+	ck_assert_int_eq(write(r->in, text, strlen(text)), (ssize_t)strlen(text));
+}
+
+/* Reads to the end and returns the exit status. */
+static int finish(struct run *r)
+{
+	int status;
+
+	while (more(r))
+		continue;
+	ck_assert_int_eq(waitpid(r->pid, &status, 0), r->pid);
+	ck_assert_msg(WIFEXITED(status), "killed by signal %d: %s", WTERMSIG(status), r->text);
+	return WEXITSTATUS(status);
+}
+
+static void assert_raw(struct run *r)
+{
+	struct termios now;
+
+	ck_assert_int_eq(tcgetattr(r->in, &now), 0);
+	ck_assert_uint_eq(now.c_lflag & (ICANON | ECHO | ISIG | IEXTEN), 0);
+	ck_assert_uint_eq(now.c_oflag & OPOST, 0);
+	ck_assert_uint_eq(now.c_iflag & (ICRNL | IXON), 0);
+}
+
+static void assert_restored(struct run *r)
+{
+	struct termios now;
+
+	ck_assert_int_eq(tcgetattr(r->in, &now), 0);
+	ck_assert_uint_eq(now.c_lflag, r->before.c_lflag);
+	ck_assert_uint_eq(now.c_oflag, r->before.c_oflag);
+	ck_assert_uint_eq(now.c_iflag, r->before.c_iflag);
+	ck_assert_uint_eq(now.c_cflag, r->before.c_cflag);
+	ck_assert_mem_eq(now.c_cc, r->before.c_cc, sizeof(now.c_cc));
+}
+
+/* Ends a run on a terminal: the mode is read while the terminal still exists. */
+static void finish_tty(struct run *r, int status)
+{
+	ck_assert_uint_ne(r->before.c_lflag & ICANON, 0);
+	ck_assert_int_eq(finish(r), status);
+	close(r->in);
+}
+
+/*
+ * A second holder of the terminal keeps it alive after the CLI's end, so that its mode can be read.
+ */
+static void run_tty_to_end(char *const *args, const char *typed, int signal_nr, int status,
+			   const char *said)
+{
+	int keep, wait_status;
+	struct run r;
+
+	start_tty(&r, args);
+	keep = open(ptsname(r.in), O_RDWR | O_NOCTTY);
+	ck_assert_int_ge(keep, 0);
+	expect(&r, "READY");
+	assert_raw(&r);
+	if (typed)
+		type(&r, typed);
+	if (signal_nr)
+		kill(r.pid, signal_nr);
+	if (said)
+		expect(&r, said);
+	ck_assert_int_eq(waitpid(r.pid, &wait_status, 0), r.pid);
+	ck_assert_msg(WIFEXITED(wait_status), "killed by signal %d", WTERMSIG(wait_status));
+	ck_assert_int_eq(WEXITSTATUS(wait_status), status);
+	assert_restored(&r);
+	close(keep);
+	close(r.in);
+}
+
+#define ARGS(...) ((char *const[]){ "macrohard-hypervisor", __VA_ARGS__, NULL })
+#define RUN ARGS("run", "--kernel", "k")
+
+START_TEST(ways_out_restore_the_terminal)
+{
+	run_tty_to_end(RUN, "off\r", 0, 0, NULL);
+	run_tty_to_end(RUN, "reset\r", 0, 10, "the guest reset itself");
+	run_tty_to_end(RUN, "triple\r", 0, 11, "the guest's last words");
+	run_tty_to_end(RUN, "error\r", 0, 1, "the guest's last words");
+	run_tty_to_end(RUN, "\x1d", 0, 12, NULL);
+	run_tty_to_end(RUN, NULL, SIGTERM, 128 + SIGTERM, NULL);
+	run_tty_to_end(RUN, NULL, SIGINT, 128 + SIGINT, NULL);
+	run_tty_to_end(RUN, NULL, SIGHUP, 128 + SIGHUP, NULL);
+	run_tty_to_end(RUN, NULL, SIGQUIT, 128 + SIGQUIT, NULL);
+}
+END_TEST
+
+START_TEST(escape_key)
+{
+	struct run r;
+
+	start_tty(&r, RUN);
+	expect(&r, "Ctrl-] ends the VM");
+	expect(&r, "READY");
+	/* Ctrl-C, Ctrl-Z and Ctrl-\ are the guest's. */
+	type(&r, "a\x03\x1a\x1c"
+		 "b\r");
+	expect(&r, "got a\x03\x1a\x1c"
+		   "b");
+	type(&r, "last\r\x1d and not this");
+	finish_tty(&r, 12);
+	start_tty(&r, ARGS("run", "--kernel", "k", "--escape", "ctrl-a"));
+	expect(&r, "Ctrl-A ends the VM");
+	expect(&r, "READY");
+	type(&r, "x\x1dy\r");
+	expect(&r, "got x\x1dy");
+	type(&r, "\x01");
+	finish_tty(&r, 12);
+	start_tty(&r, ARGS("run", "--kernel", "k", "--escape", "none"));
+	expect(&r, "READY");
+	ck_assert_ptr_null(strstr(r.text, "ends the VM"));
+	type(&r, "\x1d\x01\r");
+	expect(&r, "got \x1d\x01");
+	type(&r, "off\r");
+	finish_tty(&r, 0);
+}
+END_TEST
+
+START_TEST(window_left_as_it_was)
+{
+	struct run r;
+	char *end;
+
+	start_tty(&r, RUN);
+	expect(&r, "READY");
+	type(&r, "modes\roff\r");
+	finish_tty(&r, 0);
+	end = strstr(r.text, "\033[31m");
+	ck_assert_ptr_nonnull(end);
+	ck_assert_ptr_nonnull(strstr(end, "\033[?25h"));
+	ck_assert_ptr_nonnull(strstr(end, "\033[?1049l"));
+	ck_assert_ptr_nonnull(strstr(end, "\033[m"));
+	ck_assert_ptr_null(strstr(end, "\033[?2004l"));
+	ck_assert_ptr_null(strstr(end, "\033[?7"));
+	/* The shell's prompt starts on a line of its own. */
+	start_tty(&r, RUN);
+	expect(&r, "READY");
+	type(&r, "prompt\roff\r");
+	finish_tty(&r, 0);
+	ck_assert_str_eq(strstr(r.text, "prompt>"), "prompt> \r\n");
+}
+END_TEST
+
+START_TEST(stopped_and_continued)
+{
+	struct run r;
+	int status;
+
+	start_tty(&r, RUN);
+	expect(&r, "READY");
+	kill(r.pid, SIGTSTP);
+	ck_assert_int_eq(waitpid(r.pid, &status, WUNTRACED), r.pid);
+	ck_assert(WIFSTOPPED(status));
+	assert_restored(&r);
+	kill(r.pid, SIGCONT);
+	type(&r, "hello\r");
+	expect(&r, "got hello");
+	assert_raw(&r);
+	type(&r, "off\r");
+	finish_tty(&r, 0);
+}
+END_TEST
+
+START_TEST(pipes)
+{
+	struct run r;
+
+	/* The end of input ends nothing, and bytes that would be keys are data. */
+	start_pipes(&r, RUN);
+	expect(&r, "READY");
+	type(&r, "one\x1d\x03\n");
+	expect(&r, "got one\x1d\x03\r\n");
+	type(&r, "modes\nprompt\noff\n");
+	close(r.in);
+	ck_assert_int_eq(finish(&r), 0);
+	/* Not a byte more than the guest printed. */
+	ck_assert_str_eq(strstr(r.text, "prompt>"), "prompt> ");
+	start_pipes(&r, RUN);
+	close(r.in);
+	expect(&r, "READY");
+	kill(r.pid, SIGTERM);
+	ck_assert_int_eq(finish(&r), 128 + SIGTERM);
+	close(r.out);
+}
+END_TEST
+
+START_TEST(typing_faster_than_the_guest_reads)
+{
+	char line[4003], answer[4010];
+	struct run r;
+
+	memset(line, 'x', 4000);
+	strncpy(line + 4000, "!\n", 3);
+	snprintf(answer, sizeof(answer), "got %.4001s", line);
+	start_pipes(&r, RUN);
+	type(&r, line);
+	expect(&r, answer);
+	type(&r, "off\n");
+	ck_assert_int_eq(finish(&r), 0);
+	close(r.in);
+	close(r.out);
+}
+END_TEST
+
+START_TEST(output_that_nobody_reads)
+{
+	int in[2], out[2], status;
+	struct run r = { .bytes = 0 };
+
+	ck_assert_int_eq(pipe2(in, O_CLOEXEC), 0);
+	ck_assert_int_eq(pipe2(out, O_CLOEXEC), 0);
+	close(out[0]);
+	start(&r, in[0], out[1], RUN);
+	close(out[1]);
+	ck_assert_int_eq(waitpid(r.pid, &status, 0), r.pid);
+	ck_assert(WIFEXITED(status));
+	ck_assert_int_eq(WEXITSTATUS(status), 1);
+	close(in[0]);
+	close(in[1]);
+}
+END_TEST
+
+/* Runs to the end without input; the output is in r->text. */
+static int run_plain(struct run *r, char *const *args)
+{
+	int status;
+
+	start_pipes(r, args);
+	close(r->in);
+	status = finish(r);
+	close(r->out);
+	return status;
+}
+
+static const struct {
+	char *option, *value, *said;
+} wrong[] = {
+	{ "--memory", "12x", "--memory: '12x' is no such value" },
+	{ "--memory", "0", "--memory" },
+	{ "--memory", "-1", "--memory" },
+	{ "--memory", "18446744073709551616", "--memory" },
+	{ "--memory", "17592186044416M", "--memory" },
+	{ "--cpus", "0", "--cpus" },
+	{ "--cpus", "65", "--cpus" },
+	{ "--cpus", "2x", "--cpus" },
+	{ "--engine", "vmware", "--engine" },
+	{ "--escape", "xy", "--escape" },
+	{ "--escape", "^1", "--escape" },
+	{ "--frobnicate", "1", "unknown option '--frobnicate'" },
+	{ "--cpus", NULL, "--cpus needs a value" },
+	{ "extra", NULL, "'extra' belongs to no option" },
+};
+
+START_TEST(wrong_command_lines)
+{
+	struct run r;
+	size_t i;
+
+	for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		ck_assert_int_eq(run_plain(&r, ARGS("run", "--kernel", "k", wrong[i].option,
+						    wrong[i].value)),
+				 2);
+		ck_assert_msg(strstr(r.text, wrong[i].said) != NULL, "%s %s: %s", wrong[i].option,
+			      wrong[i].value ? wrong[i].value : "", r.text);
+		ck_assert_ptr_nonnull(strstr(r.text, "run --help"));
+	}
+	ck_assert_int_eq(run_plain(&r, ARGS("run")), 2);
+	ck_assert_ptr_nonnull(strstr(r.text, "--kernel FILE is missing"));
+	ck_assert_int_eq(run_plain(&r, ARGS("fly")), 2);
+	ck_assert_ptr_nonnull(strstr(r.text, "unknown verb 'fly'"));
+	ck_assert_int_eq(run_plain(&r, (char *const[]){ "macrohard-hypervisor", NULL }), 2);
+	ck_assert_int_eq(run_plain(&r, ARGS("probe", "--json", "x")), 2);
+	ck_assert_int_eq(run_plain(&r, ARGS("probe", "--color", "mauve")), 2);
+}
+END_TEST
+
+START_TEST(options_reach_the_library)
+{
+	struct run r;
+
+	start_pipes(&r, ARGS("run", "--kernel", "bz", "--initrd", "rd", "--cmdline", "a b",
+			     "--memory", "2G", "--cpus", "4", "--stop-on-reset", "--stats"));
+	type(&r, "off\n");
+	close(r.in);
+	ck_assert_int_eq(finish(&r), 0);
+	ck_assert_ptr_nonnull(strstr(r.text, "memory 2147483648 cpus 4 flags 1\n"));
+	ck_assert_ptr_nonnull(strstr(r.text, "kernel bz initrd rd cmdline a b\n"));
+	ck_assert_ptr_nonnull(strstr(r.text, "12345"));
+	start_pipes(&r, RUN);
+	type(&r, "off\n");
+	close(r.in);
+	ck_assert_int_eq(finish(&r), 0);
+	ck_assert_ptr_nonnull(strstr(r.text, "memory 536870912 cpus 1 flags 0\n"));
+	ck_assert_ptr_nonnull(strstr(r.text, "kernel k initrd - cmdline console=ttyS0\n"));
+	ck_assert_ptr_null(strstr(r.text, "12345"));
+}
+END_TEST
+
+START_TEST(errors_of_the_library)
+{
+	struct run r;
+
+	ck_assert_int_eq(run_plain(&r, ARGS("run", "--kernel", "absent")), 1);
+	ck_assert_ptr_nonnull(
+		strstr(r.text, "macrohard-hypervisor: kernel 'absent': no such file\n"));
+	ck_assert_int_eq(run_plain(&r, ARGS("run", "--kernel", "k", "--name", "no-module")), 1);
+	ck_assert_ptr_nonnull(strstr(r.text, "the module is not loaded\n"));
+	ck_assert_ptr_nonnull(strstr(r.text, "'macrohard-hypervisor probe' examines"));
+}
+END_TEST
+
+static unsigned int lines_of(const char *text)
+{
+	unsigned int lines = 0;
+
+	for (; *text; text++)
+		lines += *text == '\n';
+	return lines;
+}
+
+START_TEST(help_fits_one_screen)
+{
+	static char *const ways[][2] = {
+		{ "--help", NULL },
+		{ "help", "run" },
+		{ "run", "--help" },
+		{ "probe", "-h" },
+	};
+	struct run r;
+	size_t i;
+
+	for (i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		ck_assert_int_eq(run_plain(&r, ARGS(ways[i][0], ways[i][1])), 0);
+		ck_assert_uint_le(lines_of(r.text), 24);
+		ck_assert_ptr_nonnull(strstr(r.text, "usage: macrohard-hypervisor"));
+	}
+	ck_assert_int_eq(run_plain(&r, ARGS("version")), 0);
+	ck_assert_ptr_nonnull(strstr(r.text, "libmacrohard 9.9.9\n"));
+}
+END_TEST
+
+START_TEST(probe)
+{
+	struct run r;
+
+	unsetenv("NO_COLOR");
+	setenv("TERM", "xterm", 1);
+	ck_assert_int_eq(run_plain(&r, ARGS("probe")), 1);
+	ck_assert_ptr_nonnull(strstr(r.text, "NO   required     kernel module"));
+	ck_assert_ptr_nonnull(strstr(r.text, "cure: modprobe macrohard\n"));
+	ck_assert_ptr_nonnull(strstr(r.text, "cure: be root\n"));
+	ck_assert_ptr_null(strstr(r.text, "no cure"));
+	ck_assert_ptr_nonnull(
+		strstr(r.text, "cannot run here: the module is not loaded (MH_ENODEV)"));
+	ck_assert_ptr_null(strchr(r.text, '\033'));
+	ck_assert_int_eq(run_plain(&r, ARGS("probe", "--color", "always")), 1);
+	ck_assert_ptr_nonnull(strstr(r.text, "\033[31mNO"));
+	ck_assert_int_eq(run_plain(&r, ARGS("probe", "--json")), 1);
+	ck_assert_str_eq(r.text, "{\"schema\":\"macrohard.probe/1\"}\n");
+	start_tty(&r, ARGS("probe"));
+	finish_tty(&r, 1);
+	ck_assert_ptr_nonnull(strstr(r.text, "\033[31mNO"));
+	setenv("NO_COLOR", "1", 1);
+	setenv("FAKE_PROBE_OK", "1", 1);
+	start_tty(&r, ARGS("probe"));
+	finish_tty(&r, 0);
+	ck_assert_ptr_null(strchr(r.text, '\033'));
+	ck_assert_ptr_nonnull(strstr(r.text, "A VM can run here."));
+	unsetenv("FAKE_PROBE_OK");
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("cli");
+	TCase *tcase = tcase_create("all");
+	SRunner *runner;
+	int failed;
+
+	signal(SIGPIPE, SIG_IGN);
+	tcase_set_timeout(tcase, 100);
+	tcase_add_test(tcase, ways_out_restore_the_terminal);
+	tcase_add_test(tcase, escape_key);
+	tcase_add_test(tcase, window_left_as_it_was);
+	tcase_add_test(tcase, stopped_and_continued);
+	tcase_add_test(tcase, pipes);
+	tcase_add_test(tcase, typing_faster_than_the_guest_reads);
+	tcase_add_test(tcase, output_that_nobody_reads);
+	tcase_add_test(tcase, wrong_command_lines);
+	tcase_add_test(tcase, options_reach_the_library);
+	tcase_add_test(tcase, errors_of_the_library);
+	tcase_add_test(tcase, help_fits_one_screen);
+	tcase_add_test(tcase, probe);
+	suite_add_tcase(suite, tcase);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A running guest's console: COM1 to standard output, standard input to COM1, until the VM stops.
+ */
+#ifndef CONSOLE_H
+#define CONSOLE_H
+
+#include "terminal.h"
+#include <macrohard/macrohard.h>
+#include <signal.h>
+#include <stdatomic.h>
+
+struct console {
+	struct mh_vm *vm;  /* (c) */
+	int escape;	   /* (c) the key that ends it, or -1 */
+	int wake;	   /* (c) eventfd: the VM stopped, or output failed */
+	int signals;	   /* (c) signalfd */
+	sigset_t old_mask; /* (c) signals that were blocked before */
+	struct terminal terminal;
+	unsigned char typed[512]; /* what the guest's port did not take yet */
+	size_t typed_bytes;
+	bool input_open;
+	atomic_int output_error; /* errno; release in the output callback, acquire in the loop */
+};
+
+enum console_end { CONSOLE_STOPPED, CONSOLE_ESCAPE, CONSOLE_SIGNAL, CONSOLE_OUTPUT };
+
+/*
+ * Blocks the signals that end the program, so that they reach console_run and no other thread: call
+ * it before the library starts threads. 0 or -1 with errno.
+ */
+int console_init(struct console *c, int escape);
+/* Connects the VM's COM1; the VM must not run yet. 0 or the library's error. */
+int console_attach(struct console *c, struct mh_vm *vm);
+/* Serves the console until the VM stops, or it is to be stopped. *detail: signal or errno. */
+enum console_end console_run(struct console *c, int *detail);
+/* Disconnects the stopped VM and leaves the window as it was. */
+void console_detach(struct console *c);
+void console_fini(struct console *c);
+
+#endif

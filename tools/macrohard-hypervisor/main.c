@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/* macrohard-hypervisor: the table of verbs, and what belongs to none of them. */
+#include "cli.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct cli_verb *const verbs[] = { &cli_verb_run, &cli_verb_probe };
+
+#define VERBS (sizeof(verbs) / sizeof(verbs[0]))
+
+static void usage(FILE *to)
+{
+	size_t i;
+
+	fprintf(to, "usage: %s VERB [OPTION...]\n\n", CLI_NAME);
+	for (i = 0; i < VERBS; i++)
+		fprintf(to, "  %-8s  %s\n", verbs[i]->name, verbs[i]->summary);
+	fprintf(to, "  %-8s  %s\n", "version", "the versions of this program and of the library");
+	fprintf(to, "\n'%s VERB --help' tells the rest.\n", CLI_NAME);
+}
+
+static const struct cli_verb *find_verb(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < VERBS; i++)
+		if (!strcmp(verbs[i]->name, name))
+			return verbs[i];
+	return NULL;
+}
+
+static bool asks_help(int argc, char **argv)
+{
+	int i;
+
+	for (i = 1; i < argc && strcmp(argv[i], "--"); i++)
+		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
+			return true;
+	return false;
+}
+
+static int help(int argc, char **argv)
+{
+	const struct cli_verb *verb = argc > 1 ? find_verb(argv[1]) : NULL;
+
+	if (verb)
+		fputs(verb->usage, stdout);
+	else
+		usage(stdout);
+	return CLI_OK;
+}
+
+int main(int argc, char **argv)
+{
+	const struct cli_verb *verb;
+
+	if (argc < 2) {
+		usage(stderr);
+		return CLI_USAGE;
+	}
+	if (!strcmp(argv[1], "version") || !strcmp(argv[1], "--version")) {
+		printf("%s %s\nlibmacrohard %s\n", CLI_NAME, CLI_VERSION, mh_version());
+		return CLI_OK;
+	}
+	if (!strcmp(argv[1], "help") || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
+		return help(argc - 1, argv + 1);
+	verb = find_verb(argv[1]);
+	if (!verb) {
+		cli_message("unknown verb '%s'", argv[1]);
+		usage(stderr);
+		return CLI_USAGE;
+	}
+	if (asks_help(argc - 1, argv + 1)) {
+		fputs(verb->usage, stdout);
+		return CLI_OK;
+	}
+	return verb->run(verb, argc - 1, argv + 1);
+}
