@@ -141,7 +141,7 @@ static unsigned int leaf_level(struct drv_vcpu *vcpu, const struct mhi_slot *slo
 }
 
 static int map_once(struct drv_vcpu *vcpu, struct drv_watch *w, const struct mhi_slot *slot,
-		    mh_gpa gpa, struct mhi_npt_pool *pool)
+		    mh_gpa gpa)
 {
 	struct drv_vm *vm = vcpu->vm;
 	unsigned int gup_flags = slot->readonly ? 0 : FOLL_WRITE;
@@ -161,12 +161,12 @@ static int map_once(struct drv_vcpu *vcpu, struct drv_watch *w, const struct mhi
 	if (mmu_interval_read_retry(&w->mni, seq))
 		err = -EAGAIN;
 	else
-		err = mhi_npt_map(&vm->arch.npt, pool, gpa & mask, page_to_phys(page) & mask, level,
-				  prot);
+		err = mhi_npt_map(&vm->arch.npt, &vcpu->pool, gpa & mask, page_to_phys(page) & mask,
+				  level, prot);
 	/* Smaller entries are there already (another vCPU, or an earlier page size): fill in at their size. */
 	if (err == MHI_EEXIST && level > 1)
-		err = mhi_npt_map(&vm->arch.npt, pool, gpa & PAGE_MASK, page_to_phys(page), 1,
-				  prot);
+		err = mhi_npt_map(&vm->arch.npt, &vcpu->pool, gpa & PAGE_MASK, page_to_phys(page),
+				  1, prot);
 	if (err == MHI_EEXIST)
 		err = 0;
 	spin_unlock_irqrestore(&vm->mmu_lock, flags);
@@ -177,7 +177,6 @@ static int map_once(struct drv_vcpu *vcpu, struct drv_watch *w, const struct mhi
 int mhi_mem_fault(struct drv_vcpu *vcpu, mh_gpa gpa, u8 access)
 {
 	struct drv_vm *vm = vcpu->vm;
-	struct mhi_npt_pool pool = { .count = 0 };
 	const struct mhi_slot *slot;
 	int err = 0;
 
@@ -187,9 +186,9 @@ int mhi_mem_fault(struct drv_vcpu *vcpu, mh_gpa gpa, u8 access)
 	slot = mhi_slots_find(&vm->slots, gpa);
 	/* The slot went away meanwhile: the guest's retry will tell what is there now. */
 	while (slot) {
-		err = mhi_npt_pool_fill(&pool);
+		err = mhi_npt_pool_fill(&vcpu->pool);
 		if (!err)
-			err = map_once(vcpu, vm->watch[slot - vm->slots.slot], slot, gpa, &pool);
+			err = map_once(vcpu, vm->watch[slot - vm->slots.slot], slot, gpa);
 		if (err != -EAGAIN)
 			break;
 		if (signal_pending(current)) {
@@ -198,7 +197,6 @@ int mhi_mem_fault(struct drv_vcpu *vcpu, mh_gpa gpa, u8 access)
 		}
 	}
 	up_read(&vm->slots_sem);
-	mhi_npt_pool_drain(&pool);
 	return err;
 }
 

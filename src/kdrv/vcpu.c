@@ -391,6 +391,7 @@ void mhi_vcpu_free(struct drv_vcpu *vcpu)
 {
 	mhi_host_fini_vcpu(vcpu);
 	mhi_vcpu_fini(&vcpu->arch);
+	mhi_npt_pool_drain(&vcpu->pool);
 	kfree(vcpu->gup);
 	mhi_host_page_free(vcpu->fpu);
 	mhi_host_page_free(vcpu->fpu_page);
