@@ -55,6 +55,7 @@ struct drv_vcpu {
 	struct mhk_run *page;	    /* (c) first shared page */
 	void *fpu_page;		    /* (c) second shared page */
 	void *fpu;		    /* (c) the guest's XSAVE area, a page of its own */
+	struct mhi_npt_pool pool;   /* (l) pages for nested tables, kept full between faults */
 	struct page **gup;	    /* (l) scratch for 2 MiB look-ups */
 	struct swait_queue_head wq; /* waits of HLT and WAIT_SIPI */
 	int mode;		    /* (a) enum drv_mode */
@@ -74,6 +75,7 @@ int mhi_life_get(u32 *hw,
 		 u32 *missing); /* virtualization on all CPUs, or a reason; with one reference */
 void mhi_life_put(void);
 bool mhi_life_stopping(void); /* reboot: nobody may enter a guest again */
+bool mhi_life_changing(u32 cpu); /* it is off for a while: hot-unplug, suspend */
 const struct mhi_hv_ops *mhi_life_ops(void);
 const struct mhi_hv_caps *mhi_life_caps(void);
 struct mhi_cpu *mhi_life_this_cpu(void); /* preemption off */

@@ -10,7 +10,7 @@
 #include <linux/percpu.h>
 #include <linux/reboot.h>
 #include <linux/slab.h>
-#include <linux/syscore_ops.h>
+#include <linux/suspend.h>
 #include <linux/uaccess.h>
 #include <asm/cpufeature.h>
 #include <asm/tsc.h>
@@ -61,6 +61,12 @@ u64 mhi_life_xcr0(void)
 bool mhi_life_stopping(void)
 {
 	return READ_ONCE(life.stopping);
+}
+
+/* Is it in order that a CPU is off though a VM lives? */
+bool mhi_life_changing(u32 cpu)
+{
+	return READ_ONCE(life.suspended) || !cpu_active(cpu);
 }
 
 /* ---- CPUs on and off ---- */
@@ -192,23 +198,37 @@ static int life_cpu_offline(unsigned int id)
 	return 0;
 }
 
-/* Suspend and resume of the last CPU: interrupts off, user space frozen, all others offline. */
-static int life_suspend(void)
-{
-	if (life.ops)
-		cpu_off_here(NULL);
-	return 0;
-}
-
-static void life_resume(void)
+/*
+ * Suspend and hibernation. User space is frozen between PREPARE and POST; a vCPU that comes before it freezes finds
+ * its CPU off and goes round in run_until_exit.
+ */
+static int life_pm(struct notifier_block *nb, unsigned long event, void *unused)
 {
 	atomic_t err = ATOMIC_INIT(0);
 
-	if (life.users)
-		cpu_on_here(&err);
+	mutex_lock(&life.lock);
+	switch (event) {
+	case PM_SUSPEND_PREPARE:
+	case PM_HIBERNATION_PREPARE:
+	case PM_RESTORE_PREPARE:
+		WRITE_ONCE(life.suspended, true);
+		if (life.ops)
+			on_each_cpu(cpu_off_here, NULL, 1);
+		break;
+	case PM_POST_SUSPEND:
+	case PM_POST_HIBERNATION:
+	case PM_POST_RESTORE:
+		/* A CPU that somebody else took meanwhile stays off: its vCPUs are told so. */
+		if (life.users)
+			on_each_cpu(cpu_on_here, &err, 1);
+		WRITE_ONCE(life.suspended, false);
+		break;
+	}
+	mutex_unlock(&life.lock);
+	return NOTIFY_DONE;
 }
 
-static struct syscore_ops life_syscore = { .suspend = life_suspend, .resume = life_resume };
+static struct notifier_block life_pm_nb = { .notifier_call = life_pm };
 
 static int life_reboot(struct notifier_block *nb, unsigned long event, void *unused)
 {
@@ -370,7 +390,7 @@ static int __init macrohard_init(void)
 	if (err < 0)
 		goto cpus;
 	life.hotplug = err;
-	register_syscore_ops(&life_syscore);
+	register_pm_notifier(&life_pm_nb);
 	register_reboot_notifier(&life_reboot_nb);
 	err = misc_register(&dev);
 	if (err)
@@ -378,7 +398,7 @@ static int __init macrohard_init(void)
 	return 0;
 hotplug:
 	unregister_reboot_notifier(&life_reboot_nb);
-	unregister_syscore_ops(&life_syscore);
+	unregister_pm_notifier(&life_pm_nb);
 	cpuhp_remove_state(life.hotplug);
 cpus:
 	free_cpus();
@@ -390,7 +410,7 @@ static void __exit macrohard_exit(void)
 {
 	misc_deregister(&dev);
 	unregister_reboot_notifier(&life_reboot_nb);
-	unregister_syscore_ops(&life_syscore);
+	unregister_pm_notifier(&life_pm_nb);
 	cpuhp_remove_state(life.hotplug);
 	free_cpus();
 }

@@ -125,6 +125,9 @@ static int run_until_exit(struct drv_vcpu *vcpu, u32 wanted, u32 *valid)
 			break;
 		case MHI_RUN_HOST:
 		case MHI_RUN_AGAIN:
+			/* Somebody else took the CPU while we had to let it go. */
+			if (!READ_ONCE(v->cpu->on) && !mhi_life_changing(v->cpu->id))
+				return -EBUSY;
 			break;
 		}
 	}
