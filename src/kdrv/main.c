@@ -33,6 +33,7 @@ static struct {
 	u32 users;		      /* (l) VMs alive */
 	u64 xcr0;		      /* (c) components switched; 0: the host has no XSAVE */
 	bool stopping;		      /* reboot has begun */
+	bool suspended;		      /* between suspend's preparation and resume */
 	enum cpuhp_state hotplug;     /* (c) */
 } life;
 
