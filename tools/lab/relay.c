@@ -143,7 +143,10 @@ static bool is_fatal(const char *s)
 
 static bool is_report(const char *s)
 {
-	return is_fatal(s) || has(s, "BUG: ") || has(s, "WARNING: ") || has(s, "UBSAN: ") ||
+	/* "WARNING: See <address>": the kernel's word on the emulated CPU's mitigations. */
+	bool warning = has(s, "WARNING: ") && !has(s, "WARNING: See ");
+
+	return is_fatal(s) || warning || has(s, "BUG: ") || has(s, "UBSAN: ") ||
 	       has(s, "KASAN: ") || has(s, "KFENCE: ") || has(s, "KCSAN: ") ||
 	       has(s, "unchecked MSR access error") || has(s, "kmemleak: ") ||
 	       has(s, "possible circular locking") || has(s, "possible recursive locking") ||
