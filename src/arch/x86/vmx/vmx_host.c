@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: (GPL-2.0 OR MIT)
+/*
+ * The host's CPU state around a section: what a VM exit loads (host-state area), what it destroys
+ * (descriptor-table and TR limits, LDTR, DEBUGCTL, DR7: SDM 3C 27.5 "Loading Host State"), and what
+ * the guest shares with the host (system-call MSRs, KERNEL_GS_BASE, debug registers).
+ */
+#include "arch/x86/vmx/vmx.h"
+
+#define DR6_QUIET 0xffff0ff0ull
+#define DR7_ENABLES 0xffull
+#define DR7_QUIET 0x400ull
+#define SELECTOR_USER 7u /* RPL and TI: not allowed in a host-selector field */
+
+static const u32 syscall_msrs[VMX_SYSCALL_MSRS] = {
+	[VMX_STAR] = MHI_MSR_STAR,
+	[VMX_LSTAR] = MHI_MSR_LSTAR,
+	[VMX_CSTAR] = MHI_MSR_CSTAR,
+	[VMX_SFMASK] = MHI_MSR_SFMASK,
+};
+
+static u64 host_syscall_msr(const struct mhi_cpu *cpu, unsigned int i)
+{
+	switch (i) {
+	case VMX_STAR:
+		return cpu->host_star;
+	case VMX_LSTAR:
+		return cpu->host_lstar;
+	case VMX_CSTAR:
+		return cpu->host_cstar;
+	default:
+		return cpu->host_sfmask;
+	}
+}
+
+/* Base of a 16-byte system descriptor: SDM 3A 7.2.3 "TSS Descriptor in 64-bit mode". */
+static u64 system_base(const struct mhi_dtr *gdt, u16 sel)
+{
+	const u64 *d = (const u64 *)(unsigned long)(gdt->base + (sel & ~SELECTOR_USER));
+
+	return mhi_bits(d[0], 39, 16) | mhi_bits(d[0], 63, 56) << 24 | d[1] << 32;
+}
+
+/* Constants of the CPU that the vCPU has moved to. */
+static void save_cpu(struct vmx_vcpu *h, struct mhi_cpu *cpu)
+{
+	struct vmcs_ref *r = &h->ref;
+	struct vmx_host *host = &h->host;
+	unsigned int i;
+
+	host->cpu = cpu;
+	mhi_sgdt(&host->gdt);
+	mhi_sidt(&host->idt);
+	host->tr = mhi_str();
+	host->efer = mhi_rdmsr(MHI_MSR_EFER);
+	host->pat = mhi_rdmsr(MHI_MSR_PAT);
+	for (i = 0; i < MHI_COUNT(h->exit_msrs); i++)
+		if (h->exit_msrs[i].index)
+			h->exit_msrs[i].value =
+				h->exit_msrs[i].index == MHI_MSR_PAT ? host->pat : host->efer;
+	if (h->entry & ENTRY_LOAD_EFER)
+		vmwrite64(r, VMCS_HOST_EFER, host->efer);
+	if (h->entry & ENTRY_LOAD_PAT)
+		vmwrite64(r, VMCS_HOST_PAT, host->pat);
+	vmwrite16(r, VMCS_HOST_TR_SEL, host->tr);
+	vmwriten(r, VMCS_HOST_TR_BASE, system_base(&host->gdt, host->tr));
+	vmwriten(r, VMCS_HOST_GDTR_BASE, host->gdt.base);
+	vmwriten(r, VMCS_HOST_IDTR_BASE, host->idt.base);
+	vmwriten(r, VMCS_HOST_GS_BASE, mhi_rdmsr(MHI_MSR_GS_BASE));
+	vmwrite32(r, VMCS_HOST_SYSENTER_CS, mhi_rdmsr(MHI_MSR_SYSENTER_CS));
+	vmwriten(r, VMCS_HOST_SYSENTER_ESP, mhi_rdmsr(MHI_MSR_SYSENTER_ESP));
+	vmwriten(r, VMCS_HOST_SYSENTER_EIP, mhi_rdmsr(MHI_MSR_SYSENTER_EIP));
+	/* Values that none of them has: the fields are written on the first comparison. */
+	host->cr0 = 0;
+	host->cr3 = ~0ull;
+	host->cr4 = 0;
+	host->fs_base = ~0ull;
+	/* Translations from the vCPU's earlier time on this CPU may be stale. */
+	h->flush_vpid = true;
+}
+
+static void save_moving(struct vmcs_ref *r, u64 *cache, u32 field, u64 now)
+{
+	if (*cache == now)
+		return;
+	*cache = now;
+	vmcs_write_raw(r, field, now);
+}
+
+void mhi_vmx_host_save(struct mhi_vcpu *v)
+{
+	struct vmx_vcpu *h = vmx_of(v);
+	struct vmx_host *host = &h->host;
+	struct vmcs_ref *r = &h->ref;
+
+	if (host->cpu != v->cpu) {
+		save_cpu(h, v->cpu);
+		v->flush = true;
+	}
+	save_moving(r, &host->cr0, VMCS_HOST_CR0, mhi_read_cr0());
+	save_moving(r, &host->cr3, VMCS_HOST_CR3, mhi_read_cr3());
+	save_moving(r, &host->cr4, VMCS_HOST_CR4, mhi_read_cr4());
+	save_moving(r, &host->fs_base, VMCS_HOST_FS_BASE, mhi_rdmsr(MHI_MSR_FS_BASE));
+	host->ds = mhi_read_ds();
+	host->es = mhi_read_es();
+	host->fs = mhi_read_fs();
+	host->gs = mhi_read_gs();
+	host->ldt = mhi_sldt();
+	host->debugctl = mhi_rdmsr(MHI_MSR_DEBUGCTL);
+	host->dr6 = mhi_read_dr(6);
+	host->dr7 = mhi_read_dr(7);
+	host->kernel_gs_base = mhi_rdmsr(MHI_MSR_KERNEL_GS_BASE);
+	host->entered = false;
+}
+
+void mhi_vmx_guest_msrs_load(struct mhi_vcpu *v)
+{
+	struct vmx_vcpu *h = vmx_of(v);
+	unsigned int i;
+
+	for (i = 0; i < VMX_SYSCALL_MSRS; i++)
+		if (h->syscall[i] != host_syscall_msr(v->cpu, i))
+			mhi_wrmsr(syscall_msrs[i], h->syscall[i]);
+	if (h->rdtscp && v->tsc_aux != v->cpu->host_tsc_aux)
+		mhi_wrmsr(MHI_MSR_TSC_AUX, v->tsc_aux);
+	if (h->kernel_gs_base != h->host.kernel_gs_base)
+		mhi_wrmsr(MHI_MSR_KERNEL_GS_BASE, h->kernel_gs_base);
+	if (h->dr6 != h->host.dr6)
+		mhi_write_dr(6, h->dr6);
+	if (vmreadn(&h->ref, VMCS_GUEST_DR7) & DR7_ENABLES)
+		mhi_vmx_dr_live(v);
+}
+
+void mhi_vmx_dr_live(struct mhi_vcpu *v)
+{
+	struct vmx_vcpu *h = vmx_of(v);
+	unsigned int i;
+
+	if (h->dr_live)
+		return;
+	h->dr_live = true;
+	if (h->host.dr7 & DR7_ENABLES) {
+		/* A host breakpoint must not fire on its way out of the register file. */
+		mhi_write_dr(7, DR7_QUIET);
+		for (i = 0; i < 4; i++)
+			h->host.dr[i] = mhi_read_dr(i);
+	}
+	for (i = 0; i < 4; i++)
+		mhi_write_dr(i, v->dr[i]);
+	mhi_vmx_proc_set(h, h->proc & ~PROC_MOV_DR);
+}
+
+static void restore_dr(struct mhi_vcpu *v)
+{
+	struct vmx_vcpu *h = vmx_of(v);
+	unsigned int i;
+
+	h->dr6 = mhi_read_dr(6);
+	if (h->dr6 != h->host.dr6)
+		mhi_write_dr(6, h->host.dr6);
+	if (h->dr_live) {
+		for (i = 0; i < 4; i++)
+			v->dr[i] = mhi_read_dr(i);
+		if (h->host.dr7 & DR7_ENABLES)
+			for (i = 0; i < 4; i++)
+				mhi_write_dr(i, h->host.dr[i]);
+		h->dr_live = false;
+	}
+	if (h->host.dr7 != DR7_QUIET)
+		mhi_write_dr(7, h->host.dr7);
+}
+
+static void restore_msrs(struct mhi_vcpu *v)
+{
+	struct vmx_vcpu *h = vmx_of(v);
+	unsigned int i;
+
+	for (i = 0; i < VMX_SYSCALL_MSRS; i++)
+		if (h->syscall[i] != host_syscall_msr(v->cpu, i))
+			mhi_wrmsr(syscall_msrs[i], host_syscall_msr(v->cpu, i));
+	if (h->rdtscp && v->tsc_aux != v->cpu->host_tsc_aux)
+		mhi_wrmsr(MHI_MSR_TSC_AUX, v->cpu->host_tsc_aux);
+	if (h->host.debugctl)
+		mhi_wrmsr(MHI_MSR_DEBUGCTL, h->host.debugctl);
+}
+
+/*
+ * VM exits leave null or kernel selectors: those of user space come back here, then the bases they
+ * destroy.
+ */
+static void restore_segments(const struct vmx_host *host)
+{
+	if (host->ds)
+		mhi_load_ds(host->ds);
+	if (host->es)
+		mhi_load_es(host->es);
+	if (host->fs) {
+		mhi_load_fs(host->fs);
+		mhi_wrmsr(MHI_MSR_FS_BASE, host->fs_base);
+	}
+	if (host->gs)
+		mhi_load_gs(host->gs);
+}
+
+void mhi_vmx_host_restore(struct mhi_vcpu *v)
+{
+	struct vmx_vcpu *h = vmx_of(v);
+	struct vmx_host *host = &h->host;
+
+	h->kernel_gs_base = mhi_rdmsr(MHI_MSR_KERNEL_GS_BASE);
+	if (host->entered) {
+		mhi_reload_tr(host->tr);
+		mhi_lgdt(&host->gdt);
+		mhi_lidt(&host->idt);
+		if (host->ldt)
+			mhi_lldt(host->ldt);
+		restore_segments(host);
+	}
+	if (host->entered || h->kernel_gs_base != host->kernel_gs_base)
+		mhi_wrmsr(MHI_MSR_KERNEL_GS_BASE, host->kernel_gs_base);
+	restore_msrs(v);
+	restore_dr(v);
+}

@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: (GPL-2.0 OR MIT)
+/*
+ * The VMX back end's table, and the life of VMX operation.
+ *
+ * A CPU is in one of three states: disabled (CR4.VMXE clear), root operation (between VMXON and
+ * VMXOFF), non-root operation (the guest runs). Root operation never outlives a section: load()
+ * sets CR4.VMXE, executes VMXON and VMPTRLD, put() executes VMCLEAR and VMXOFF and gives CR4 back,
+ * all with interrupts off. Reasons:
+ *  - Linux offers CR4 only to KVM. VMXE must be set behind its back, and its next CR4 write on that
+ *    CPU comes from a shadow without VMXE: a #GP in root operation, and a dead host. In a section
+ *    it never gets to write CR4.
+ *  - INIT is blocked in root operation: CPU offline, kexec and reboot would hang. Outside sections
+ *    nothing is held.
+ *  - When KVM, or anything else, has set VMXE, load() sees it and touches nothing.
+ * So the first entry of a section is VMLAUNCH and the later ones are VMRESUME; NMIs may arrive in
+ * root operation. The price is VMXON, VMXOFF, VMCLEAR, VMPTRLD and two CR4 writes a section, none
+ * of it in an exit that the shim handles.
+ */
+#include "arch/x86/vmx/vmx.h"
+
+#define SS_DPL_SHIFT 5
+#define CS_L (1u << 13)
+
+static void fail(struct mhi_exit *x, u32 raw, u64 info)
+{
+	x->reason = MHI_X_ENTRY_FAILED;
+	x->raw = raw;
+	x->raw_info[0] = info;
+	x->raw_info[1] = 0;
+	x->insn_len = 0;
+}
+
+/* Only where firmware left the register unlocked; it stays as we set it until the next reset. */
+static int feature_control(void)
+{
+	u64 value;
+
+	if (mhi_rdmsr_safe(MHI_MSR_FEATURE_CONTROL, &value))
+		return MHI_EIO;
+	if (!(value & FEATURE_CONTROL_LOCK))
+		mhi_wrmsr(MHI_MSR_FEATURE_CONTROL,
+			  value | FEATURE_CONTROL_LOCK | FEATURE_CONTROL_VMX);
+	else if (!(value & FEATURE_CONTROL_VMX))
+		return MHI_EIO;
+	return 0;
+}
+
+static void read_host_constants(struct mhi_cpu *cpu)
+{
+	cpu->host_star = mhi_rdmsr(MHI_MSR_STAR);
+	cpu->host_lstar = mhi_rdmsr(MHI_MSR_LSTAR);
+	cpu->host_cstar = mhi_rdmsr(MHI_MSR_CSTAR);
+	cpu->host_sfmask = mhi_rdmsr(MHI_MSR_SFMASK);
+	if (mhi_rdmsr_safe(MHI_MSR_TSC_AUX, &cpu->host_tsc_aux))
+		cpu->host_tsc_aux = 0;
+}
+
+/*
+ * Root operation, tried once: a CPU that refuses it is found when the VM is made, not in its first
+ * section.
+ */
+static int vmx_cpu_on(struct mhi_cpu *cpu)
+{
+	struct vmx_caps caps;
+	u32 revision;
+	u64 cr4 = mhi_read_cr4();
+	int err;
+
+	if (cr4 & MHI_CR4_VMXE)
+		return MHI_EBUSY;
+	mhi_vmx_caps_read(&caps);
+	err = feature_control();
+	if (err)
+		return err;
+	if (!mhi_vmx_cr_fixed_ok(&caps))
+		return MHI_EIO;
+	revision = (u32)caps.basic & VMCS_REVISION_MASK;
+	memcpy(cpu->page, &revision, sizeof(revision));
+	mhi_write_cr4(cr4 | MHI_CR4_VMXE);
+	err = mhi_vmxon(cpu->page_pa);
+	if (!err)
+		err = mhi_vmxoff();
+	mhi_write_cr4(cr4);
+	if (err)
+		return MHI_EIO;
+	read_host_constants(cpu);
+	cpu->on = true;
+	return 0;
+}
+
+static void vmx_cpu_off(struct mhi_cpu *cpu)
+{
+	cpu->on = false;
+}
+
+/* Disabled -> root, the vCPU's VMCS current. On failure the CPU is as before. */
+static int root_enter(struct mhi_vcpu *v, struct mhi_exit *x)
+{
+	struct vmx_vcpu *h = vmx_of(v);
+	u64 cr4 = mhi_read_cr4();
+
+	if (cr4 & MHI_CR4_VMXE) {
+		fail(x, MHI_VMX_BUSY, 0);
+		return MHI_EBUSY;
+	}
+	mhi_write_cr4(cr4 | MHI_CR4_VMXE);
+	if (mhi_vmxon(v->cpu->page_pa)) {
+		fail(x, MHI_VMX_INSN_FAILED, VMX_INSN_VMXON);
+		goto off;
+	}
+	if (!h->filled && mhi_vmclear(h->vmcs_pa)) {
+		fail(x, MHI_VMX_INSN_FAILED, VMX_INSN_VMCLEAR);
+		goto leave;
+	}
+	if (mhi_vmptrld(h->vmcs_pa)) {
+		fail(x, MHI_VMX_INSN_FAILED, VMX_INSN_VMPTRLD);
+		goto leave;
+	}
+	return 0;
+leave:
+	(void)mhi_vmxoff();
+off:
+	mhi_write_cr4(cr4);
+	return MHI_EIO;
+}
+
+static int vmx_load(struct mhi_vcpu *v, struct mhi_exit *x)
+{
+	struct vmx_vcpu *h = vmx_of(v);
+	int err = root_enter(v, x);
+
+	if (err)
+		return err;
+	h->launched = false;
+	h->irq = -1;
+	if (!h->filled) {
+		mhi_vmx_fill_controls(v);
+		mhi_vmx_host_save(v);
+		mhi_vmx_fill_guest(v);
+		h->filled = true;
+	} else {
+		mhi_vmx_host_save(v);
+	}
+	mhi_vmx_guest_msrs_load(v);
+	if (h->tsc_offset != v->vm->tsc_offset) {
+		h->tsc_offset = v->vm->tsc_offset;
+		vmwrite64(&h->ref, VMCS_TSC_OFFSET, h->tsc_offset);
+	}
+	return 0;
+}
+
+static void vmx_put(struct mhi_vcpu *v)
+{
+	struct vmx_vcpu *h = vmx_of(v);
+
+	if (h->dr_live)
+		mhi_vmx_proc_set(h, h->proc | PROC_MOV_DR);
+	/* Neither can fail here: the VMCS is ours and current, and this is root operation. */
+	(void)mhi_vmclear(h->vmcs_pa);
+	(void)mhi_vmxoff();
+	mhi_write_cr4(h->host.cr4 & ~MHI_CR4_VMXE);
+	mhi_vmx_host_restore(v);
+}
+
+static void vmx_irq_offer(struct mhi_vcpu *v, int vector)
+{
+	vmx_of(v)->irq = vector;
+}
+
+static int flush_vpid(const struct vmx_vcpu *h)
+{
+	if (h->ept_vpid_cap & EPT_CAP_INVVPID_SINGLE)
+		return mhi_invvpid(INVVPID_SINGLE, h->vpid, 0);
+	return mhi_invvpid(INVVPID_ALL, 0, 0);
+}
+
+static int flush_ept(const struct vmx_vcpu *h)
+{
+	if (h->ept_vpid_cap & EPT_CAP_INVEPT_SINGLE)
+		return mhi_invept(INVEPT_SINGLE, h->eptp);
+	return mhi_invept(INVEPT_ALL, 0);
+}
+
+/* Without a VPID every entry and exit drops linear translations by itself: SDM 3C 28.3.3.1. */
+static int flush(struct mhi_vcpu *v)
+{
+	struct vmx_vcpu *h = vmx_of(v);
+
+	if (h->flush_vpid && h->vpid && flush_vpid(h))
+		return MHI_EIO;
+	if (v->flush && flush_ept(h))
+		return MHI_EIO;
+	h->flush_vpid = false;
+	v->flush = false;
+	return 0;
+}
+
+/*
+ * What must be right before the entry and seldom has anything to do. False: *x says why there is no
+ * entry.
+ */
+static bool prepare(struct mhi_vcpu *v, struct mhi_exit *x)
+{
+	struct vmx_vcpu *h = vmx_of(v);
+
+	if (h->mode_refused) {
+		fail(x, MHI_VMX_NEEDS_UNRESTRICTED, 0);
+		return false;
+	}
+	if (h->pdptes_stale && mhi_vmx_pdptes_load(v)) {
+		/* The run loop makes the page present and comes back. */
+		x->reason = MHI_X_FETCH;
+		x->raw = EXIT_EPT_VIOLATION;
+		x->fault.gpa = mhi_vmx_cr_get(v, 3);
+		x->fault.access = MHI_FAULT_READ;
+		return false;
+	}
+	if ((h->flush_vpid || v->flush) && flush(v)) {
+		fail(x, MHI_VMX_INSN_FAILED, VMX_INSN_INVALIDATE);
+		return false;
+	}
+	return true;
+}
+
+static void read_parts(struct mhi_vcpu *v, u32 needs, struct vmx_raw *raw)
+{
+	struct vmcs_ref *r = &vmx_of(v)->ref;
+	u32 gpr;
+
+	if (needs & VMX_NEED_QUAL)
+		raw->qualification = vmreadn(r, VMCS_EXIT_QUALIFICATION);
+	if (needs & VMX_NEED_VECTORING)
+		raw->vectoring = vmread32(r, VMCS_IDT_VECTORING_INFO);
+	if (needs & VMX_NEED_GPA)
+		raw->gpa = vmread64(r, VMCS_GUEST_PHYSICAL_ADDR);
+	if (needs & VMX_NEED_LINEAR)
+		raw->linear = vmreadn(r, VMCS_GUEST_LINEAR_ADDR);
+	if (needs & VMX_NEED_INTR) {
+		raw->intr_info = vmread32(r, VMCS_EXIT_INTR_INFO);
+		raw->intr_error = vmread32(r, VMCS_EXIT_INTR_ERROR);
+	}
+	if (needs & VMX_NEED_CR) {
+		gpr = (u32)mhi_bits(raw->qualification, 11, 8);
+		raw->reg = gpr == MHK_RSP ? vmreadn(r, VMCS_GUEST_RSP) : v->gpr[gpr];
+		raw->cr0 = mhi_vmx_cr_get(v, 0);
+	}
+}
+
+static void read_exit(struct mhi_vcpu *v, struct vmx_raw *raw)
+{
+	struct vmcs_ref *r = &vmx_of(v)->ref;
+	u32 needs;
+
+	raw->reason = vmread32(r, VMCS_EXIT_REASON);
+	raw->qualification = 0;
+	raw->vectoring = 0;
+	raw->intr_info = 0;
+	needs = mhi_vmx_needs(raw->reason);
+	if (needs & VMX_NEED_LEN)
+		raw->insn_len = vmread32(r, VMCS_EXIT_INSN_LEN);
+	if (needs & ~VMX_NEED_LEN)
+		read_parts(v, needs, raw);
+	v->rip = vmreadn(r, VMCS_GUEST_RIP);
+	v->rip_dirty = false;
+}
+
+/*
+ * VMLAUNCH or VMRESUME did not begin: the error number, and no event left behind for the next try.
+ */
+static void entry_refused(struct mhi_vcpu *v, u32 failed, struct mhi_exit *x)
+{
+	struct vmx_vcpu *h = vmx_of(v);
+
+	if (failed == MHI_VMX_VALID)
+		fail(x, vmread32(&h->ref, VMCS_INSN_ERROR), 0);
+	else
+		fail(x, MHI_VMX_INSN_FAILED, VMX_INSN_VMENTER);
+	vmwrite32(&h->ref, VMCS_ENTRY_INTR_INFO, 0);
+	v->irq_taken = false;
+}
+
+static void vmx_enter(struct mhi_vcpu *v, struct mhi_exit *x)
+{
+	struct vmx_vcpu *h = vmx_of(v);
+	struct vmx_raw raw;
+	u32 failed;
+
+	v->irq_taken = false;
+	if ((h->mode_refused || h->pdptes_stale || h->flush_vpid || v->flush) && !prepare(v, x))
+		return;
+	if (v->rip_dirty)
+		vmwriten(&h->ref, VMCS_GUEST_RIP, v->rip);
+	mhi_vmx_events_before(v);
+	if (h->ref.bad_field != VMCS_NO_FIELD) {
+		fail(x, MHI_VMX_FIELD_ERROR, h->ref.bad_field);
+		h->ref.bad_field = VMCS_NO_FIELD;
+		vmwrite32(&h->ref, VMCS_ENTRY_INTR_INFO, 0);
+		return;
+	}
+	if (mhi_read_cr2() != v->cr2)
+		mhi_write_cr2(v->cr2);
+	failed = mhi_vmx_enter(v->gpr, &h->host_rsp, h->launched);
+	v->cr2 = mhi_read_cr2();
+	if (failed) {
+		entry_refused(v, failed, x);
+		return;
+	}
+	h->host.entered = true;
+	read_exit(v, &raw);
+	/*
+	 * A failed entry leaves the launch state as it was: SDM 3C 26.8 "VM-Entry Failures During
+	 * or After Loading Guest State".
+	 */
+	if (!(raw.reason & EXIT_ENTRY_FAILURE))
+		h->launched = true;
+	mhi_vmx_events_after(v, &raw);
+	mhi_vmx_decode(&raw, x);
+}
+
+static void vmx_skip(struct mhi_vcpu *v, const struct mhi_exit *x)
+{
+	struct vmcs_ref *r = &vmx_of(v)->ref;
+	u32 blocked = vmread32(r, VMCS_GUEST_INTERRUPTIBILITY);
+
+	v->rip += x->insn_len;
+	v->rip_dirty = true;
+	/* Only 64-bit code has a RIP beyond 4 GiB. */
+	if ((v->rip >> 32) &&
+	    (!(vmx_of(v)->efer & MHI_EFER_LMA) || !(vmread32(r, VMCS_GUEST_CS_AR) & CS_L)))
+		v->rip = (u32)v->rip;
+	if (blocked & (BLOCKED_BY_STI | BLOCKED_BY_MOV_SS))
+		vmwrite32(r, VMCS_GUEST_INTERRUPTIBILITY,
+			  blocked & ~(BLOCKED_BY_STI | BLOCKED_BY_MOV_SS));
+	if (vmreadn(r, VMCS_GUEST_RFLAGS) & MHI_RFLAGS_TF)
+		vmwriten(r, VMCS_GUEST_PENDING_DEBUG, PENDING_DEBUG_BS);
+}
+
+static u8 vmx_cpl(struct mhi_vcpu *v)
+{
+	return (vmread32(&vmx_of(v)->ref, VMCS_GUEST_SS_AR) >> SS_DPL_SHIFT) & 3;
+}
+
+static u64 vmx_rflags(struct mhi_vcpu *v)
+{
+	return vmreadn(&vmx_of(v)->ref, VMCS_GUEST_RFLAGS);
+}
+
+const struct mhi_hv_ops mhi_vmx_ops = {
+	.name = "VMX",
+	.vendor = MHK_VENDOR_VMX,
+	.probe = mhi_vmx_probe,
+	.cpu_on = vmx_cpu_on,
+	.cpu_off = vmx_cpu_off,
+	.vcpu_init = mhi_vmx_vcpu_init,
+	.vcpu_fini = mhi_vmx_vcpu_fini,
+	.load = vmx_load,
+	.put = vmx_put,
+	.state_get = mhi_vmx_state_get,
+	.state_set = mhi_vmx_state_set,
+	.irq_offer = vmx_irq_offer,
+	.enter = vmx_enter,
+	.cr_get = mhi_vmx_cr_get,
+	.cr_set = mhi_vmx_cr_set,
+	.msr_get = mhi_vmx_msr_get,
+	.msr_set = mhi_vmx_msr_set,
+	.skip = vmx_skip,
+	.cpl = vmx_cpl,
+	.rflags = vmx_rflags,
+	.dr_live = mhi_vmx_dr_live,
+};

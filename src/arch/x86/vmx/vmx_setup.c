@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: (GPL-2.0 OR MIT)
+/* A vCPU's VMCS, MSR bitmap and vendor state: made for the reset state, freed at the end. */
+#include "arch/x86/vmx/vmx.h"
+#include "arch/x86/reset.h"
+
+#define MSR_HIGH_BASE 0xc0000000u
+/* Parts of the MSR bitmap: SDM 3C 24.6.9 "MSR-Bitmap Address". */
+#define BITMAP_READ_LOW 0u
+#define BITMAP_READ_HIGH 1024u
+#define BITMAP_WRITE_LOW 2048u
+#define BITMAP_WRITE_HIGH 3072u
+
+#define EXCEPTIONS_TAKEN (MHI_BIT(MHI_VEC_MC) | MHI_BIT(MHI_VEC_DB) | MHI_BIT(MHI_VEC_AC))
+/* The guest may change these without telling: nothing of ours depends on them. */
+#define CR0_GUEST_OWNED (MHI_CR0_TS | MHI_CR0_MP | MHI_CR0_EM | MHI_CR0_AM | MHI_CR0_WP)
+
+MHI_STATIC_ASSERT(sizeof(struct vmx_vcpu) <= MHI_PAGE_SIZE);
+
+static void pass_msr(u8 *bitmap, u32 msr)
+{
+	bool high = msr >= MSR_HIGH_BASE;
+	u32 bit = msr & 0x1fff;
+	u8 keep = (u8) ~(1u << (bit & 7));
+
+	bitmap[(high ? BITMAP_READ_HIGH : BITMAP_READ_LOW) + bit / 8] &= keep;
+	bitmap[(high ? BITMAP_WRITE_HIGH : BITMAP_WRITE_LOW) + bit / 8] &= keep;
+}
+
+/*
+ * The MSRs that the CPU itself switches, or that load and put switch whatever the guest did to
+ * them.
+ */
+static void fill_msr_bitmap(u8 *bitmap)
+{
+	static const u32 passed[] = { MHI_MSR_FS_BASE,	      MHI_MSR_GS_BASE,
+				      MHI_MSR_KERNEL_GS_BASE, MHI_MSR_SYSENTER_CS,
+				      MHI_MSR_SYSENTER_ESP,   MHI_MSR_SYSENTER_EIP };
+	unsigned int i;
+
+	memset(bitmap, 0xff, MHI_PAGE_SIZE);
+	for (i = 0; i < MHI_COUNT(passed); i++)
+		pass_msr(bitmap, passed[i]);
+}
+
+int mhi_vmx_vcpu_init(struct mhi_vcpu *v)
+{
+	struct vmx_vcpu *h = mhi_host_page_alloc();
+	struct vmx_caps caps;
+
+	v->hw = h;
+	if (!h)
+		return MHI_ENOMEM;
+	h->vmcs = mhi_host_page_alloc();
+	h->msr_bitmap = mhi_host_page_alloc();
+	if (!h->vmcs || !h->msr_bitmap) {
+		mhi_vmx_vcpu_fini(v);
+		return MHI_ENOMEM;
+	}
+	mhi_vmx_caps_read(&caps);
+	h->revision = (u32)caps.basic & VMCS_REVISION_MASK;
+	h->vmcs_pa = mhi_host_va_to_pa(h->vmcs);
+	memcpy(h->vmcs, &h->revision, sizeof(h->revision));
+	fill_msr_bitmap(h->msr_bitmap);
+	h->ref.bad_field = VMCS_NO_FIELD;
+	h->ept_vpid_cap = caps.ept_vpid;
+	h->cr0_fixed0 = caps.cr0_fixed0;
+	h->cr0_fixed1 = caps.cr0_fixed1;
+	h->cr4_fixed0 = caps.cr4_fixed0;
+	h->irq = -1;
+	return 0;
+}
+
+void mhi_vmx_vcpu_fini(struct mhi_vcpu *v)
+{
+	struct vmx_vcpu *h = v->hw;
+
+	if (!h)
+		return;
+	mhi_host_page_free(h->msr_bitmap);
+	mhi_host_page_free(h->vmcs);
+	mhi_host_page_free(h);
+	v->hw = NULL;
+}
+
+/* EFER and PAT go through the lists of MSRs where no control loads them. */
+static void fill_msr_lists(struct vmx_vcpu *h, const struct vmx_controls *c)
+{
+	mh_hpa page = mhi_host_va_to_pa(h);
+	u32 n = 0;
+
+	if (!(c->entry & ENTRY_LOAD_EFER)) {
+		h->entry_msrs[n].index = MHI_MSR_EFER;
+		h->exit_msrs[n++].index = MHI_MSR_EFER;
+	}
+	if (!(c->entry & ENTRY_LOAD_PAT)) {
+		h->entry_msrs[n].index = MHI_MSR_PAT;
+		h->exit_msrs[n++].index = MHI_MSR_PAT;
+	}
+	vmwrite32(&h->ref, VMCS_ENTRY_MSR_LOAD_COUNT, n);
+	vmwrite32(&h->ref, VMCS_EXIT_MSR_LOAD_COUNT, n);
+	vmwrite32(&h->ref, VMCS_EXIT_MSR_STORE_COUNT, 0);
+	vmwrite64(&h->ref, VMCS_ENTRY_MSR_LOAD_ADDR, page + offsetof(struct vmx_vcpu, entry_msrs));
+	vmwrite64(&h->ref, VMCS_EXIT_MSR_LOAD_ADDR, page + offsetof(struct vmx_vcpu, exit_msrs));
+}
+
+static void fill_controls(struct mhi_vcpu *v, const struct vmx_controls *c)
+{
+	struct vmx_vcpu *h = vmx_of(v);
+	struct vmcs_ref *r = &h->ref;
+	u32 proc2 = c->proc2;
+
+	h->unrestricted = (proc2 & PROC2_UNRESTRICTED) != 0;
+	h->rdtscp = (proc2 & PROC2_RDTSCP) != 0;
+	if (v->vm->vpid_base == 0)
+		proc2 &= ~PROC2_VPID;
+	h->vpid = (proc2 & PROC2_VPID) ? (u16)(v->vm->vpid_base + v->apic_id) : 0;
+	h->proc = c->proc;
+	h->entry = c->entry;
+	vmwrite32(r, VMCS_PIN_CONTROLS, c->pin);
+	vmwrite32(r, VMCS_PROC_CONTROLS, c->proc);
+	vmwrite32(r, VMCS_PROC_CONTROLS2, proc2);
+	vmwrite32(r, VMCS_EXIT_CONTROLS, c->exit);
+	vmwrite32(r, VMCS_ENTRY_CONTROLS, c->entry);
+	if (h->vpid)
+		vmwrite16(r, VMCS_VPID, h->vpid);
+	if (proc2 & PROC2_ENCLS)
+		vmwrite64(r, VMCS_ENCLS_EXIT_BITMAP, ~0ull);
+	if (proc2 & PROC2_ENCLV)
+		vmwrite64(r, VMCS_ENCLV_EXIT_BITMAP, ~0ull);
+	h->eptp = v->vm->npt.root_pa | EPTP_WALK4 | EPTP_WB;
+	if (v->vm->npt.fmt->accessed)
+		h->eptp |= EPTP_AD;
+	vmwrite64(r, VMCS_EPT_POINTER, h->eptp);
+	vmwrite64(r, VMCS_MSR_BITMAP, mhi_host_va_to_pa(h->msr_bitmap));
+	vmwrite64(r, VMCS_TSC_OFFSET, 0);
+	vmwrite32(r, VMCS_EXCEPTION_BITMAP, EXCEPTIONS_TAKEN);
+	vmwrite32(r, VMCS_PF_ERROR_MASK, 0);
+	vmwrite32(r, VMCS_PF_ERROR_MATCH, 0);
+	vmwrite32(r, VMCS_CR3_TARGET_COUNT, 0);
+	vmwrite32(r, VMCS_ENTRY_INTR_INFO, 0);
+	vmwriten(r, VMCS_CR0_MASK, ~CR0_GUEST_OWNED);
+	/* MCE is ours: a machine check in a guest without it must not become a shutdown. */
+	vmwriten(r, VMCS_CR4_MASK, ~v->vm->caps.cr4 | MHI_CR4_MCE);
+}
+
+/* What never changes of the host; the rest is written by mhi_vmx_host_save as it moves. */
+static void fill_host(struct vmx_vcpu *h)
+{
+	struct vmcs_ref *r = &h->ref;
+
+	vmwriten(r, VMCS_HOST_RIP, (u64)(unsigned long)mhi_vmx_exit_point);
+	vmwrite16(r, VMCS_HOST_CS_SEL, mhi_read_cs());
+	vmwrite16(r, VMCS_HOST_SS_SEL, mhi_read_ss());
+	/* User selectors may not be in the VMCS (SDM 3C 26.2.3): load and put keep them. */
+	vmwrite16(r, VMCS_HOST_DS_SEL, 0);
+	vmwrite16(r, VMCS_HOST_ES_SEL, 0);
+	vmwrite16(r, VMCS_HOST_FS_SEL, 0);
+	vmwrite16(r, VMCS_HOST_GS_SEL, 0);
+}
+
+void mhi_vmx_fill_controls(struct mhi_vcpu *v)
+{
+	struct vmx_vcpu *h = vmx_of(v);
+	struct vmx_controls controls;
+	struct vmx_caps caps;
+	u32 missing;
+
+	/*
+	 * Probed before any VM was made; were it different here, the entry would fail with its
+	 * number.
+	 */
+	mhi_vmx_caps_read(&caps);
+	memset(&controls, 0, sizeof(controls));
+	(void)mhi_vmx_controls(&caps, &controls, &missing);
+	fill_controls(v, &controls);
+	fill_msr_lists(h, &controls);
+	fill_host(h);
+}
+
+void mhi_vmx_fill_guest(struct mhi_vcpu *v)
+{
+	struct vmx_vcpu *h = vmx_of(v);
+	struct mhk_state reset;
+
+	vmwrite64(&h->ref, VMCS_VMCS_LINK, ~0ull);
+	vmwrite64(&h->ref, VMCS_GUEST_DEBUGCTL, 0);
+	vmwrite32(&h->ref, VMCS_GUEST_ACTIVITY, 0);
+	mhi_reset_state(&reset, true);
+	mhi_vmx_state_set(v, MHK_G_ALL & ~(MHK_G_FPU | MHK_G_GPR), &reset);
+	vmwriten(&h->ref, VMCS_GUEST_RSP, 0);
+}

@@ -1,0 +1,502 @@
+// SPDX-License-Identifier: (GPL-2.0 OR MIT)
+/*
+ * Guest state in and out of the VMCS, by groups and by single registers; paging modes kept
+ * consistent.
+ */
+#include "arch/x86/vmx/vmx.h"
+
+#define SEG_TYPE_ACCESSED 1u
+#define SEG_S (1u << 4)
+#define SEG_TYPE 0xfu
+#define TSS_BUSY_16 3u
+#define TSS_BUSY 11u
+#define CR3_NO_FLUSH (1ull << 63)
+#define CR3_PAE_ADDR 0xffffffe0ull
+#define PDPTES 4
+/* SDM 3B 17.2 "Debug Registers": the bits that are always 1, and those that software sets. */
+#define DR6_FIXED_ONES 0xffff0ff0ull
+#define DR6_SETTABLE 0xe00full
+#define DR7_FIXED_ONES 0x400ull
+#define DR7_SETTABLE 0xffff23ffull
+#define DR7_ENABLES 0xffull
+
+void mhi_vmx_proc_set(struct vmx_vcpu *h, u32 proc)
+{
+	if (h->proc == proc)
+		return;
+	h->proc = proc;
+	vmwrite32(&h->ref, VMCS_PROC_CONTROLS, proc);
+}
+
+static void entry_set(struct vmx_vcpu *h, u32 entry)
+{
+	if (h->entry == entry)
+		return;
+	h->entry = entry;
+	vmwrite32(&h->ref, VMCS_ENTRY_CONTROLS, entry);
+}
+
+static void msr_entry_set(struct vmx_vcpu *h, u32 index, u64 value)
+{
+	unsigned int i;
+
+	for (i = 0; i < MHI_COUNT(h->entry_msrs); i++)
+		if (h->entry_msrs[i].index == index)
+			h->entry_msrs[i].value = value;
+}
+
+static u64 cr0_view(struct vmx_vcpu *h)
+{
+	u64 mask = vmreadn(&h->ref, VMCS_CR0_MASK);
+
+	return (vmreadn(&h->ref, VMCS_GUEST_CR0) & ~mask) |
+	       (vmreadn(&h->ref, VMCS_CR0_SHADOW) & mask);
+}
+
+static u64 cr4_view(struct vmx_vcpu *h)
+{
+	u64 mask = vmreadn(&h->ref, VMCS_CR4_MASK);
+
+	return (vmreadn(&h->ref, VMCS_GUEST_CR4) & ~mask) |
+	       (vmreadn(&h->ref, VMCS_CR4_SHADOW) & mask);
+}
+
+/*
+ * Does the guest page by PDPTEs, which VM entry takes from the VMCS and not from memory (SDM 3C
+ * 26.3.1.6)?
+ */
+static bool pae_paging(u64 cr0, u64 cr4, u64 efer)
+{
+	return (cr0 & MHI_CR0_PG) && (cr4 & MHI_CR4_PAE) && !(efer & MHI_EFER_LMA);
+}
+
+static void paging_changed(struct vmx_vcpu *h)
+{
+	h->pdptes_stale = pae_paging(cr0_view(h), cr4_view(h), h->efer);
+	h->flush_vpid = true;
+}
+
+static void efer_set(struct vmx_vcpu *h, u64 efer)
+{
+	u32 entry = h->entry & ~ENTRY_IA32E;
+
+	h->efer = efer;
+	if (h->entry & ENTRY_LOAD_EFER)
+		vmwrite64(&h->ref, VMCS_GUEST_EFER, efer);
+	else
+		msr_entry_set(h, MHI_MSR_EFER, efer);
+	entry_set(h, (efer & MHI_EFER_LMA) ? entry | ENTRY_IA32E : entry);
+}
+
+/*
+ * Entry to long mode with the TSS of reset in TR: the CPU accepts it, VM entry wants the 64-bit
+ * type.
+ */
+static void fix_tr(struct vmx_vcpu *h)
+{
+	u32 attr = vmread32(&h->ref, VMCS_GUEST_TR_AR);
+
+	if ((attr & SEG_TYPE) == TSS_BUSY_16)
+		vmwrite32(&h->ref, VMCS_GUEST_TR_AR, (attr & ~SEG_TYPE) | TSS_BUSY);
+}
+
+/* The real CR0 keeps the bits that VMX operation fixes: SDM 3D A.7 "VMX-Fixed Bits in CR0". */
+static void cr0_set(struct vmx_vcpu *h, u64 cr0)
+{
+	u64 free_bits = h->unrestricted ? MHI_CR0_PE | MHI_CR0_PG : 0;
+	u64 real = (cr0 & ~(MHI_CR0_CD | MHI_CR0_NW)) | (h->cr0_fixed0 & ~free_bits);
+
+	h->mode_refused = !h->unrestricted && (~cr0 & (MHI_CR0_PE | MHI_CR0_PG));
+	vmwriten(&h->ref, VMCS_CR0_SHADOW, cr0);
+	vmwriten(&h->ref, VMCS_GUEST_CR0, real & h->cr0_fixed1);
+}
+
+static void cr4_set(struct vmx_vcpu *h, u64 cr4)
+{
+	vmwriten(&h->ref, VMCS_CR4_SHADOW, cr4);
+	vmwriten(&h->ref, VMCS_GUEST_CR4, cr4 | h->cr4_fixed0 | MHI_CR4_MCE);
+}
+
+u64 mhi_vmx_cr_get(struct mhi_vcpu *v, unsigned int nr)
+{
+	struct vmx_vcpu *h = vmx_of(v);
+
+	switch (nr) {
+	case 0:
+		return cr0_view(h);
+	case 3:
+		return vmreadn(&h->ref, VMCS_GUEST_CR3);
+	case 4:
+		return cr4_view(h);
+	default:
+		return 0;
+	}
+}
+
+void mhi_vmx_cr_set(struct mhi_vcpu *v, unsigned int nr, u64 value)
+{
+	struct vmx_vcpu *h = vmx_of(v);
+	bool lma;
+
+	switch (nr) {
+	case 0:
+		lma = (value & MHI_CR0_PG) && (h->efer & MHI_EFER_LME);
+		if (lma)
+			fix_tr(h);
+		efer_set(h, lma ? h->efer | MHI_EFER_LMA : h->efer & ~MHI_EFER_LMA);
+		cr0_set(h, value);
+		break;
+	case 3:
+		vmwriten(&h->ref, VMCS_GUEST_CR3, value & ~CR3_NO_FLUSH);
+		break;
+	case 4:
+		cr4_set(h, value);
+		break;
+	default:
+		return;
+	}
+	paging_changed(h);
+}
+
+static int syscall_index(u32 msr)
+{
+	switch (msr) {
+	case MHI_MSR_STAR:
+		return VMX_STAR;
+	case MHI_MSR_LSTAR:
+		return VMX_LSTAR;
+	case MHI_MSR_CSTAR:
+		return VMX_CSTAR;
+	case MHI_MSR_SFMASK:
+		return VMX_SFMASK;
+	default:
+		return -1;
+	}
+}
+
+static void syscall_set(struct vmx_vcpu *h, unsigned int i, u32 msr, u64 value)
+{
+	if (h->syscall[i] == value)
+		return;
+	h->syscall[i] = value;
+	mhi_wrmsr(msr, value);
+}
+
+static void pat_set(struct vmx_vcpu *h, u64 pat)
+{
+	h->pat = pat;
+	if (h->entry & ENTRY_LOAD_PAT)
+		vmwrite64(&h->ref, VMCS_GUEST_PAT, pat);
+	else
+		msr_entry_set(h, MHI_MSR_PAT, pat);
+}
+
+static void tsc_aux_set(struct mhi_vcpu *v, u64 value)
+{
+	if (v->tsc_aux == value)
+		return;
+	v->tsc_aux = value;
+	if (vmx_of(v)->rdtscp)
+		mhi_wrmsr(MHI_MSR_TSC_AUX, value);
+}
+
+u64 mhi_vmx_msr_get(struct mhi_vcpu *v, u32 index)
+{
+	struct vmx_vcpu *h = vmx_of(v);
+	int i = syscall_index(index);
+
+	if (i >= 0)
+		return h->syscall[i];
+	switch (index) {
+	case MHI_MSR_EFER:
+		return h->efer;
+	case MHI_MSR_PAT:
+		return h->pat;
+	case MHI_MSR_TSC_AUX:
+		return v->tsc_aux;
+	case MHI_MSR_KERNEL_GS_BASE:
+		return mhi_rdmsr(MHI_MSR_KERNEL_GS_BASE);
+	case MHI_MSR_FS_BASE:
+		return vmreadn(&h->ref, VMCS_GUEST_FS_BASE);
+	case MHI_MSR_GS_BASE:
+		return vmreadn(&h->ref, VMCS_GUEST_GS_BASE);
+	case MHI_MSR_SYSENTER_CS:
+		return vmread32(&h->ref, VMCS_GUEST_SYSENTER_CS);
+	case MHI_MSR_SYSENTER_ESP:
+		return vmreadn(&h->ref, VMCS_GUEST_SYSENTER_ESP);
+	case MHI_MSR_SYSENTER_EIP:
+		return vmreadn(&h->ref, VMCS_GUEST_SYSENTER_EIP);
+	default:
+		return 0;
+	}
+}
+
+void mhi_vmx_msr_set(struct mhi_vcpu *v, u32 index, u64 value)
+{
+	struct vmx_vcpu *h = vmx_of(v);
+	int i = syscall_index(index);
+
+	if (i >= 0) {
+		syscall_set(h, (unsigned int)i, index, value);
+		return;
+	}
+	switch (index) {
+	case MHI_MSR_EFER:
+		efer_set(h, value);
+		break;
+	case MHI_MSR_PAT:
+		pat_set(h, value);
+		break;
+	case MHI_MSR_TSC_AUX:
+		tsc_aux_set(v, value);
+		break;
+	case MHI_MSR_KERNEL_GS_BASE:
+		mhi_wrmsr(MHI_MSR_KERNEL_GS_BASE, value);
+		break;
+	case MHI_MSR_FS_BASE:
+		vmwriten(&h->ref, VMCS_GUEST_FS_BASE, value);
+		break;
+	case MHI_MSR_GS_BASE:
+		vmwriten(&h->ref, VMCS_GUEST_GS_BASE, value);
+		break;
+	case MHI_MSR_SYSENTER_CS:
+		vmwrite32(&h->ref, VMCS_GUEST_SYSENTER_CS, value);
+		break;
+	case MHI_MSR_SYSENTER_ESP:
+		vmwriten(&h->ref, VMCS_GUEST_SYSENTER_ESP, value);
+		break;
+	case MHI_MSR_SYSENTER_EIP:
+		vmwriten(&h->ref, VMCS_GUEST_SYSENTER_EIP, value);
+		break;
+	default:
+		break;
+	}
+}
+
+int mhi_vmx_pdptes_load(struct mhi_vcpu *v)
+{
+	struct vmx_vcpu *h = vmx_of(v);
+	u64 pdpte[PDPTES] = { 0 };
+	mh_gpa gpa = vmreadn(&h->ref, VMCS_GUEST_CR3) & CR3_PAE_ADDR;
+	unsigned int i;
+
+	/* No memory there: entries that are not present, so that the guest faults at once. */
+	if (mhi_host_guest_read(v, gpa, pdpte, sizeof(pdpte)) == MHI_EAGAIN)
+		return MHI_EAGAIN;
+	for (i = 0; i < PDPTES; i++)
+		vmcs_write_raw(&h->ref, VMCS_GUEST_PDPTE0 + 2 * i, pdpte[i]);
+	h->pdptes_stale = false;
+	return 0;
+}
+
+static void seg_get(struct vmcs_ref *r, unsigned int n, struct mhk_seg *seg)
+{
+	memset(seg, 0, sizeof(*seg));
+	seg->base = vmcs_read_raw(r, VMCS_SEG(BASE, n));
+	seg->limit = (u32)vmcs_read_raw(r, VMCS_SEG(LIMIT, n));
+	seg->attr = (u32)vmcs_read_raw(r, VMCS_SEG(AR, n));
+	seg->sel = (u16)vmcs_read_raw(r, VMCS_SEG(SEL, n));
+}
+
+static void seg_set(struct vmcs_ref *r, unsigned int n, const struct mhk_seg *seg)
+{
+	u32 attr = seg->attr;
+
+	/* Loading a code or data segment sets its accessed bit; VM entry insists on it. */
+	if (!(attr & MHK_SEG_UNUSABLE) && (attr & SEG_S))
+		attr |= SEG_TYPE_ACCESSED;
+	vmcs_write_raw(r, VMCS_SEG(BASE, n), seg->base);
+	vmcs_write_raw(r, VMCS_SEG(LIMIT, n), seg->limit);
+	vmcs_write_raw(r, VMCS_SEG(AR, n), attr);
+	vmcs_write_raw(r, VMCS_SEG(SEL, n), seg->sel);
+}
+
+static void segs_get(struct vmcs_ref *r, struct mhk_state *s)
+{
+	unsigned int n;
+
+	for (n = 0; n < MHK_SEGS; n++)
+		seg_get(r, n, &s->seg[n]);
+	memset(&s->gdt, 0, sizeof(s->gdt));
+	memset(&s->idt, 0, sizeof(s->idt));
+	s->gdt.base = vmreadn(r, VMCS_GUEST_GDTR_BASE);
+	s->gdt.limit = (u16)vmread32(r, VMCS_GUEST_GDTR_LIMIT);
+	s->idt.base = vmreadn(r, VMCS_GUEST_IDTR_BASE);
+	s->idt.limit = (u16)vmread32(r, VMCS_GUEST_IDTR_LIMIT);
+}
+
+static void segs_set(struct vmcs_ref *r, const struct mhk_state *s)
+{
+	unsigned int n;
+
+	for (n = 0; n < MHK_SEGS; n++)
+		seg_set(r, n, &s->seg[n]);
+	vmwriten(r, VMCS_GUEST_GDTR_BASE, s->gdt.base);
+	vmwrite32(r, VMCS_GUEST_GDTR_LIMIT, s->gdt.limit);
+	vmwriten(r, VMCS_GUEST_IDTR_BASE, s->idt.base);
+	vmwrite32(r, VMCS_GUEST_IDTR_LIMIT, s->idt.limit);
+}
+
+static void crs_get(struct mhi_vcpu *v, struct mhk_state *s)
+{
+	struct vmx_vcpu *h = vmx_of(v);
+
+	s->cr0 = cr0_view(h);
+	s->cr2 = v->cr2;
+	s->cr3 = vmreadn(&h->ref, VMCS_GUEST_CR3);
+	s->cr4 = cr4_view(h);
+	s->efer = h->efer;
+}
+
+static void crs_set(struct mhi_vcpu *v, const struct mhk_state *s)
+{
+	struct vmx_vcpu *h = vmx_of(v);
+
+	efer_set(h, s->efer);
+	cr0_set(h, s->cr0);
+	v->cr2 = s->cr2;
+	vmwriten(&h->ref, VMCS_GUEST_CR3, s->cr3);
+	cr4_set(h, s->cr4);
+	paging_changed(h);
+}
+
+static void drs_get(struct mhi_vcpu *v, struct mhk_state *s)
+{
+	struct vmx_vcpu *h = vmx_of(v);
+	unsigned int i;
+
+	for (i = 0; i < 4; i++)
+		s->dr[i] = h->dr_live ? mhi_read_dr(i) : v->dr[i];
+	s->dr6 = mhi_read_dr(6);
+	s->dr7 = vmreadn(&h->ref, VMCS_GUEST_DR7);
+}
+
+static void drs_set(struct mhi_vcpu *v, const struct mhk_state *s)
+{
+	struct vmx_vcpu *h = vmx_of(v);
+	unsigned int i;
+
+	for (i = 0; i < 4; i++) {
+		v->dr[i] = s->dr[i];
+		if (h->dr_live)
+			mhi_write_dr(i, s->dr[i]);
+	}
+	h->dr6 = (s->dr6 & DR6_SETTABLE) | DR6_FIXED_ONES;
+	mhi_write_dr(6, h->dr6);
+	vmwriten(&h->ref, VMCS_GUEST_DR7, (s->dr7 & DR7_SETTABLE) | DR7_FIXED_ONES);
+	if (s->dr7 & DR7_ENABLES)
+		mhi_vmx_dr_live(v);
+}
+
+static void msrs_get(struct mhi_vcpu *v, struct mhk_state *s)
+{
+	struct vmx_vcpu *h = vmx_of(v);
+
+	s->star = h->syscall[VMX_STAR];
+	s->lstar = h->syscall[VMX_LSTAR];
+	s->cstar = h->syscall[VMX_CSTAR];
+	s->sfmask = h->syscall[VMX_SFMASK];
+	s->kernel_gs_base = mhi_rdmsr(MHI_MSR_KERNEL_GS_BASE);
+	s->sysenter_cs = vmread32(&h->ref, VMCS_GUEST_SYSENTER_CS);
+	s->sysenter_esp = vmreadn(&h->ref, VMCS_GUEST_SYSENTER_ESP);
+	s->sysenter_eip = vmreadn(&h->ref, VMCS_GUEST_SYSENTER_EIP);
+	s->pat = h->pat;
+	s->tsc_aux = v->tsc_aux;
+}
+
+static void msrs_set(struct mhi_vcpu *v, const struct mhk_state *s)
+{
+	struct vmx_vcpu *h = vmx_of(v);
+
+	syscall_set(h, VMX_STAR, MHI_MSR_STAR, s->star);
+	syscall_set(h, VMX_LSTAR, MHI_MSR_LSTAR, s->lstar);
+	syscall_set(h, VMX_CSTAR, MHI_MSR_CSTAR, s->cstar);
+	syscall_set(h, VMX_SFMASK, MHI_MSR_SFMASK, s->sfmask);
+	mhi_wrmsr(MHI_MSR_KERNEL_GS_BASE, s->kernel_gs_base);
+	vmwrite32(&h->ref, VMCS_GUEST_SYSENTER_CS, s->sysenter_cs);
+	vmwriten(&h->ref, VMCS_GUEST_SYSENTER_ESP, s->sysenter_esp);
+	vmwriten(&h->ref, VMCS_GUEST_SYSENTER_EIP, s->sysenter_eip);
+	pat_set(h, s->pat);
+	tsc_aux_set(v, s->tsc_aux);
+}
+
+static u32 shadow_get(struct vmcs_ref *r)
+{
+	u32 blocked = vmread32(r, VMCS_GUEST_INTERRUPTIBILITY);
+	u32 shadow = 0;
+
+	if (blocked & (BLOCKED_BY_STI | BLOCKED_BY_MOV_SS))
+		shadow |= MHK_SHADOW_STI;
+	if (blocked & BLOCKED_BY_NMI)
+		shadow |= MHK_SHADOW_NMI;
+	return shadow;
+}
+
+/*
+ * STI's blocking needs RFLAGS.IF, MOV SS's does not (SDM 3C 26.3.1.5); a trap under either is
+ * pending (same place).
+ */
+static void shadow_set(struct vmcs_ref *r, u32 shadow)
+{
+	u64 rflags = vmreadn(r, VMCS_GUEST_RFLAGS);
+	u32 blocked = (shadow & MHK_SHADOW_NMI) ? BLOCKED_BY_NMI : 0;
+	u64 pending = 0;
+
+	if (shadow & MHK_SHADOW_STI) {
+		blocked |= (rflags & MHI_RFLAGS_IF) ? BLOCKED_BY_STI : BLOCKED_BY_MOV_SS;
+		pending = (rflags & MHI_RFLAGS_TF) ? PENDING_DEBUG_BS : 0;
+	}
+	vmwriten(r, VMCS_GUEST_PENDING_DEBUG, pending);
+	vmwrite32(r, VMCS_GUEST_INTERRUPTIBILITY, blocked);
+}
+
+void mhi_vmx_state_get(struct mhi_vcpu *v, u32 groups, struct mhk_state *s)
+{
+	struct vmx_vcpu *h = vmx_of(v);
+
+	if (groups & MHK_G_GPR) {
+		memcpy(s->gpr, v->gpr, sizeof(s->gpr));
+		s->gpr[MHK_RSP] = vmreadn(&h->ref, VMCS_GUEST_RSP);
+	}
+	if (groups & MHK_G_RIP) {
+		s->rip = v->rip;
+		s->rflags = vmreadn(&h->ref, VMCS_GUEST_RFLAGS);
+	}
+	if (groups & MHK_G_SEG)
+		segs_get(&h->ref, s);
+	if (groups & MHK_G_CR)
+		crs_get(v, s);
+	if (groups & MHK_G_DR)
+		drs_get(v, s);
+	if (groups & MHK_G_MSR)
+		msrs_get(v, s);
+	if (groups & MHK_G_MISC)
+		s->shadow = shadow_get(&h->ref);
+}
+
+void mhi_vmx_state_set(struct mhi_vcpu *v, u32 groups, const struct mhk_state *s)
+{
+	struct vmx_vcpu *h = vmx_of(v);
+
+	if (groups & MHK_G_GPR) {
+		memcpy(v->gpr, s->gpr, sizeof(v->gpr));
+		vmwriten(&h->ref, VMCS_GUEST_RSP, s->gpr[MHK_RSP]);
+	}
+	if (groups & MHK_G_RIP) {
+		v->rip = s->rip;
+		v->rip_dirty = true;
+		vmwriten(&h->ref, VMCS_GUEST_RFLAGS, s->rflags | MHI_RFLAGS_FIXED);
+	}
+	if (groups & MHK_G_SEG)
+		segs_set(&h->ref, s);
+	if (groups & MHK_G_CR)
+		crs_set(v, s);
+	if (groups & MHK_G_DR)
+		drs_set(v, s);
+	if (groups & MHK_G_MSR)
+		msrs_set(v, s);
+	if (groups & MHK_G_MISC)
+		shadow_set(&h->ref, s->shadow);
+	else if (groups & MHK_G_RIP)
+		shadow_set(&h->ref, shadow_get(&h->ref));
+}
