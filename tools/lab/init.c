@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * PID 1 of the emulated host: sets the host up, runs the one command, sends what happens to relay.c.
+ * PID 1 of the emulated host: sets the host up, runs the one command and tells relay.c about it.
  *
  * Everything leaves through I/O port 0xE9, which both emulators copy to their standard output, in
  * frames: 0x1E 'M' 'H' type length-low length-high payload. Types: 'o' output of the command,
@@ -41,12 +41,12 @@ struct host {
 	char *env[ENV_MAX + 1];	  /* (c) additional environment */
 	char *modules[32];	  /* (c) "PATH PARAMETERS", in order of loading */
 	int argc, envc, modulec;
-	bool tty;	   /* (c) the command gets a terminal fed by the second serial port */
+	bool tty; /* (c) the command gets a terminal fed by the second serial port */
 	unsigned int rows, cols;
-	int kmsg;	   /* kernel log */
-	int out;	   /* our end of the command's output */
-	int serial;	   /* second serial port, or -1 */
-	int signals;	   /* signalfd: SIGCHLD */
+	int kmsg;    /* kernel log */
+	int out;     /* our end of the command's output */
+	int serial;  /* second serial port, or -1 */
+	int signals; /* signalfd: SIGCHLD */
 	pid_t child;
 	int status; /* exit status of the command once child is 0 */
 };
@@ -245,7 +245,8 @@ static bool unload_module(struct host *h, const char *path)
 
 static int make_pty(struct host *h, int *slave)
 {
-	struct winsize ws = { .ws_row = (unsigned short)h->rows, .ws_col = (unsigned short)h->cols };
+	struct winsize ws = { .ws_row = (unsigned short)h->rows,
+			      .ws_col = (unsigned short)h->cols };
 	struct termios raw;
 	unsigned int n = 0;
 	int unlock = 0;

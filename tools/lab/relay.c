@@ -6,7 +6,8 @@
  *
  * relay [--timeout SEC] [--verbose] [--run-dir DIR] [--keep-log FILE] [--tty] -- EMULATOR ARG...
  * DIR holds: console (the host's serial console, written by the emulator), tty (made here: the
- * terminal line for the host's second serial port), log and stderr (made here). DIR is removed at the end.
+ * terminal line for the host's second serial port), log and stderr (made here). DIR is removed at
+ * the end.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -35,7 +36,7 @@
 #define GRACE_MS 15000 /* what a host that reported an oops gets to end by itself */
 #define PANIC_MS 1500  /* what a panicking host gets to print its last lines */
 
-/* Kernel taint bits that mean that something went wrong: Documentation/admin-guide/tainted-kernels */
+/* Kernel taint bits that tell of a fault: Documentation/admin-guide/tainted-kernels. */
 #define TAINT_BAD_PAGE (1ul << 5)
 #define TAINT_DIED (1ul << 7)
 #define TAINT_WARN (1ul << 9)
@@ -230,7 +231,7 @@ static void on_frame(struct relay *r, char type, const char *data, size_t bytes)
 		r->taint = strtoul(text, NULL, 10);
 		break;
 	case 'x':
-		r->status = atoi(text);
+		r->status = (int)strtol(text, NULL, 10);
 		r->finished = true;
 		break;
 	default:
@@ -530,7 +531,7 @@ static int parse_args(struct relay *r, int argc, char **argv)
 		else if (!strcmp(argv[i], "--tty"))
 			r->tty = true;
 		else if (i + 1 < argc && !strcmp(argv[i], "--timeout"))
-			r->timeout_ms = atol(argv[++i]) * 1000;
+			r->timeout_ms = strtol(argv[++i], NULL, 10) * 1000;
 		else if (i + 1 < argc && !strcmp(argv[i], "--run-dir"))
 			r->dir = argv[++i];
 		else if (i + 1 < argc && !strcmp(argv[i], "--keep-log"))
