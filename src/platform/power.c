@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Power-off and reset as the guest asks for them. ACPI 6.5, 4.8.3.7 "Sleep Control and Status
+ * Registers"; the reset control register of PC chipsets; the keyboard controller's command 0xfe.
+ */
+#include "platform/power.h"
+
+/* ACPI 6.5, table 4.19 "Sleep Control Register". */
+#define SLEEP_TYPE_SHIFT 2
+#define SLEEP_TYPE_MASK 7
+#define SLEEP_ENABLE 0x20
+
+#define RESET_CPU 0x04 /* of the reset control register */
+
+#define KBC_PULSE_RESET 0xfe
+
+static uint64_t zero_read(void *opaque, uint64_t offset, unsigned int bytes)
+{
+	return 0;
+}
+
+static void sleep_write(void *opaque, uint64_t offset, unsigned int bytes, uint64_t value)
+{
+	struct mhi_power_port *port = opaque;
+
+	if (offset != 0 || !(value & SLEEP_ENABLE))
+		return;
+	if ((value >> SLEEP_TYPE_SHIFT & SLEEP_TYPE_MASK) == MHI_SLEEP_TYPE_S5)
+		port->power(port->opaque, MHI_POWER_OFF);
+}
+
+static void reset_write(void *opaque, uint64_t offset, unsigned int bytes, uint64_t value)
+{
+	struct mhi_power_port *port = opaque;
+
+	if (value & RESET_CPU)
+		port->power(port->opaque, MHI_POWER_RESET);
+}
+
+static void kbc_write(void *opaque, uint64_t offset, unsigned int bytes, uint64_t value)
+{
+	struct mhi_power_port *port = opaque;
+
+	if ((value & 0xff) == KBC_PULSE_RESET)
+		port->power(port->opaque, MHI_POWER_RESET);
+}
+
+const struct mh_io_ops mhi_sleep_ops = {
+	.version = 1,
+	.read = zero_read,
+	.write = sleep_write,
+};
+
+const struct mh_io_ops mhi_reset_ops = {
+	.version = 1,
+	.read = zero_read,
+	.write = reset_write,
+};
+
+/*
+ * Status reads as zero: ready for a command. There is no keyboard behind it, and the FADT says
+ * so.
+ */
+const struct mh_io_ops mhi_kbc_ops = {
+	.version = 1,
+	.read = zero_read,
+	.write = kbc_write,
+};

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Ports that end a run: ACPI sleep registers, the reset control register, the keyboard
+ * controller's reset pulse.
+ */
+#ifndef MHI_PLATFORM_POWER_H
+#define MHI_PLATFORM_POWER_H
+
+#include "platform/machine.h"
+
+/* The FADT names these. */
+#define MHI_SLEEP_PORT 0x600 /* control; status is the next one */
+#define MHI_SLEEP_PORTS 2
+#define MHI_SLEEP_TYPE_S5 5
+#define MHI_RESET_PORT 0xcf9
+#define MHI_RESET_VALUE 0x06
+
+#define MHI_KBC_PORT 0x64
+
+struct mhi_power_port {
+	void (*power)(void *opaque, enum mhi_power what); /* (c) */
+	void *opaque;					  /* (c) */
+};
+
+/* For the PIO bus, opaque = a struct mhi_power_port. */
+extern const struct mh_io_ops mhi_sleep_ops, mhi_reset_ops, mhi_kbc_ops;
+
+#endif
