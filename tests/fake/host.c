@@ -6,8 +6,7 @@ struct fake_host fake_host[MHK_MAX_VCPUS];
 
 void mhi_host_kick(struct mhi_vcpu *v)
 {
-	/* From any thread. */
-	__atomic_add_fetch(&fake_host[v->apic_id].kicks, 1, __ATOMIC_RELAXED);
+	fake_host[v->apic_id].kicks++;
 }
 
 void mhi_host_timer_set(struct mhi_vcpu *v, u64 host_tsc)

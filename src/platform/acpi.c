@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The machine's ACPI tables: a hardware-reduced platform (ACPI 6.5, 4.1 "Hardware-Reduced ACPI"),
+ * with neither PIC, PIT, keyboard controller nor VGA, and none claimed. Offsets: 5.2 "ACPI System
+ * Description Tables".
+ */
+#include "platform/acpi.h"
+
+#include "platform/aml.h"
+#include "platform/layout.h"
+#include "platform/le.h"
+#include "platform/machine.h"
+#include "platform/pmtimer.h"
+#include "platform/power.h"
+#include "platform/rtc.h"
+#include "platform/uart.h"
+
+#define TABLE_ALIGN 16
+
+/* 5.2.5.3 "Root System Description Pointer (RSDP) Structure". */
+#define RSDP_BYTES 36
+#define RSDP_V1_BYTES 20
+#define RSDP_REVISION 2
+
+/* 5.2.6 "System Description Table Header". */
+#define HEADER_BYTES 36
+#define HEADER_LENGTH 4
+#define HEADER_CHECKSUM 9
+#define XSDT_REVISION 1
+#define XSDT_TABLES 2
+
+/* 5.2.9 "Fixed ACPI Description Table (FADT)". */
+#define FADT_REVISION 6
+#define FADT_BYTES 276
+#define FADT_DSDT 40
+#define FADT_PM_TIMER_LENGTH 91
+#define FADT_C2_LATENCY 96
+#define FADT_C3_LATENCY 98
+#define FADT_CENTURY 108
+#define FADT_BOOT_ARCH 109
+#define FADT_FLAGS 112
+#define FADT_RESET_REG 116
+#define FADT_RESET_VALUE 128
+#define FADT_MINOR 131
+#define FADT_X_DSDT 140
+#define FADT_X_PM_TIMER 208
+#define FADT_SLEEP_CONTROL 244
+#define FADT_SLEEP_STATUS 256
+#define FADT_HYPERVISOR 268
+
+#define NO_C2 101  /* a latency above 100 us: there is no such state */
+#define NO_C3 1001 /* above 1000 us */
+
+/* 5.2.9.3 "IA-PC Boot Architecture Flags". */
+#define BOOT_ARCH_LEGACY_DEVICES 0x01 /* COM1 */
+#define BOOT_ARCH_NO_VGA 0x04
+
+/* Table 5.10 "Fixed ACPI Description Table Fixed Feature Flags". */
+#define FLAG_WBINVD 0x000001u
+#define FLAG_C1 0x000004u
+#define FLAG_POWER_BUTTON_DEVICE 0x000010u
+#define FLAG_NO_SLEEP_BUTTON 0x000020u
+#define FLAG_NO_RTC_WAKE 0x000040u
+#define FLAG_TIMER_32 0x000100u
+#define FLAG_RESET_REG 0x000400u
+#define FLAG_HW_REDUCED 0x100000u
+
+/* 5.2.3.2 "Generic Address Structure". */
+#define GAS_SYSTEM_IO 1
+#define GAS_ACCESS_BYTE 1
+#define GAS_ACCESS_DWORD 3
+
+/* 5.2.12 "Multiple APIC Description Table (MADT)". */
+#define MADT_REVISION 5
+#define MADT_BYTES (HEADER_BYTES + 8)
+#define MADT_LAPIC 0
+#define MADT_LAPIC_BYTES 8
+#define MADT_LAPIC_ENABLED 1u
+#define MADT_IOAPIC 1
+#define MADT_IOAPIC_BYTES 12
+#define MADT_X2APIC 9
+#define MADT_X2APIC_BYTES 16
+#define XAPIC_IDS 255 /* ids from here on need the x2APIC's entry */
+
+#define DSDT_REVISION 2 /* integers have 64 bits */
+
+#define STA_WORKING 0x0f	   /* 6.3.7 "_STA": present, enabled, shown, functioning */
+#define NOTIFY_BUTTON_PRESSED 0x80 /* 5.6.6 "Device Object Notifications" */
+
+struct builder {
+	u8 *buf; /* [cap] */
+	size_t cap, len;
+	u64 base;
+	bool full;
+};
+
+/* Room for a table, aligned and zeroed; NULL when there is none. */
+static u8 *reserve(struct builder *b, size_t bytes)
+{
+	size_t start = (b->len + TABLE_ALIGN - 1) & ~(size_t)(TABLE_ALIGN - 1);
+
+	if (b->full || start > b->cap || bytes > b->cap - start) {
+		b->full = true;
+		return NULL;
+	}
+	b->len = start + bytes;
+	memset(b->buf + start, 0, bytes);
+	return b->buf + start;
+}
+
+static u64 address_of(const struct builder *b, const u8 *table)
+{
+	return b->base + (u64)(table - b->buf);
+}
+
+static u8 checksum(const u8 *p, size_t bytes)
+{
+	u8 sum = 0;
+
+	while (bytes--)
+		sum += *p++;
+	return (u8)-sum;
+}
+
+static void header(u8 *table, const char *signature, size_t bytes, u8 revision)
+{
+	memcpy(table, signature, 4);
+	mhi_put_le32(table + HEADER_LENGTH, (u32)bytes);
+	table[8] = revision;
+	memcpy(table + 10, "MACROH", 6);
+	memcpy(table + 16, "MACROHRD", 8);
+	mhi_put_le32(table + 24, 1);
+	memcpy(table + 28, "MHRD", 4);
+	mhi_put_le32(table + 32, 1);
+}
+
+static void seal(u8 *table)
+{
+	table[HEADER_CHECKSUM] = 0;
+	table[HEADER_CHECKSUM] = checksum(table, mhi_get_le32(table + HEADER_LENGTH));
+}
+
+static void put_gas(u8 *p, u8 bits, u8 access, u64 port)
+{
+	p[0] = GAS_SYSTEM_IO;
+	p[1] = bits;
+	p[2] = 0;
+	p[3] = access;
+	mhi_put_le64(p + 4, port);
+}
+
+static void aml_com1(struct mhi_aml *aml)
+{
+	static const struct mhi_aml_resources res = {
+		.io_base = MHI_COM1_PORT,
+		.io_ports = MHI_UART_PORTS,
+		.has_irq = true,
+		.gsi = MHI_GSI_COM1,
+	};
+	size_t device = mhi_aml_device(aml, "COM1");
+
+	mhi_aml_name(aml, "_HID");
+	mhi_aml_eisaid(aml, "PNP0501");
+	mhi_aml_name(aml, "_UID");
+	mhi_aml_integer(aml, 1);
+	mhi_aml_name(aml, "_CRS");
+	mhi_aml_resource_template(aml, &res);
+	mhi_aml_end(aml, device);
+}
+
+static void aml_rtc(struct mhi_aml *aml)
+{
+	static const struct mhi_aml_resources res = {
+		.io_base = MHI_RTC_PORT,
+		.io_ports = MHI_RTC_PORTS,
+	};
+	size_t device = mhi_aml_device(aml, "RTC");
+
+	mhi_aml_name(aml, "_HID");
+	mhi_aml_eisaid(aml, "PNP0B00");
+	mhi_aml_name(aml, "_CRS");
+	mhi_aml_resource_template(aml, &res);
+	mhi_aml_end(aml, device);
+}
+
+/* 4.8.2.2.1.2 "Control Method Power Button" and 5.6.9 "Interrupt-signaled ACPI events". */
+static void aml_power_button(struct mhi_aml *aml)
+{
+	static const struct mhi_aml_resources res = {
+		.has_irq = true,
+		.gsi = MHI_GSI_POWER_BUTTON,
+	};
+	size_t device, method, condition;
+
+	device = mhi_aml_device(aml, "PWRB");
+	mhi_aml_name(aml, "_HID");
+	mhi_aml_eisaid(aml, "PNP0C0C");
+	mhi_aml_name(aml, "_UID");
+	mhi_aml_integer(aml, 0);
+	mhi_aml_end(aml, device);
+
+	device = mhi_aml_device(aml, "GED");
+	mhi_aml_name(aml, "_HID");
+	mhi_aml_string(aml, "ACPI0013");
+	mhi_aml_name(aml, "_UID");
+	mhi_aml_integer(aml, 0);
+	mhi_aml_name(aml, "_CRS");
+	mhi_aml_resource_template(aml, &res);
+	method = mhi_aml_method(aml, "_EVT", 1);
+	condition = mhi_aml_if_arg0_equals(aml, MHI_GSI_POWER_BUTTON);
+	mhi_aml_notify(aml, "PWRB", NOTIFY_BUTTON_PRESSED);
+	mhi_aml_end(aml, condition);
+	mhi_aml_end(aml, method);
+	mhi_aml_end(aml, device);
+}
+
+static void aml_processor(struct mhi_aml *aml, u32 id)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	const char name[] = { 'C', digits[id >> 8 & 15], digits[id >> 4 & 15], digits[id & 15], 0 };
+	size_t device = mhi_aml_device(aml, name);
+
+	mhi_aml_name(aml, "_HID");
+	mhi_aml_string(aml, "ACPI0007");
+	mhi_aml_name(aml, "_UID");
+	mhi_aml_integer(aml, id);
+	mhi_aml_name(aml, "_STA");
+	mhi_aml_integer(aml, STA_WORKING);
+	mhi_aml_end(aml, device);
+}
+
+/* 7.4.2 "\_S5 Sleep State": the value for the sleep control register. */
+static void aml_s5(struct mhi_aml *aml)
+{
+	size_t package;
+
+	mhi_aml_name(aml, "_S5");
+	package = mhi_aml_package(aml, 4);
+	mhi_aml_integer(aml, MHI_SLEEP_TYPE_S5);
+	for (unsigned int i = 1; i < 4; i++)
+		mhi_aml_integer(aml, 0);
+	mhi_aml_end(aml, package);
+}
+
+static const u8 *build_dsdt(struct builder *b, u32 cpus)
+{
+	u8 *table = reserve(b, HEADER_BYTES);
+	struct mhi_aml aml;
+	size_t scope;
+
+	if (!table)
+		return NULL;
+	mhi_aml_init(&aml, b->buf + b->len, b->cap - b->len);
+	aml_s5(&aml);
+	scope = mhi_aml_scope(&aml, "_SB");
+	aml_com1(&aml);
+	aml_rtc(&aml);
+	aml_power_button(&aml);
+	for (u32 id = 0; id < cpus; id++)
+		aml_processor(&aml, id);
+	mhi_aml_end(&aml, scope);
+	if (aml.failed) {
+		b->full = true;
+		return NULL;
+	}
+	b->len += aml.len;
+	header(table, "DSDT", HEADER_BYTES + aml.len, DSDT_REVISION);
+	seal(table);
+	return table;
+}
+
+static const u8 *build_fadt(struct builder *b, const u8 *dsdt)
+{
+	u8 *t = reserve(b, FADT_BYTES);
+
+	if (!t)
+		return NULL;
+	header(t, "FACP", FADT_BYTES, FADT_REVISION);
+	mhi_put_le32(t + FADT_DSDT, (u32)address_of(b, dsdt));
+	mhi_put_le64(t + FADT_X_DSDT, address_of(b, dsdt));
+	t[FADT_PM_TIMER_LENGTH] = MHI_PMTIMER_PORTS;
+	mhi_put_le16(t + FADT_C2_LATENCY, NO_C2);
+	mhi_put_le16(t + FADT_C3_LATENCY, NO_C3);
+	t[FADT_CENTURY] = MHI_RTC_CENTURY;
+	mhi_put_le16(t + FADT_BOOT_ARCH, BOOT_ARCH_LEGACY_DEVICES | BOOT_ARCH_NO_VGA);
+	mhi_put_le32(t + FADT_FLAGS, FLAG_WBINVD | FLAG_C1 | FLAG_POWER_BUTTON_DEVICE |
+					     FLAG_NO_SLEEP_BUTTON | FLAG_NO_RTC_WAKE |
+					     FLAG_TIMER_32 | FLAG_RESET_REG | FLAG_HW_REDUCED);
+	put_gas(t + FADT_RESET_REG, 8, GAS_ACCESS_BYTE, MHI_RESET_PORT);
+	t[FADT_RESET_VALUE] = MHI_RESET_VALUE;
+	t[FADT_MINOR] = 5;
+	put_gas(t + FADT_X_PM_TIMER, 32, GAS_ACCESS_DWORD, MHI_PMTIMER_PORT);
+	put_gas(t + FADT_SLEEP_CONTROL, 8, GAS_ACCESS_BYTE, MHI_SLEEP_PORT);
+	put_gas(t + FADT_SLEEP_STATUS, 8, GAS_ACCESS_BYTE, MHI_SLEEP_PORT + 1);
+	memcpy(t + FADT_HYPERVISOR, "MACROHRD", 8);
+	seal(t);
+	return t;
+}
+
+static u8 *put_processor(u8 *p, u32 id)
+{
+	if (id < XAPIC_IDS) {
+		p[0] = MADT_LAPIC;
+		p[1] = MADT_LAPIC_BYTES;
+		p[2] = (u8)id;
+		p[3] = (u8)id;
+		mhi_put_le32(p + 4, MADT_LAPIC_ENABLED);
+		return p + MADT_LAPIC_BYTES;
+	}
+	p[0] = MADT_X2APIC;
+	p[1] = MADT_X2APIC_BYTES;
+	mhi_put_le32(p + 4, id);
+	mhi_put_le32(p + 8, MADT_LAPIC_ENABLED);
+	mhi_put_le32(p + 12, id);
+	return p + MADT_X2APIC_BYTES;
+}
+
+static const u8 *build_madt(struct builder *b, u32 cpus)
+{
+	u32 xapics = cpus < XAPIC_IDS ? cpus : XAPIC_IDS;
+	size_t bytes = MADT_BYTES + xapics * MADT_LAPIC_BYTES +
+		       (size_t)(cpus - xapics) * MADT_X2APIC_BYTES + MADT_IOAPIC_BYTES;
+	u8 *t = reserve(b, bytes), *p;
+
+	if (!t)
+		return NULL;
+	header(t, "APIC", bytes, MADT_REVISION);
+	/* Flags stay 0: no PCAT_COMPAT, there is no 8259. */
+	mhi_put_le32(t + HEADER_BYTES, (u32)MHI_LAPIC_BASE);
+	p = t + MADT_BYTES;
+	for (u32 id = 0; id < cpus; id++)
+		p = put_processor(p, id);
+	p[0] = MADT_IOAPIC;
+	p[1] = MADT_IOAPIC_BYTES;
+	mhi_put_le32(p + 4, (u32)MHI_IOAPIC_BASE);
+	seal(t);
+	return t;
+}
+
+static const u8 *build_xsdt(struct builder *b, const u8 *fadt, const u8 *madt)
+{
+	const size_t bytes = HEADER_BYTES + XSDT_TABLES * 8;
+	u8 *t = reserve(b, bytes);
+
+	if (!t)
+		return NULL;
+	header(t, "XSDT", bytes, XSDT_REVISION);
+	mhi_put_le64(t + HEADER_BYTES, address_of(b, fadt));
+	mhi_put_le64(t + HEADER_BYTES + 8, address_of(b, madt));
+	seal(t);
+	return t;
+}
+
+static void fill_rsdp(u8 *p, u64 xsdt)
+{
+	memcpy(p, "RSD PTR ", 8);
+	memcpy(p + 9, "MACROH", 6);
+	p[15] = RSDP_REVISION;
+	mhi_put_le32(p + 20, RSDP_BYTES);
+	mhi_put_le64(p + 24, xsdt);
+	p[8] = checksum(p, RSDP_V1_BYTES);
+	p[32] = checksum(p, RSDP_BYTES);
+}
+
+int mhi_acpi_build(u8 *buf, size_t cap, u64 base, u32 cpus, size_t *used, struct mhi_err *err)
+{
+	struct builder b = { .buf = buf, .cap = cap, .base = base };
+	u8 *rsdp = reserve(&b, RSDP_BYTES);
+	const u8 *dsdt = build_dsdt(&b, cpus);
+	const u8 *fadt = dsdt ? build_fadt(&b, dsdt) : NULL;
+	const u8 *madt = build_madt(&b, cpus);
+	const u8 *xsdt = fadt && madt ? build_xsdt(&b, fadt, madt) : NULL;
+
+	if (!rsdp || !xsdt)
+		return mhi_err_set(
+			err, MH_ERANGE,
+			"ACPI tables for %u CPUs do not fit into %zu bytes: too many CPUs; "
+			"use fewer",
+			cpus, cap);
+	fill_rsdp(rsdp, address_of(&b, xsdt));
+	*used = b.len;
+	return 0;
+}

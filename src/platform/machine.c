@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/* The machine: which devices there are, where they sit on the buses, and their common life. */
+#include "platform/machine_priv.h"
+
+#include <stdlib.h>
+
+#include "platform/acpi.h"
+#include "platform/layout.h"
+#include "platform/pmtimer.h"
+
+#define CPUS_MAX 64 /* what mh_vm_config allows */
+
+#define COM_PORTS 1 /* serial ports that exist */
+
+struct range {
+	bool mmio;
+	u64 start, bytes;
+	const struct mh_io_ops *ops;
+	size_t opaque; /* offset of the device in struct mhi_machine */
+};
+
+static const struct range ranges[] = {
+	{ true, MHI_IOAPIC_BASE, MHI_IOAPIC_BYTES, &mhi_ioapic_ops,
+	  offsetof(struct mhi_machine, ioapic) },
+	{ false, MHI_COM1_PORT, MHI_UART_PORTS, &mhi_uart_ops, offsetof(struct mhi_machine, com1) },
+	{ false, MHI_RTC_PORT, MHI_RTC_PORTS, &mhi_rtc_ops, offsetof(struct mhi_machine, rtc) },
+	{ false, MHI_SLEEP_PORT, MHI_SLEEP_PORTS, &mhi_sleep_ops,
+	  offsetof(struct mhi_machine, power) },
+	{ false, MHI_RESET_PORT, 1, &mhi_reset_ops, offsetof(struct mhi_machine, power) },
+	{ false, MHI_KBC_PORT, 1, &mhi_kbc_ops, offsetof(struct mhi_machine, power) },
+	{ false, MHI_PMTIMER_PORT, MHI_PMTIMER_PORTS, &mhi_pmtimer_ops, 0 },
+};
+
+static struct mhi_bus *bus_of(struct mhi_machine *m, const struct range *range)
+{
+	return range->mmio ? m->env.mmio : m->env.pio;
+}
+
+static void detach(struct mhi_machine *m)
+{
+	while (m->ranges) {
+		const struct range *range = &ranges[--m->ranges];
+
+		mhi_bus_remove(bus_of(m, range), range->start);
+	}
+}
+
+static int attach(struct mhi_machine *m, struct mhi_err *err)
+{
+	for (; m->ranges < MHI_COUNT(ranges); m->ranges++) {
+		const struct range *range = &ranges[m->ranges];
+		int rc = mhi_bus_add(bus_of(m, range), range->start, range->bytes, range->ops,
+				     (u8 *)m + range->opaque);
+
+		if (rc)
+			return mhi_err_set(err, rc,
+					   "placing the machine's devices: %s 0x%llx cannot be "
+					   "taken (%s); leave the machine's addresses free",
+					   range->mmio ? "address" : "port", range->start,
+					   mh_strerror(rc));
+	}
+	return 0;
+}
+
+static int check_env(const struct mhi_machine_env *env, struct mhi_err *err)
+{
+	if (!env->cpus || env->cpus > CPUS_MAX)
+		return mhi_err_set(err, MH_EINVAL, "a machine has 1 to %d CPUs, not %u", CPUS_MAX,
+				   env->cpus);
+	if (env->ram_bytes && env->ram_bytes < MHI_BIOS_END)
+		return mhi_err_set(err, MH_EINVAL,
+				   "%llu bytes of memory: the firmware tables lie below 1 MiB; "
+				   "give the VM at least 1 MiB",
+				   env->ram_bytes);
+	return 0;
+}
+
+int mhi_machine_create(const struct mhi_machine_env *env, struct mhi_machine **out,
+		       struct mhi_err *err)
+{
+	struct mhi_irq_sink lines = { .set = mhi_ioapic_set };
+	struct mhi_machine *m;
+	int rc = check_env(env, err);
+
+	if (rc)
+		return rc;
+	m = calloc(1, sizeof(*m));
+	if (!m)
+		return mhi_err_set(err, MH_ENOMEM, "making the machine: out of memory");
+	m->env = *env;
+	m->power.power = env->power;
+	m->power.opaque = env->opaque;
+	mhi_ioapic_init(&m->ioapic, &env->msi);
+	lines.opaque = &m->ioapic;
+	mhi_uart_init(&m->com1, &lines, MHI_GSI_COM1);
+	mhi_rtc_init(&m->rtc, NULL);
+	rc = attach(m, err);
+	if (rc) {
+		mhi_machine_destroy(m);
+		return rc;
+	}
+	*out = m;
+	return 0;
+}
+
+void mhi_machine_destroy(struct mhi_machine *m)
+{
+	if (!m)
+		return;
+	detach(m);
+	mhi_rtc_fini(&m->rtc);
+	mhi_uart_fini(&m->com1);
+	mhi_ioapic_fini(&m->ioapic);
+	free(m);
+}
+
+static int write_tables(struct mhi_machine *m, struct mhi_err *err)
+{
+	u8 *tables = malloc(MHI_ACPI_BYTES);
+	size_t bytes;
+	int rc;
+
+	if (!tables)
+		return mhi_err_set(err, MH_ENOMEM, "making the ACPI tables: out of memory");
+	rc = mhi_acpi_build(tables, MHI_ACPI_BYTES, MHI_ACPI_BASE, m->env.cpus, &bytes, err);
+	if (!rc && mhi_gmem_write(m->env.mem, MHI_ACPI_BASE, tables, bytes, true))
+		rc = mhi_err_set(err, MH_EINVAL,
+				 "writing the ACPI tables: no memory at 0x%llx; map memory there",
+				 MHI_ACPI_BASE);
+	free(tables);
+	return rc;
+}
+
+int mhi_machine_reset(struct mhi_machine *m, struct mhi_err *err)
+{
+	mhi_ioapic_reset(&m->ioapic);
+	mhi_uart_reset(&m->com1);
+	mhi_rtc_reset(&m->rtc);
+	/* A caller who brings the memory brings what is in it. */
+	return m->env.ram_bytes ? write_tables(m, err) : 0;
+}
+
+void mhi_machine_eoi(struct mhi_machine *m, u32 vector)
+{
+	mhi_ioapic_eoi(&m->ioapic, vector);
+}
+
+void mhi_machine_power_button(struct mhi_machine *m)
+{
+	mhi_ioapic_set(&m->ioapic, MHI_GSI_POWER_BUTTON, true);
+	mhi_ioapic_set(&m->ioapic, MHI_GSI_POWER_BUTTON, false);
+}
+
+void mhi_machine_serial_attach(struct mhi_machine *m, unsigned int port,
+			       void (*fn)(void *opaque, const void *data, size_t bytes),
+			       void *opaque)
+{
+	if (port < COM_PORTS)
+		mhi_uart_attach(&m->com1, fn, opaque);
+}
+
+size_t mhi_machine_serial_input(struct mhi_machine *m, unsigned int port, const void *data,
+				size_t bytes)
+{
+	return port < COM_PORTS ? mhi_uart_input(&m->com1, data, bytes) : 0;
+}

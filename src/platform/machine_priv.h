@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* The machine's parts, for machine.c and the boot loaders. */
+#ifndef MHI_PLATFORM_MACHINE_PRIV_H
+#define MHI_PLATFORM_MACHINE_PRIV_H
+
+#include "platform/ioapic.h"
+#include "platform/machine.h"
+#include "platform/power.h"
+#include "platform/rtc.h"
+#include "platform/uart.h"
+
+struct mhi_machine {
+	struct mhi_machine_env env; /* (c) */
+	struct mhi_ioapic ioapic;
+	struct mhi_uart com1;
+	struct mhi_rtc rtc;
+	struct mhi_power_port power;
+	unsigned int ranges; /* (c) how many rows of the map are on the buses */
+};
+
+#endif
