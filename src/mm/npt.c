@@ -198,7 +198,7 @@ static void sweep_table(struct sweep *s, u64 *table, unsigned int level, mh_gpa 
 
 		if (next > end)
 			next = end;
-		if (is_table(s->npt, e, level))
+		if (level > 1 && is_table(s->npt, e, level))
 			sweep_table(s, table_va(s->npt, e), level - 1, gpa, next);
 		else if (e)
 			sweep_leaf(s, entry, e);

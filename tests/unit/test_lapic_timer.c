@@ -250,6 +250,8 @@ START_TEST(deadline_in_the_past)
 	/* Over, but the host has not said so yet: reading tells the truth. */
 	wrmsr(V(0), MHI_MSR_TSC_DEADLINE, GUEST_NOW + 10);
 	fake_tsc += 10;
+	mhi_lapic_timer_sync(V(0)); /* without the signal this does not even look at the time */
+	ck_assert(!take());
 	ck_assert(rdmsr(V(0), MHI_MSR_TSC_DEADLINE) == 0);
 	ck_assert(take());
 	mhi_lapic_timer_fired(V(0));
@@ -267,7 +269,7 @@ START_TEST(mode_changes_disarm)
 	wr(V(0), O_TIMER, PERIODIC | VEC); /* one-shot to periodic goes on */
 	ck_assert(H.armed);
 	wr(V(0), O_TIMER, DEADLINE | VEC);
-	ck_assert(!H.armed && rd(V(0), O_CURRENT) == 0);
+	ck_assert(!H.armed && rd(V(0), O_CURRENT) == 0 && rd(V(0), O_INIT) == 0);
 	wrmsr(V(0), MHI_MSR_TSC_DEADLINE, GUEST_NOW + 1000);
 	wr(V(0), O_TIMER, DEADLINE | MASKED | VEC);
 	ck_assert(H.armed);
@@ -301,6 +303,13 @@ START_TEST(stops)
 	wr(V(0), O_INIT, 1000);
 	mhi_lapic_reset(V(0), true);
 	ck_assert(!H.armed && rd(V(0), O_CURRENT) == 0);
+	ck_assert_uint_eq(H.cancels, 1);
+	mhi_lapic_fini(V(0)); /* what is stopped, or has fired, is not cancelled again */
+	ck_assert_uint_eq(H.cancels, 1);
+	wr(V(0), O_INIT, 1000);
+	advance_to(H.deadline);
+	mhi_lapic_fini(V(0));
+	ck_assert_uint_eq(H.cancels, 1);
 	wr(V(0), O_INIT, 1000);
 	mhi_lapic_timer_fired(V(0));
 	set_mode(V(0), 0);

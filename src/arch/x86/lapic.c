@@ -74,11 +74,24 @@ static u32 ppr(const struct mhi_lapic *l)
 	return l->tpr >> 4 >= l->isr_top >> 4 ? l->tpr : l->isr_top & 0xf0;
 }
 
+/* Straight-line: this is asked before every entry, and mostly there is nothing. */
+static bool any_requested(const struct mhi_lapic *l)
+{
+	const u32 *w = l->irr;
+
+	return (mhi_load32(&w[0]) | mhi_load32(&w[1]) | mhi_load32(&w[2]) | mhi_load32(&w[3]) |
+		mhi_load32(&w[4]) | mhi_load32(&w[5]) | mhi_load32(&w[6]) | mhi_load32(&w[7]) |
+		l->offered) != 0;
+}
+
 /* What may be delivered now, 0 = nothing. */
 static u32 deliverable(const struct mhi_lapic *l)
 {
-	u32 top = top_vector(l->irr);
+	u32 top;
 
+	if (!any_requested(l))
+		return 0;
+	top = top_vector(l->irr);
 	if (l->offered > top)
 		top = l->offered;
 	return top >> 4 > ppr(l) >> 4 ? top : 0;
