@@ -5,12 +5,14 @@
 
 #include <linux/hrtimer.h>
 #include <linux/version.h>
+/* smp_send_reschedule traces since 6.4, and leaves the include to its callers. */
+#include <trace/events/ipi.h>
 
 /* hrtimer_init went away when 6.15 brought hrtimer_setup. */
 static inline void mhi_compat_hrtimer_setup(struct hrtimer *t,
 					    enum hrtimer_restart (*fn)(struct hrtimer *))
 {
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 15, 0)
 	hrtimer_setup(t, fn, CLOCK_MONOTONIC, HRTIMER_MODE_ABS);
 #else
 	hrtimer_init(t, CLOCK_MONOTONIC, HRTIMER_MODE_ABS);

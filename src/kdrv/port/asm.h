@@ -19,6 +19,10 @@
 #define MHI_FUNC_END(name) SYM_FUNC_END(name)
 #define MHI_RET RET
 
+/* SDM 4 2.1 "Architectural MSRs": IA32_PRED_CMD. */
+#define MHI_MSR_PRED_CMD 0x49
+#define MHI_PRED_CMD_IBPB 1
+
 /*
  * Last thing before the guest: clear the CPU's buffers where its data could be sampled (MDS,
  * TSA). Clobbers flags. The selector is our own: the kernel's is not for every module.
@@ -43,7 +47,15 @@
 .macro MHI_AFTER_GUEST
 	FILL_RETURN_BUFFER %rax, RSB_CLEAR_LOOPS, X86_FEATURE_RSB_VMEXIT
 #ifdef UNTRAIN_RET_VM
-	UNTRAIN_RET_VM
+	/* The kernel's own macro calls a function that it keeps for its own hypervisor. */
+	CALL_UNTRAIN_RET
+	ALTERNATIVE "jmp .Lmhi_skip_ibpb_\@", "", X86_FEATURE_IBPB_ON_VMEXIT
+	mov	$MHI_MSR_PRED_CMD, %ecx
+	mov	$MHI_PRED_CMD_IBPB, %eax
+	xor	%edx, %edx
+	wrmsr
+.Lmhi_skip_ibpb_\@:
+	ALTERNATIVE "", __stringify(RESET_CALL_DEPTH), X86_FEATURE_CALL_DEPTH
 #else
 	UNTRAIN_RET
 #endif

@@ -26,10 +26,10 @@ static inline void mhi_wrmsr(u32 index, u64 value)
 /* 0, or negative when the MSR does not exist. */
 static inline int mhi_rdmsr_safe(u32 index, u64 *value)
 {
-	unsigned long long v = 0;
-	int err = rdmsrl_safe(index, &v);
+	u32 lo = 0, hi = 0;
+	int err = rdmsr_safe(index, &lo, &hi);
 
-	*value = v;
+	*value = (u64)hi << 32 | lo;
 	return err;
 }
 

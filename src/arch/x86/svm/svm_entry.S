@@ -6,20 +6,20 @@
 #include "asm.h"
 
 /* Offsets into gpr, the order of MHK_RAX.. in uapi.h; RAX and RSP are in the VMCB. */
-#define RCX 8
-#define RDX 16
-#define RBX 24
-#define RBP 40
-#define RSI 48
-#define RDI 56
-#define R8 64
-#define R9 72
-#define R10 80
-#define R11 88
-#define R12 96
-#define R13 104
-#define R14 112
-#define R15 120
+#define GPR_RCX 8
+#define GPR_RDX 16
+#define GPR_RBX 24
+#define GPR_RBP 40
+#define GPR_RSI 48
+#define GPR_RDI 56
+#define GPR_R8 64
+#define GPR_R9 72
+#define GPR_R10 80
+#define GPR_R11 88
+#define GPR_R12 96
+#define GPR_R13 104
+#define GPR_R14 112
+#define GPR_R15 120
 
 MHI_FUNC(mhi_svm_run)
 	push	%rbp
@@ -32,19 +32,19 @@ MHI_FUNC(mhi_svm_run)
 	push	%rdx
 
 	mov	%rsi, %rax
-	mov	RCX(%rdi), %rcx
-	mov	RDX(%rdi), %rdx
-	mov	RBX(%rdi), %rbx
-	mov	RBP(%rdi), %rbp
-	mov	RSI(%rdi), %rsi
-	mov	R8(%rdi), %r8
-	mov	R9(%rdi), %r9
-	mov	R10(%rdi), %r10
-	mov	R11(%rdi), %r11
-	mov	R12(%rdi), %r12
-	mov	R13(%rdi), %r13
-	mov	R14(%rdi), %r14
-	mov	R15(%rdi), %r15
+	mov	GPR_RCX(%rdi), %rcx
+	mov	GPR_RDX(%rdi), %rdx
+	mov	GPR_RBX(%rdi), %rbx
+	mov	GPR_RBP(%rdi), %rbp
+	mov	GPR_RSI(%rdi), %rsi
+	mov	GPR_R8(%rdi), %r8
+	mov	GPR_R9(%rdi), %r9
+	mov	GPR_R10(%rdi), %r10
+	mov	GPR_R11(%rdi), %r11
+	mov	GPR_R12(%rdi), %r12
+	mov	GPR_R13(%rdi), %r13
+	mov	GPR_R14(%rdi), %r14
+	mov	GPR_R15(%rdi), %r15
 
 	/*
 	 * From here to STGI nothing reaches the host: not even an NMI may meet a guest's TR or GS
@@ -54,7 +54,7 @@ MHI_FUNC(mhi_svm_run)
 	clgi
 	sti
 	MHI_BEFORE_GUEST
-	mov	RDI(%rdi), %rdi
+	mov	GPR_RDI(%rdi), %rdi
 	vmload	%rax
 	vmrun	%rax
 	vmsave	%rax
@@ -63,20 +63,20 @@ MHI_FUNC(mhi_svm_run)
 	vmload	%rax
 
 	mov	8(%rsp), %rax
-	mov	%rcx, RCX(%rax)
-	mov	%rdx, RDX(%rax)
-	mov	%rbx, RBX(%rax)
-	mov	%rbp, RBP(%rax)
-	mov	%rsi, RSI(%rax)
-	mov	%rdi, RDI(%rax)
-	mov	%r8, R8(%rax)
-	mov	%r9, R9(%rax)
-	mov	%r10, R10(%rax)
-	mov	%r11, R11(%rax)
-	mov	%r12, R12(%rax)
-	mov	%r13, R13(%rax)
-	mov	%r14, R14(%rax)
-	mov	%r15, R15(%rax)
+	mov	%rcx, GPR_RCX(%rax)
+	mov	%rdx, GPR_RDX(%rax)
+	mov	%rbx, GPR_RBX(%rax)
+	mov	%rbp, GPR_RBP(%rax)
+	mov	%rsi, GPR_RSI(%rax)
+	mov	%rdi, GPR_RDI(%rax)
+	mov	%r8, GPR_R8(%rax)
+	mov	%r9, GPR_R9(%rax)
+	mov	%r10, GPR_R10(%rax)
+	mov	%r11, GPR_R11(%rax)
+	mov	%r12, GPR_R12(%rax)
+	mov	%r13, GPR_R13(%rax)
+	mov	%r14, GPR_R14(%rax)
+	mov	%r15, GPR_R15(%rax)
 
 	MHI_AFTER_GUEST
 	stgi
