@@ -10,6 +10,7 @@
 
 #include "base/types.h"
 #include "macrohard/uapi.h"
+#include "mm/gwalk.h"
 
 struct mhi_insn_env {
 	/* Guest-physical memory and MMIO alike; the callee tells them apart. 0 or MH_EFAULT. */
@@ -20,6 +21,8 @@ struct mhi_insn_env {
 	/* Plain guest memory for page walks and instruction bytes (never MMIO). 0 or MH_EFAULT. */
 	int (*fetch)(void *opaque, mh_gpa gpa, void *buf, unsigned int bytes);
 	void *opaque;
+	/* Memory that is read without fetch(), when there is any: makes a hot access cheap. */
+	struct mhi_gwalk_window window[MHI_GWALK_WINDOWS];
 };
 
 struct mhi_insn_cache; /* one per vCPU */
@@ -30,8 +33,8 @@ void mhi_insn_cache_destroy(struct mhi_insn_cache *cache);
 enum mhi_insn_result {
 	MHI_INSN_DONE, /* state changed: commit the groups in *dirty */
 	/*
-	 * inject: *inject, *inject_error (MHK_INJECT_*); CR2 in state when #PF; state otherwise as
-	 * before
+	 * Inject inject, inject_error (MHK_INJECT_*). State is as before the instruction, CR2 of a
+	 * #PF and the finished iterations of a REP apart: commit the groups in dirty here, too.
 	 */
 	MHI_INSN_EXCEPTION,
 	MHI_INSN_UNKNOWN, /* an instruction that is not emulated: *text names it */
@@ -46,8 +49,8 @@ struct mhi_insn_out {
 };
 
 /*
- * Emulate the instruction at s->rip. bytes/len: given by the CPU's decode assists, or len 0 to
- * fetch through the guest's page tables.
+ * Emulate the instruction at s->rip. The groups GPR, RIP, SEG and CR of *s must be current.
+ * bytes/len: given by the CPU's decode assists, or len 0 to fetch through the guest's page tables.
  */
 enum mhi_insn_result mhi_insn_emulate(struct mhi_insn_cache *cache, const struct mhi_insn_env *env,
 				      struct mhk_state *s, const u8 *bytes, unsigned int len,

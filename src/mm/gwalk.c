@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: (GPL-2.0 OR MIT)
 /* The guest page walk: one descent for all paging modes, then one permission check. */
 #include "mm/gwalk.h"
+#include "base/atomic.h"
 #include "base/err.h"
 #include "base/x86.h"
 
@@ -98,6 +99,16 @@ static bool canonical(mh_gva gva, unsigned int bits)
 	return top == 0 || top == ~0ull >> (bits - 1);
 }
 
+static inline int read_wide(const struct mhi_gwalk_env *env, mh_gpa at, u64 *e)
+{
+	const void *direct = mhi_gwalk_direct(env->window, at);
+
+	if (!direct)
+		return env->read(env->opaque, at, e, 8);
+	*e = mhi_load64(direct);
+	return 0;
+}
+
 static int read_entry(const struct mhi_gwalk_env *env, const struct mode *m, mh_gpa table,
 		      u64 index, u64 *e)
 {
@@ -105,7 +116,7 @@ static int read_entry(const struct mhi_gwalk_env *env, const struct mode *m, mh_
 	int rc;
 
 	if (m->wide)
-		return env->read(env->opaque, table + index * 8, e, 8);
+		return read_wide(env, table + index * 8, e);
 	rc = env->read(env->opaque, table + index * 4, &narrow, 4);
 	*e = narrow;
 	return rc;
@@ -211,12 +222,40 @@ static int descend(const struct mhi_gwalk_env *env, mh_gva gva, struct walk *w, 
 	return 0;
 }
 
+/*
+ * The usual walk, made cheap: IA-32e paging, every entry present and without reserved bits. False:
+ * something is unusual, descend() finds out what.
+ */
+static bool descend_long(const struct mhi_gwalk_env *env, mh_gva gva, struct walk *w, mh_gpa *gpa)
+{
+	unsigned int shift = env->cr4 & MHI_CR4_LA57 ? 48 : 39;
+	u64 e = env->cr3, all = PTE_W | PTE_USER, any = 0, offset;
+
+	for (;; shift -= 9) {
+		if (read_wide(env, (e & PTE_ADDR) + (gva >> shift & 511) * 8, &e) || !(e & PTE_P))
+			return false;
+		all &= e;
+		any |= e;
+		if (shift == MHI_PAGE_SHIFT || (e & PTE_LARGE))
+			break;
+	}
+	offset = MHI_BIT(shift) - 1;
+	if ((any & PTE_NX) && !(env->efer & MHI_EFER_NXE))
+		return false;
+	if (shift > MHI_PAGE_SHIFT && (shift > 30 || (e & offset & PTE_ADDR & ~LARGE_PAT)))
+		return false;
+	w->rights = all;
+	w->nx = (any & PTE_NX) != 0;
+	*gpa = (e & PTE_ADDR & ~offset) | (gva & offset);
+	return true;
+}
+
 int mhi_gwalk(const struct mhi_gwalk_env *env, mh_gva gva, unsigned int access, mh_gpa *gpa,
 	      struct mhi_gwalk_fault *fault)
 {
 	struct walk w = { .rights = PTE_W | PTE_USER };
 	mh_gpa found = 0;
-	int rc;
+	int rc = 0;
 
 	if (!(env->efer & MHI_EFER_LMA))
 		gva &= 0xffffffffull;
@@ -226,7 +265,8 @@ int mhi_gwalk(const struct mhi_gwalk_env *env, mh_gva gva, unsigned int access, 
 		*gpa = gva;
 		return 0;
 	}
-	rc = descend(env, gva, &w, &found);
+	if (!(env->efer & MHI_EFER_LMA) || !descend_long(env, gva, &w, &found))
+		rc = descend(env, gva, &w, &found);
 	if (!rc && !allowed(env, &w, access))
 		rc = FAULT | PF_P;
 	if (rc > 0) {

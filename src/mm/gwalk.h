@@ -14,8 +14,21 @@
 #define MHI_GWALK_X (1u << 1)
 #define MHI_GWALK_USER (1u << 2) /* the access is made at CPL 3 */
 
+/*
+ * A stretch of guest memory that lies in this address space as it is: page tables in it are read
+ * without a call.
+ */
+struct mhi_gwalk_window {
+	mh_gpa gpa;
+	u64 bytes; /* page multiple; 0: unused */
+	const u8 *at;
+};
+
+#define MHI_GWALK_WINDOWS 2
+
 struct mhi_gwalk_env {
 	u64 cr0, cr3, cr4, efer, rflags;
+	const struct mhi_gwalk_window *window; /* [MHI_GWALK_WINDOWS], or NULL */
 	/* Copies bytes at gpa (within one page); 0 or a negative error. */
 	int (*read)(void *opaque, mh_gpa gpa, void *buf, u32 bytes);
 	void *opaque;
@@ -25,6 +38,18 @@ struct mhi_gwalk_env {
 struct mhi_gwalk_fault {
 	u32 error;
 };
+
+/* Where gpa lies in one of the windows: good up to the end of its page. NULL: in none. */
+static inline const u8 *mhi_gwalk_direct(const struct mhi_gwalk_window *window, mh_gpa gpa)
+{
+	unsigned int i;
+
+	for (i = 0; window && i < MHI_GWALK_WINDOWS; i++) {
+		if (gpa - window[i].gpa < window[i].bytes)
+			return window[i].at + (gpa - window[i].gpa);
+	}
+	return NULL;
+}
 
 /*
  * Returns 0 and *gpa; MHI_EFAULT and *fault when the guest's tables forbid the access (deliver
