@@ -55,7 +55,8 @@ struct mhi_engine_ops {
 extern const struct mhi_engine_ops mhi_engine_shim;
 extern const struct mhi_engine_ops mhi_engine_kvm;
 
-/* The name of a raw exit reason of this engine's vendor, never NULL. */
+/* The names of a raw exit reason, and of a refused entry's error, of this vendor. Never NULL. */
 const char *mhi_engine_exit_name(const struct mhk_info *info, u32 raw);
+const char *mhi_engine_entry_error_name(const struct mhk_info *info, u32 raw);
 
 #endif

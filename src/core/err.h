@@ -21,7 +21,7 @@ struct mhi_err {
  */
 int mhi_err_set(struct mhi_err *err, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
-/* Prefix the text with "<fmt>: ". Returns err->code. */
+/* Prefix the text with "<fmt>: ". Returns err->code; MH_ENOMEM when err is NULL. */
 int mhi_err_wrap(struct mhi_err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -11,6 +11,7 @@
 #define MHI_ARCH_HV_H
 
 #include "arch/x86/vcpu.h"
+#include "arch/x86/exit_names.h"
 
 /* Normal form of exit reasons. Vendors decode to these; exit.c acts on them, once for both. */
 enum mhi_reason {
@@ -164,9 +165,5 @@ struct mhi_hv_ops {
 
 extern const struct mhi_hv_ops mhi_vmx_ops;
 extern const struct mhi_hv_ops mhi_svm_ops;
-
-/* Names for raw exit codes, for error messages: never NULL. Pure; also in the library. */
-const char *mhi_vmx_exit_name(u32 raw);
-const char *mhi_svm_exit_name(u32 raw);
 
 #endif

@@ -6,7 +6,7 @@
 #ifndef MHI_VMX_NAMES_H
 #define MHI_VMX_NAMES_H
 
-#include "base/types.h"
+#include "arch/x86/exit_names.h"
 
 /*
  * Numbers that raw may have with MHI_X_ENTRY_FAILED beside the CPU's own, which are a VM-
@@ -17,9 +17,5 @@
 #define MHI_VMX_FIELD_ERROR 0x80010001u /* VMREAD or VMWRITE failed; raw_info[0]: the field */
 #define MHI_VMX_INSN_FAILED 0x80010002u /* failed without a number; raw_info[0]: enum vmx_insn */
 #define MHI_VMX_BUSY 0x80010003u	/* CR4.VMXE is set: another hypervisor has the CPU */
-
-/* Never NULL. The first for exits, the second for MHI_X_ENTRY_FAILED. */
-const char *mhi_vmx_exit_name(u32 raw);
-const char *mhi_vmx_entry_error_name(u32 raw);
 
 #endif

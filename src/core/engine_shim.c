@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: MIT */
+/* The engine over our own kernel module: the only caller of the ioctls of /dev/macrohard. */
+#include "core/engine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "core/err.h"
+#include "core/hw_error.h"
+
+struct mhi_engine {
+	int fd;		      /* (c) */
+	struct mhk_info info; /* (c) */
+};
+
+struct mhi_eng_vm {
+	int fd; /* (c) */
+};
+
+struct mhi_eng_vcpu {
+	int fd;		      /* (c) */
+	struct mhk_run *page; /* (c) shared with the kernel, MHK_RUN_BYTES */
+};
+
+static int open_error(struct mhi_err *err, const char *device, int error)
+{
+	switch (error) {
+	case ENOENT:
+	case ENODEV:
+	case ENXIO:
+		return mhi_err_set(err, MH_ENODEV,
+				   "%s does not exist: the macrohard kernel module is not loaded; "
+				   "load it: modprobe macrohard",
+				   device);
+	case EACCES:
+	case EPERM:
+		return mhi_err_set(
+			err, MH_EPERM,
+			"user %u may not open %s; let an administrator allow it (group or "
+			"udev rule of the device), or run as root",
+			(unsigned int)geteuid(), device);
+	case ENOMEM:
+	case EMFILE:
+	case ENFILE:
+		return mhi_err_set(err, MH_ENOMEM,
+				   "cannot open %s: %s; close files or raise the limit", device,
+				   strerror(error));
+	default:
+		return mhi_err_set(err, MH_EIO, "cannot open %s: %s", device, strerror(error));
+	}
+}
+
+/* For ioctls on objects that exist already: what is left to go wrong. */
+static int ioctl_error(struct mhi_err *err, const char *what, int error)
+{
+	switch (error) {
+	case ENOMEM:
+	case EMFILE:
+	case ENFILE:
+	case ENOSPC:
+		return mhi_err_set(err, MH_ENOMEM, "%s: %s", what, strerror(error));
+	case EEXIST:
+		return mhi_err_set(err, MH_EEXIST, "%s: it exists or overlaps already", what);
+	case EINVAL:
+		return mhi_err_set(err, MH_EINVAL, "%s: the kernel module refuses the values",
+				   what);
+	case ERANGE:
+		return mhi_err_set(err, MH_ERANGE, "%s: beyond the guest's physical address width",
+				   what);
+	case EBUSY:
+		return mhi_err_set(err, MH_EBUSY, "%s: busy", what);
+	default:
+		return mhi_err_set(err, MH_EIO, "%s: %s", what, strerror(error));
+	}
+}
+
+static int shim_read_info(struct mhi_engine *e, const char *device, struct mhi_err *err)
+{
+	e->info = (struct mhk_info){ .size = sizeof(e->info) };
+	if (ioctl(e->fd, MHK_INFO, &e->info) < 0) {
+		if (errno == ENOTTY)
+			return mhi_err_set(err, MH_ENODEV, "%s is not the device of macrohard",
+					   device);
+		return ioctl_error(err, device, errno);
+	}
+	if (e->info.abi != MHK_ABI_VERSION)
+		return mhi_err_set(
+			err, MH_EABI,
+			"the loaded kernel module speaks interface version %u, this library "
+			"version %u; install both from one release and reload the module",
+			e->info.abi, MHK_ABI_VERSION);
+	return 0;
+}
+
+static int shim_open(const char *device, struct mhi_engine **out, struct mhi_err *err)
+{
+	struct mhi_engine *e = calloc(1, sizeof(*e));
+	int rc;
+
+	if (!device)
+		device = MHK_DEVICE;
+	if (!e)
+		return mhi_err_set(err, MH_ENOMEM, "out of memory");
+	e->fd = open(device, O_RDWR | O_CLOEXEC);
+	if (e->fd < 0) {
+		rc = open_error(err, device, errno);
+		goto fail;
+	}
+	rc = shim_read_info(e, device, err);
+	if (rc)
+		goto fail_close;
+	*out = e;
+	return 0;
+
+fail_close:
+	close(e->fd);
+fail:
+	free(e);
+	return rc;
+}
+
+static void shim_close(struct mhi_engine *e)
+{
+	close(e->fd);
+	free(e);
+}
+
+static const struct mhk_info *shim_info(const struct mhi_engine *e)
+{
+	return &e->info;
+}
+
+static int shim_vm_create(struct mhi_engine *e, struct mhi_eng_vm **out, struct mhi_err *err)
+{
+	struct mhk_vm_create create = { .size = sizeof(create) };
+	struct mhi_eng_vm *vm = calloc(1, sizeof(*vm));
+	int rc;
+
+	if (!vm)
+		return mhi_err_set(err, MH_ENOMEM, "out of memory");
+	vm->fd = ioctl(e->fd, MHK_VM_CREATE, &create);
+	if (vm->fd < 0) {
+		int error = errno;
+
+		rc = mhi_hw_error(err, e->info.vendor, create.hw, create.missing);
+		if (!rc)
+			rc = ioctl_error(err, "the kernel module cannot make a VM", error);
+		free(vm);
+		return rc;
+	}
+	*out = vm;
+	return 0;
+}
+
+static void shim_vm_destroy(struct mhi_eng_vm *vm)
+{
+	close(vm->fd);
+	free(vm);
+}
+
+static int shim_mem_set(struct mhi_eng_vm *vm, const struct mhk_mem *mem, struct mhi_err *err)
+{
+	struct mhk_mem set = *mem;
+
+	set.size = sizeof(set);
+	if (ioctl(vm->fd, MHK_MEM, &set) < 0)
+		return ioctl_error(err, "memory slot", errno);
+	return 0;
+}
+
+static int shim_msi(struct mhi_eng_vm *vm, u64 addr, u32 data)
+{
+	struct mhk_msi msi = { .size = sizeof(msi), .addr = addr, .data = data };
+
+	if (ioctl(vm->fd, MHK_MSI, &msi) < 0)
+		return MH_EINVAL;
+	return (int)msi.delivered;
+}
+
+static int shim_tsc_offset(struct mhi_eng_vm *vm, bool set, u64 *offset)
+{
+	struct mhk_tsc tsc = { .size = sizeof(tsc),
+			       .flags = set ? MHK_TSC_SET : 0,
+			       .offset = *offset };
+
+	if (ioctl(vm->fd, MHK_TSC, &tsc) < 0)
+		return MH_EIO;
+	*offset = tsc.offset;
+	return 0;
+}
+
+static int shim_vcpu_create(struct mhi_eng_vm *vm, u32 apic_id, struct mhi_eng_vcpu **out,
+			    struct mhi_err *err)
+{
+	struct mhk_vcpu_create create = { .size = sizeof(create), .apic_id = apic_id };
+	struct mhi_eng_vcpu *v = calloc(1, sizeof(*v));
+	int rc;
+
+	if (!v)
+		return mhi_err_set(err, MH_ENOMEM, "out of memory");
+	v->fd = ioctl(vm->fd, MHK_VCPU_CREATE, &create);
+	if (v->fd < 0) {
+		rc = ioctl_error(err, "the kernel module cannot make a vCPU", errno);
+		goto fail;
+	}
+	v->page = mmap(NULL, MHK_RUN_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, v->fd, 0);
+	if (v->page == MAP_FAILED) {
+		rc = ioctl_error(err, "the vCPU's shared page", errno);
+		goto fail_close;
+	}
+	*out = v;
+	return 0;
+
+fail_close:
+	close(v->fd);
+fail:
+	free(v);
+	return rc;
+}
+
+static void shim_vcpu_destroy(struct mhi_eng_vcpu *v)
+{
+	munmap(v->page, MHK_RUN_BYTES);
+	close(v->fd);
+	free(v);
+}
+
+static int shim_cpuid(struct mhi_eng_vcpu *v, const struct mhk_cpuid_entry *table, u32 count,
+		      struct mhi_err *err)
+{
+	struct mhk_cpuid cpuid = { .size = sizeof(cpuid),
+				   .count = count,
+				   .entries = (u64)(uintptr_t)table };
+
+	if (ioctl(v->fd, MHK_CPUID, &cpuid) < 0)
+		return ioctl_error(err, "CPUID table", errno);
+	return 0;
+}
+
+static struct mhk_run *shim_page(struct mhi_eng_vcpu *v)
+{
+	return v->page;
+}
+
+static void *shim_fpu_image(struct mhi_eng_vcpu *v)
+{
+	return (u8 *)v->page + MHK_FPU_OFFSET;
+}
+
+static int shim_run(struct mhi_eng_vcpu *v)
+{
+	if (ioctl(v->fd, MHK_RUN, 0) == 0)
+		return 0;
+	switch (errno) {
+	case EINTR:
+		v->page->exit.reason = MHK_EXIT_NONE;
+		return 0;
+	case EFAULT:
+		return MH_EFAULT;
+	case EINVAL:
+		return MH_EINVAL;
+	default:
+		return MH_EIO;
+	}
+}
+
+static void shim_kick(struct mhi_eng_vcpu *v)
+{
+	ioctl(v->fd, MHK_KICK, 0);
+}
+
+static int shim_get(struct mhi_eng_vcpu *v, u32 groups)
+{
+	struct mhk_get get = { .size = sizeof(get), .groups = groups };
+
+	return ioctl(v->fd, MHK_GET, &get) < 0 ? MH_EIO : 0;
+}
+
+static int shim_lapic(struct mhi_eng_vcpu *v, bool write, u32 offset, u32 *value, u64 *base)
+{
+	struct mhk_lapic lapic = { .size = sizeof(lapic),
+				   .flags = write ? MHK_LAPIC_WRITE : 0,
+				   .offset = offset,
+				   .value = *value };
+
+	if (ioctl(v->fd, MHK_LAPIC, &lapic) < 0)
+		return MH_EINVAL;
+	*value = lapic.value;
+	*base = lapic.base;
+	return 0;
+}
+
+static int shim_stats(struct mhi_eng_vcpu *v, struct mhk_stats *out)
+{
+	*out = (struct mhk_stats){ .size = sizeof(*out) };
+	return ioctl(v->fd, MHK_STATS, out) < 0 ? MH_EIO : 0;
+}
+
+const struct mhi_engine_ops mhi_engine_shim = {
+	.name = "shim",
+	.open = shim_open,
+	.close = shim_close,
+	.info = shim_info,
+	.vm_create = shim_vm_create,
+	.vm_destroy = shim_vm_destroy,
+	.mem_set = shim_mem_set,
+	.msi = shim_msi,
+	.tsc_offset = shim_tsc_offset,
+	.vcpu_create = shim_vcpu_create,
+	.vcpu_destroy = shim_vcpu_destroy,
+	.cpuid = shim_cpuid,
+	.page = shim_page,
+	.fpu_image = shim_fpu_image,
+	.run = shim_run,
+	.kick = shim_kick,
+	.get = shim_get,
+	.lapic = shim_lapic,
+	.stats = shim_stats,
+};

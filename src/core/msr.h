@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The policy for MSRs that the shim does not serve itself: a table of answers, and what a vCPU
+ * stored.
+ */
+#ifndef MHI_CORE_MSR_H
+#define MHI_CORE_MSR_H
+
+#include "core/kvmclock.h"
+
+#define MHI_MSR_STORED 28
+
+/* What MSRs act on; of the VM. */
+struct mhi_msr_env {
+	const struct mhi_gmem *mem;
+	const struct mhi_kvmclock *clock;
+	u64 (*tsc_offset)(void *opaque);
+	void *opaque;
+};
+
+/* MSRs of one vCPU. Only its own thread touches them. */
+struct mhi_msrs {
+	const struct mhi_msr_env *env; /* (c) */
+	u64 stored[MHI_MSR_STORED];
+	u64 time_msr, wall_msr; /* as the guest wrote them */
+	u32 time_version, wall_version;
+	u64 refused; /* accesses answered with #GP */
+};
+
+void mhi_msrs_reset(struct mhi_msrs *msrs, const struct mhi_msr_env *env);
+/* False: the access ends in #GP(0). */
+bool mhi_msrs_read(struct mhi_msrs *msrs, u32 index, u64 *value);
+bool mhi_msrs_write(struct mhi_msrs *msrs, u32 index, u64 value);
+
+#endif
