@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/* The context: configuration, the open engine, the last error of each thread. */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "api/impl.h"
+
+/* From this many threads on, entries of threads that have ended are taken over. */
+#define ERRORS_BEFORE_REUSE 32
+
+struct thread_error {
+	pid_t tid;	    /* (x) */
+	struct mhi_err err; /* only its thread touches it */
+	struct thread_error *next;
+};
+
+static const struct mhi_engine_ops *const engines[] = {
+	[MH_ENGINE_SHIM] = &mhi_engine_shim,
+};
+
+static pid_t this_thread(void)
+{
+	return (pid_t)syscall(SYS_gettid);
+}
+
+static bool thread_ended(pid_t tid)
+{
+	return syscall(SYS_tgkill, getpid(), tid, 0) < 0 && errno == ESRCH;
+}
+
+static struct thread_error *find_error(struct mh_ctx *ctx, pid_t tid)
+{
+	struct thread_error *e;
+
+	for (e = ctx->errors; e; e = e->next)
+		if (e->tid == tid)
+			return e;
+	return NULL;
+}
+
+static struct thread_error *reuse_error(struct mh_ctx *ctx)
+{
+	struct thread_error *e;
+	unsigned int count = 0;
+
+	for (e = ctx->errors; e; e = e->next)
+		count++;
+	if (count < ERRORS_BEFORE_REUSE)
+		return NULL;
+	for (e = ctx->errors; e; e = e->next)
+		if (thread_ended(e->tid))
+			return e;
+	return NULL;
+}
+
+static struct thread_error *new_error(struct mh_ctx *ctx)
+{
+	struct thread_error *e = calloc(1, sizeof(*e));
+
+	if (!e)
+		return NULL;
+	e->next = ctx->errors;
+	ctx->errors = e;
+	return e;
+}
+
+struct mhi_err *mhi_ctx_err(struct mh_ctx *ctx)
+{
+	pid_t tid = this_thread();
+	struct thread_error *e;
+
+	pthread_mutex_lock(&ctx->lock);
+	e = find_error(ctx, tid);
+	if (!e)
+		e = reuse_error(ctx);
+	if (!e)
+		e = new_error(ctx);
+	if (e && e->tid != tid) {
+		e->tid = tid;
+		e->err.text[0] = '\0';
+	}
+	pthread_mutex_unlock(&ctx->lock);
+	return e ? &e->err : NULL;
+}
+
+const char *mh_last_error(struct mh_ctx *ctx)
+{
+	struct thread_error *e;
+
+	if (!ctx)
+		return "";
+	pthread_mutex_lock(&ctx->lock);
+	e = find_error(ctx, this_thread());
+	pthread_mutex_unlock(&ctx->lock);
+	return e ? e->err.text : "";
+}
+
+static int check_config(const struct mh_ctx_config *config)
+{
+	if (config->size != sizeof(*config))
+		return MH_EINVAL;
+	if ((unsigned int)config->engine >= MHI_COUNT(engines) || !engines[config->engine])
+		return MH_EINVAL;
+	if ((unsigned int)config->log_level > MH_LOG_DEBUG)
+		return MH_EINVAL;
+	return 0;
+}
+
+int mh_ctx_create(const struct mh_ctx_config *config, struct mh_ctx **out)
+{
+	const struct mh_ctx_config defaults = MH_CTX_CONFIG_INIT;
+	struct mh_ctx *ctx;
+
+	if (!config)
+		config = &defaults;
+	if (!out || check_config(config))
+		return MH_EINVAL;
+	ctx = calloc(1, sizeof(*ctx));
+	if (!ctx)
+		return MH_ENOMEM;
+	ctx->ops = engines[config->engine];
+	if (config->device) {
+		ctx->device = strdup(config->device);
+		if (!ctx->device)
+			goto fail;
+	}
+	if (mhi_log_init(&ctx->log, config->log, config->log_opaque, config->log_level))
+		goto fail;
+	if (pthread_mutex_init(&ctx->lock, NULL))
+		goto fail_log;
+	*out = ctx;
+	return 0;
+
+fail_log:
+	mhi_log_fini(&ctx->log);
+fail:
+	free(ctx->device);
+	free(ctx);
+	return MH_ENOMEM;
+}
+
+int mh_ctx_destroy(struct mh_ctx *ctx)
+{
+	u32 vms;
+
+	if (!ctx)
+		return 0;
+	pthread_mutex_lock(&ctx->lock);
+	vms = ctx->vms;
+	pthread_mutex_unlock(&ctx->lock);
+	if (vms)
+		return mhi_err_set(mhi_ctx_err(ctx), MH_ESTATE,
+				   "destroy context: %u of its VMs are alive; destroy them first",
+				   vms);
+	while (ctx->errors) {
+		struct thread_error *e = ctx->errors;
+
+		ctx->errors = e->next;
+		free(e);
+	}
+	pthread_mutex_destroy(&ctx->lock);
+	mhi_log_fini(&ctx->log);
+	free(ctx->device);
+	free(ctx);
+	return 0;
+}
+
+int mhi_ctx_engine_get(struct mh_ctx *ctx, struct mhi_engine **out, struct mhi_err *err)
+{
+	int rc = 0;
+
+	pthread_mutex_lock(&ctx->lock);
+	if (!ctx->vms)
+		rc = ctx->ops->open(ctx->device, &ctx->engine, err);
+	if (!rc) {
+		ctx->vms++;
+		*out = ctx->engine;
+	}
+	pthread_mutex_unlock(&ctx->lock);
+	return rc;
+}
+
+void mhi_ctx_engine_put(struct mh_ctx *ctx)
+{
+	pthread_mutex_lock(&ctx->lock);
+	if (!--ctx->vms) {
+		ctx->ops->close(ctx->engine);
+		ctx->engine = NULL;
+	}
+	pthread_mutex_unlock(&ctx->lock);
+}
+
+const char *mh_version(void)
+{
+	return MHI_VERSION;
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The objects behind the public handles. Lock order: vm.lock, vm.mem_lock, vm.engine_lock,
+ * ctx.lock, log.lock. Field tags: (c) constant after create, (m) under vm.lock, (x) under ctx.lock,
+ * (v) the vCPU's thread, or whoever holds vm.lock while the vCPU is parked, (p) changes only while
+ * all vCPUs are parked, (a) atomic.
+ */
+#ifndef MHI_API_IMPL_H
+#define MHI_API_IMPL_H
+
+#include <pthread.h>
+
+#include "core/bus.h"
+#include "core/engine.h"
+#include "core/err.h"
+#include "core/gmem.h"
+#include "core/insn.h"
+#include "core/kvmclock.h"
+#include "core/log.h"
+#include "core/msr.h"
+#include "macrohard/macrohard.h"
+#include "platform/machine.h"
+
+#define MHI_STOP_TEXT 2048
+#define MHI_NO_PAGE (~0ull)
+
+struct thread_error; /* ctx.c */
+
+struct mh_ctx {
+	struct mhi_log log;		  /* (c) */
+	const struct mhi_engine_ops *ops; /* (c) */
+	char *device;			  /* (c) NULL: the engine's default */
+	pthread_mutex_t lock;
+	struct mhi_engine *engine;   /* (x) open while there are VMs */
+	u32 vms;		     /* (x) */
+	struct thread_error *errors; /* (x) one per thread that ever failed */
+};
+
+struct mh_vcpu {
+	struct mh_vm *vm;	      /* (c) */
+	u32 index;		      /* (c) also the APIC id */
+	struct mhi_eng_vcpu *eng;     /* (p) */
+	struct mhk_run *page;	      /* (p) shared with the engine */
+	struct mhi_insn_env insn_env; /* (p) */
+	struct mhi_insn_cache *insn;  /* (v) */
+	struct mhi_msrs msrs;	      /* (v) */
+	u64 mmio_page;		      /* (v) page of the access under emulation, or MHI_NO_PAGE */
+	bool mmio_write;	      /* (v) its direction */
+	u32 ours; /* (v) MHK_G_*: groups of the page that an emulation has in hand */
+	u64 msr_log_second, msr_log_held; /* (v) rate limit of messages about unknown MSRs */
+	pthread_t thread;		  /* (m) */
+	bool has_thread;		  /* (m) */
+};
+
+/* What a vCPU thread asks of the VM's own thread. */
+enum mhi_request { MHI_REQ_NONE, MHI_REQ_RESET, MHI_REQ_STOP };
+
+struct mh_vm {
+	struct mh_ctx *ctx;		  /* (c) */
+	const struct mhi_engine_ops *ops; /* (c) */
+	struct mhi_engine *engine;	  /* (c) */
+	const struct mhk_info *info;	  /* (c) */
+	char *name;			  /* (c) */
+	u32 flags, cpus;		  /* (c) */
+	struct mh_vcpu *vcpu;		  /* (c) [cpus] */
+	struct mhi_machine *machine;	  /* (c) NULL: MH_VM_BARE */
+	u8 *ram;			  /* (c) NULL: none of ours */
+	u64 ram_bytes;			  /* (c) */
+
+	struct mhi_gmem mem;	    /* (p), and mem_lock against public readers */
+	struct mhi_bus pio, mmio;   /* (p) */
+	struct mhi_boot *boot;	    /* (p) NULL: none */
+	struct mhi_kvmclock clock;  /* (p) */
+	struct mhi_msr_env msr_env; /* (c) */
+	pthread_rwlock_t mem_lock;
+	pthread_rwlock_t
+		engine_lock; /* eng, vcpu[].eng: replaced by a reset while others send interrupts */
+	struct mhi_eng_vm *eng; /* (p), and engine_lock */
+
+	u32 go; /* (a) vCPUs may execute; written under lock */
+	pthread_mutex_t lock;
+	pthread_cond_t cond;		    /* anything below changed */
+	pthread_cond_t cond_cpu;	    /* go or quit changed */
+	enum mh_vm_state state;		    /* (m) */
+	enum mh_stop_reason stop_reason;    /* (m) */
+	char stop_text[MHI_STOP_TEXT];	    /* (m) stable while Stopped */
+	bool busy;			    /* (m) somebody is changing the state */
+	bool dying;			    /* (m) mh_vm_destroy has begun */
+	bool quit;			    /* (m) threads end */
+	bool fresh;			    /* (m) the engine's VM has not run yet */
+	u32 active;			    /* (m) vCPU threads that are not parked */
+	u32 callers;			    /* (m) threads inside a public function */
+	enum mhi_request request;	    /* (m) */
+	enum mh_stop_reason request_reason; /* (m) of MHI_REQ_STOP */
+	char request_text[MHI_STOP_TEXT];   /* (m) */
+	mh_vm_state_fn *on_state;	    /* (m) */
+	void *on_state_opaque;		    /* (m) */
+	enum mh_vm_state *events;	    /* (m) [event_capacity] state changes not yet told */
+	size_t event_count, event_capacity; /* (m) */
+	pthread_t keeper;		    /* (m) the VM's own thread: requests and callbacks */
+	bool has_keeper;		    /* (m) */
+};
+
+/* ---- ctx.c ---- */
+
+/* Where the calling thread's last error of this context goes; NULL when out of memory. */
+struct mhi_err *mhi_ctx_err(struct mh_ctx *ctx);
+int mhi_ctx_engine_get(struct mh_ctx *ctx, struct mhi_engine **out, struct mhi_err *err);
+void mhi_ctx_engine_put(struct mh_ctx *ctx);
+
+/* ---- vm_engine.c ---- */
+
+/*
+ * Make the engine's VM and vCPUs anew: power-up state, memory slots, CPUID. On error the old ones
+ * stay.
+ */
+int mhi_vm_power_cycle(struct mh_vm *vm, struct mhi_err *err);
+void mhi_vm_power_off(struct mh_vm *vm);
+/* Guest time begins at zero. */
+void mhi_vm_start_clock(struct mh_vm *vm);
+
+/* ---- vm_life.c ---- */
+
+/* Enter a public function: returns with vm->lock held and no transition going on. */
+void mhi_vm_enter(struct mh_vm *vm);
+void mhi_vm_leave(struct mh_vm *vm);
+/* mhi_vm_enter for [setup] functions: 0, or MH_ESTATE with the error set and the VM left. */
+int mhi_vm_enter_setup(struct mh_vm *vm, const char *what);
+/* The vCPU whose thread calls, or NULL. Under vm->lock. */
+struct mh_vcpu *mhi_vm_self(struct mh_vm *vm);
+/*
+ * Ask for a stop or a reset, from any thread of the VM. A stop outdoes a reset; else the first
+ * request counts.
+ */
+void mhi_vm_request(struct mh_vm *vm, enum mhi_request what, enum mh_stop_reason reason,
+		    const char *text);
+/* Stop the VM and join its threads; false when one of them is the caller: nothing is done then. */
+bool mhi_vm_end_threads(struct mh_vm *vm);
+
+static inline bool mhi_vm_go(struct mh_vm *vm)
+{
+	/* Paired with the store in vm_life.c, which a kick follows. */
+	return __atomic_load_n(&vm->go, __ATOMIC_ACQUIRE) != 0;
+}
+
+/* ---- vcpu_run.c, vcpu_mmio.c, report.c, vcpu.c ---- */
+
+/* Execute until vm->go is false. */
+void mhi_vcpu_run(struct mh_vcpu *v);
+/*
+ * Emulate the instruction at RIP; bytes/len as in mhi_insn_emulate. The page has GPR, RIP, SEG
+ * and CR.
+ */
+void mhi_vcpu_emulate(struct mh_vcpu *v, const u8 *bytes, unsigned int len);
+void mhi_vcpu_init_env(struct mh_vcpu *v);
+/* After memory was mapped or unmapped: what emulation reads directly. */
+void mhi_vm_set_windows(struct mh_vm *vm);
+/* Stop the VM for an error that cannot be continued: "vCPU n: <fmt>", then the registers. */
+void mhi_vcpu_fail(struct mh_vcpu *v, enum mh_stop_reason reason, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* Bring groups of state to the page; what is on it uncommitted stays. */
+int mhi_vcpu_fetch(struct mh_vcpu *v, u32 groups);
+/* The boot CPU's state at the entry point of a kernel. */
+void mhi_vcpu_set_entry(struct mh_vcpu *v, const struct mhi_entry *entry);
+
+#endif

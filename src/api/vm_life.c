@@ -1,0 +1,583 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The life cycle: Created, Running, Paused, Stopped; the threads of a VM; who may change what when.
+ *
+ * vCPU threads execute while go is set and park else. Whoever changes the state sets busy, so that
+ * there is one transition at a time; the others wait. What a vCPU thread wants (the guest switched
+ * off, reset itself, failed) it requests, and the keeper thread does it: a vCPU thread never waits
+ * for the others.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "api/impl.h"
+
+/* ---- who calls ---- */
+
+struct mh_vcpu *mhi_vm_self(struct mh_vm *vm)
+{
+	u32 i;
+
+	for (i = 0; i < vm->cpus; i++)
+		if (vm->vcpu[i].has_thread && pthread_equal(vm->vcpu[i].thread, pthread_self()))
+			return &vm->vcpu[i];
+	return NULL;
+}
+
+static bool is_keeper(const struct mh_vm *vm)
+{
+	return vm->has_keeper && pthread_equal(vm->keeper, pthread_self());
+}
+
+/* ---- under vm->lock: states ---- */
+
+static void set_state(struct mh_vm *vm, enum mh_vm_state state)
+{
+	vm->state = state;
+	pthread_cond_broadcast(&vm->cond);
+	if (!vm->on_state)
+		return;
+	if (vm->event_count == vm->event_capacity) {
+		size_t capacity = vm->event_capacity ? 2 * vm->event_capacity : 8;
+		enum mh_vm_state *events = realloc(vm->events, capacity * sizeof(*events));
+
+		if (!events) {
+			mhi_log(&vm->ctx->log, MH_LOG_ERROR,
+				"VM \"%s\": out of memory: a state change is not told", vm->name);
+			return;
+		}
+		vm->events = events;
+		vm->event_capacity = capacity;
+	}
+	vm->events[vm->event_count++] = state;
+}
+
+static void let_run(struct mh_vm *vm)
+{
+	vm->fresh = false;
+	__atomic_store_n(&vm->go, 1, __ATOMIC_SEQ_CST);
+	pthread_cond_broadcast(&vm->cond_cpu);
+}
+
+static void recall(struct mh_vm *vm)
+{
+	u32 i;
+
+	/* Paired with mhi_vm_go: who does not see it in time is kicked out afterwards. */
+	__atomic_store_n(&vm->go, 0, __ATOMIC_SEQ_CST);
+	for (i = 0; i < vm->cpus; i++)
+		vm->ops->kick(vm->vcpu[i].eng);
+}
+
+static void park_all(struct mh_vm *vm)
+{
+	recall(vm);
+	while (vm->active)
+		pthread_cond_wait(&vm->cond, &vm->lock);
+}
+
+static void stopped(struct mh_vm *vm, enum mh_stop_reason reason, const char *text)
+{
+	vm->request = MHI_REQ_NONE;
+	vm->stop_reason = reason;
+	snprintf(vm->stop_text, sizeof(vm->stop_text), "%s", text);
+	set_state(vm, MH_VM_STOPPED);
+}
+
+static void end_busy(struct mh_vm *vm)
+{
+	vm->busy = false;
+	pthread_cond_broadcast(&vm->cond);
+}
+
+/* ---- start and reset ---- */
+
+/* Without unrestricted guest VMX enters only guests with paging on. */
+static int check_real_mode(struct mh_vm *vm, struct mhi_err *err)
+{
+	const u64 paged = 1ull << 31 | 1;
+	const struct mh_vcpu *boot = &vm->vcpu[0];
+
+	if (vm->info->features & MHI_BIT(MHK_F_UNRESTRICTED))
+		return 0;
+	if (vm->cpus == 1 && (boot->page->state.cr0 & paged) == paged)
+		return 0;
+	return mhi_err_set(err, MH_EMISSING,
+			   "the CPU lacks unrestricted guest (VMX), so that a guest cannot run %s; "
+			   "use one vCPU and a 64-bit Linux kernel, or a newer CPU",
+			   vm->cpus > 1 ? "several CPUs" : "without paging");
+}
+
+/*
+ * Everything to its state before the first instruction. All vCPUs are parked; vm->busy is ours,
+ * the lock is not held.
+ */
+static int prepare(struct mh_vm *vm, struct mhi_err *err)
+{
+	struct mhi_entry entry;
+	int rc = 0;
+
+	if (!vm->fresh)
+		rc = mhi_vm_power_cycle(vm, err);
+	if (rc)
+		return rc;
+	vm->fresh = true;
+	mhi_vm_start_clock(vm);
+	if (vm->machine)
+		rc = mhi_machine_reset(vm->machine, err);
+	if (!rc && vm->boot) {
+		rc = mhi_boot_load(vm->boot, vm->machine, &entry, err);
+		if (!rc)
+			mhi_vcpu_set_entry(&vm->vcpu[0], &entry);
+	}
+	return rc ? rc : check_real_mode(vm, err);
+}
+
+static int start_threads(struct mh_vm *vm);
+
+int mh_vm_start(struct mh_vm *vm)
+{
+	struct mhi_err *err;
+	int rc;
+
+	if (!vm)
+		return MH_EINVAL;
+	err = mhi_ctx_err(vm->ctx);
+	rc = mhi_vm_enter_setup(vm, "start");
+	if (rc)
+		return rc;
+	if (vm->state == MH_VM_PAUSED) {
+		rc = mhi_err_set(err, MH_ESTATE, "start VM \"%s\": it is paused; resume it",
+				 vm->name);
+		goto out;
+	}
+	vm->busy = true;
+	rc = start_threads(vm);
+	if (rc) {
+		mhi_err_set(err, rc, "out of memory or threads");
+	} else {
+		pthread_mutex_unlock(&vm->lock);
+		rc = prepare(vm, err);
+		pthread_mutex_lock(&vm->lock);
+	}
+	if (rc) {
+		mhi_err_wrap(err, "start VM \"%s\"", vm->name);
+	} else {
+		vm->stop_reason = MH_STOP_NONE;
+		vm->stop_text[0] = '\0';
+		set_state(vm, MH_VM_RUNNING);
+		let_run(vm);
+	}
+	end_busy(vm);
+out:
+	mhi_vm_leave(vm);
+	return rc;
+}
+
+static void reset_guest(struct mh_vm *vm)
+{
+	struct mhi_err err = { 0 };
+	int rc;
+
+	vm->request = MHI_REQ_NONE;
+	mhi_log(&vm->ctx->log, MH_LOG_INFO, "VM \"%s\": reset", vm->name);
+	pthread_mutex_unlock(&vm->lock);
+	rc = prepare(vm, &err);
+	pthread_mutex_lock(&vm->lock);
+	if (rc) {
+		mhi_err_wrap(&err, "reset VM \"%s\"", vm->name);
+		mhi_log(&vm->ctx->log, MH_LOG_ERROR, "%s", err.text);
+		stopped(vm, MH_STOP_ERROR, err.text);
+	} else if (vm->state == MH_VM_RUNNING) {
+		let_run(vm);
+	}
+}
+
+/* ---- requests ---- */
+
+void mhi_vm_request(struct mh_vm *vm, enum mhi_request what, enum mh_stop_reason reason,
+		    const char *text)
+{
+	pthread_mutex_lock(&vm->lock);
+	if (what > vm->request && (vm->state == MH_VM_RUNNING || vm->state == MH_VM_PAUSED)) {
+		vm->request = what;
+		vm->request_reason = reason;
+		snprintf(vm->request_text, sizeof(vm->request_text), "%s", text);
+		/* Who is busy has recalled them, or has not let them run yet. */
+		if (!vm->busy)
+			recall(vm);
+		pthread_cond_broadcast(&vm->cond);
+	}
+	pthread_mutex_unlock(&vm->lock);
+}
+
+/* Under vm->lock, with a request and nobody busy. */
+static void serve_request(struct mh_vm *vm)
+{
+	vm->busy = true;
+	park_all(vm);
+	if (vm->request == MHI_REQ_RESET && !(vm->flags & MH_VM_STOP_ON_RESET)) {
+		reset_guest(vm);
+	} else {
+		mhi_log(&vm->ctx->log,
+			vm->request_reason >= MH_STOP_SHUTDOWN ? MH_LOG_ERROR : MH_LOG_INFO,
+			"VM \"%s\" stops: %s", vm->name, vm->request_text);
+		stopped(vm, vm->request_reason, vm->request_text);
+	}
+	end_busy(vm);
+}
+
+/*
+ * Wait for something to change; the keeper, who may be here from a callback, serves requests
+ * meanwhile.
+ */
+static void wait_change(struct mh_vm *vm, const struct timespec *until, int *timed_out)
+{
+	if (vm->request && !vm->busy && is_keeper(vm))
+		serve_request(vm);
+	else if (until)
+		*timed_out = pthread_cond_timedwait(&vm->cond, &vm->lock, until) == ETIMEDOUT;
+	else
+		pthread_cond_wait(&vm->cond, &vm->lock);
+}
+
+/* ---- entering public functions ---- */
+
+/* A vCPU thread must not wait for a transition, which waits for it. */
+static void settle(struct mh_vm *vm)
+{
+	if (mhi_vm_self(vm))
+		return;
+	while (vm->busy || vm->request)
+		wait_change(vm, NULL, NULL);
+}
+
+void mhi_vm_enter(struct mh_vm *vm)
+{
+	pthread_mutex_lock(&vm->lock);
+	vm->callers++;
+	settle(vm);
+}
+
+void mhi_vm_leave(struct mh_vm *vm)
+{
+	vm->callers--;
+	if (vm->dying)
+		pthread_cond_broadcast(&vm->cond);
+	pthread_mutex_unlock(&vm->lock);
+}
+
+int mhi_vm_enter_setup(struct mh_vm *vm, const char *what)
+{
+	mhi_vm_enter(vm);
+	if (vm->state != MH_VM_RUNNING && !mhi_vm_self(vm))
+		return 0;
+	mhi_vm_leave(vm);
+	return mhi_err_set(mhi_ctx_err(vm->ctx), MH_ESTATE, "%s VM \"%s\": it is running", what,
+			   vm->name);
+}
+
+static int wrong_state(struct mh_vm *vm, const char *what)
+{
+	static const char *const names[] = { "created", "running", "paused", "stopped" };
+
+	return mhi_err_set(mhi_ctx_err(vm->ctx), MH_ESTATE, "%s VM \"%s\": it is %s%s", what,
+			   vm->name, names[vm->state],
+			   mhi_vm_self(vm) ? ", and the call comes from its handler" : "");
+}
+
+/* ---- transitions ---- */
+
+int mh_vm_pause(struct mh_vm *vm)
+{
+	int rc = 0;
+
+	if (!vm)
+		return MH_EINVAL;
+	mhi_vm_enter(vm);
+	if (vm->state != MH_VM_RUNNING || mhi_vm_self(vm)) {
+		rc = wrong_state(vm, "pause");
+	} else {
+		vm->busy = true;
+		park_all(vm);
+		set_state(vm, MH_VM_PAUSED);
+		end_busy(vm);
+	}
+	mhi_vm_leave(vm);
+	return rc;
+}
+
+int mh_vm_resume(struct mh_vm *vm)
+{
+	int rc = 0;
+
+	if (!vm)
+		return MH_EINVAL;
+	mhi_vm_enter(vm);
+	if (vm->state != MH_VM_PAUSED || mhi_vm_self(vm)) {
+		rc = wrong_state(vm, "resume");
+	} else {
+		set_state(vm, MH_VM_RUNNING);
+		let_run(vm);
+	}
+	mhi_vm_leave(vm);
+	return rc;
+}
+
+/* Under vm->lock, nobody busy. */
+static void stop_now(struct mh_vm *vm)
+{
+	vm->busy = true;
+	park_all(vm);
+	stopped(vm, MH_STOP_REQUEST, "stopped on request");
+	end_busy(vm);
+}
+
+static int stop_from_handler(struct mh_vm *vm)
+{
+	pthread_mutex_unlock(&vm->lock);
+	mhi_vm_request(vm, MHI_REQ_STOP, MH_STOP_REQUEST, "stopped on request, from a handler");
+	pthread_mutex_lock(&vm->lock);
+	return 0;
+}
+
+int mh_vm_stop(struct mh_vm *vm)
+{
+	int rc = 0;
+
+	if (!vm)
+		return MH_EINVAL;
+	mhi_vm_enter(vm);
+	if (vm->state == MH_VM_CREATED)
+		rc = wrong_state(vm, "stop");
+	else if (mhi_vm_self(vm))
+		rc = stop_from_handler(vm);
+	else if (vm->state != MH_VM_STOPPED)
+		stop_now(vm);
+	mhi_vm_leave(vm);
+	return rc;
+}
+
+/* ---- looking ---- */
+
+enum mh_vm_state mh_vm_state(struct mh_vm *vm)
+{
+	enum mh_vm_state state;
+
+	pthread_mutex_lock(&vm->lock);
+	state = vm->state;
+	pthread_mutex_unlock(&vm->lock);
+	return state;
+}
+
+enum mh_stop_reason mh_vm_stop_reason(struct mh_vm *vm)
+{
+	enum mh_stop_reason reason;
+
+	pthread_mutex_lock(&vm->lock);
+	reason = vm->stop_reason;
+	pthread_mutex_unlock(&vm->lock);
+	return reason;
+}
+
+const char *mh_vm_stop_text(struct mh_vm *vm)
+{
+	const char *text;
+
+	pthread_mutex_lock(&vm->lock);
+	text = vm->state == MH_VM_STOPPED ? vm->stop_text : "";
+	pthread_mutex_unlock(&vm->lock);
+	return text;
+}
+
+static void deadline(struct timespec *ts, int timeout_ms)
+{
+	clock_gettime(CLOCK_MONOTONIC, ts);
+	ts->tv_sec += timeout_ms / 1000;
+	ts->tv_nsec += (timeout_ms % 1000) * 1000000l;
+	if (ts->tv_nsec >= 1000000000l) {
+		ts->tv_sec++;
+		ts->tv_nsec -= 1000000000l;
+	}
+}
+
+int mh_vm_wait(struct mh_vm *vm, int timeout_ms)
+{
+	struct timespec until;
+	int timed_out = 0, rc = 0;
+
+	if (!vm)
+		return MH_EINVAL;
+	if (timeout_ms >= 0)
+		deadline(&until, timeout_ms);
+	pthread_mutex_lock(&vm->lock);
+	vm->callers++;
+	if (mhi_vm_self(vm))
+		rc = wrong_state(vm, "wait for");
+	while (!rc && !(vm->state == MH_VM_STOPPED && !vm->busy)) {
+		if (vm->dying)
+			rc = mhi_err_set(mhi_ctx_err(vm->ctx), MH_ESTATE,
+					 "wait for VM \"%s\": it is being destroyed", vm->name);
+		else if (timed_out)
+			rc = mhi_err_set(mhi_ctx_err(vm->ctx), MH_ETIMEDOUT,
+					 "wait for VM \"%s\": not stopped after %d ms", vm->name,
+					 timeout_ms);
+		else
+			wait_change(vm, timeout_ms >= 0 ? &until : NULL, &timed_out);
+	}
+	mhi_vm_leave(vm);
+	return rc;
+}
+
+void mh_vm_on_state(struct mh_vm *vm, mh_vm_state_fn *fn, void *opaque)
+{
+	mhi_vm_enter(vm);
+	vm->on_state = fn;
+	vm->on_state_opaque = opaque;
+	mhi_vm_leave(vm);
+}
+
+/* ---- threads ---- */
+
+static void *vcpu_main(void *opaque)
+{
+	struct mh_vcpu *v = opaque;
+	struct mh_vm *vm = v->vm;
+
+	pthread_mutex_lock(&vm->lock);
+	for (;;) {
+		while (!vm->go && !vm->quit)
+			pthread_cond_wait(&vm->cond_cpu, &vm->lock);
+		if (vm->quit)
+			break;
+		vm->active++;
+		pthread_mutex_unlock(&vm->lock);
+		mhi_vcpu_run(v);
+		pthread_mutex_lock(&vm->lock);
+		if (!--vm->active)
+			pthread_cond_broadcast(&vm->cond);
+	}
+	pthread_mutex_unlock(&vm->lock);
+	return NULL;
+}
+
+/* Under vm->lock, which is let go around the callback. */
+static void tell_state(struct mh_vm *vm)
+{
+	enum mh_vm_state state = vm->events[0];
+	mh_vm_state_fn *fn = vm->on_state;
+	void *opaque = vm->on_state_opaque;
+
+	vm->event_count--;
+	memmove(vm->events, vm->events + 1, vm->event_count * sizeof(*vm->events));
+	if (!fn)
+		return;
+	pthread_mutex_unlock(&vm->lock);
+	fn(opaque, vm, state);
+	pthread_mutex_lock(&vm->lock);
+}
+
+static void *keeper_main(void *opaque)
+{
+	struct mh_vm *vm = opaque;
+
+	pthread_mutex_lock(&vm->lock);
+	for (;;) {
+		if (vm->request && !vm->busy)
+			serve_request(vm);
+		else if (vm->event_count)
+			tell_state(vm);
+		else if (vm->quit)
+			break;
+		else
+			pthread_cond_wait(&vm->cond, &vm->lock);
+	}
+	pthread_mutex_unlock(&vm->lock);
+	return NULL;
+}
+
+static void name_thread(pthread_t thread, const char *what, const struct mh_vm *vm)
+{
+	char name[16]; /* the kernel's limit, with the terminator */
+
+	snprintf(name, sizeof(name), "%s:%s", what, vm->name);
+	pthread_setname_np(thread, name);
+}
+
+static int start_vcpu_thread(struct mh_vcpu *v)
+{
+	char what[12];
+
+	if (v->has_thread)
+		return 0;
+	if (pthread_create(&v->thread, NULL, vcpu_main, v))
+		return MH_ENOMEM;
+	v->has_thread = true;
+	snprintf(what, sizeof(what), "vcpu%u", v->index);
+	name_thread(v->thread, what, v->vm);
+	return 0;
+}
+
+/* Under vm->lock: the new threads begin by waiting for it. They live until the VM is destroyed. */
+static int start_threads(struct mh_vm *vm)
+{
+	sigset_t all, old;
+	int rc = 0;
+	u32 i;
+
+	/* The embedder's signals are for the embedder's threads. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	if (!vm->has_keeper) {
+		if (pthread_create(&vm->keeper, NULL, keeper_main, vm))
+			rc = MH_ENOMEM;
+		else
+			vm->has_keeper = true;
+		if (!rc)
+			name_thread(vm->keeper, "vm", vm);
+	}
+	for (i = 0; i < vm->cpus && !rc; i++)
+		rc = start_vcpu_thread(&vm->vcpu[i]);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return rc;
+}
+
+static void join_threads(struct mh_vm *vm)
+{
+	u32 i;
+
+	for (i = 0; i < vm->cpus; i++)
+		if (vm->vcpu[i].has_thread)
+			pthread_join(vm->vcpu[i].thread, NULL);
+	if (vm->has_keeper)
+		pthread_join(vm->keeper, NULL);
+}
+
+bool mhi_vm_end_threads(struct mh_vm *vm)
+{
+	pthread_mutex_lock(&vm->lock);
+	if (mhi_vm_self(vm) || is_keeper(vm)) {
+		pthread_mutex_unlock(&vm->lock);
+		mhi_log(&vm->ctx->log, MH_LOG_ERROR,
+			"destroy VM \"%s\": not done: the call comes from its own handler or "
+			"callback",
+			vm->name);
+		return false;
+	}
+	vm->dying = true;
+	pthread_cond_broadcast(&vm->cond);
+	while (vm->callers)
+		pthread_cond_wait(&vm->cond, &vm->lock);
+	settle(vm);
+	if (vm->state == MH_VM_RUNNING || vm->state == MH_VM_PAUSED)
+		stop_now(vm);
+	vm->quit = true;
+	pthread_cond_broadcast(&vm->cond);
+	pthread_cond_broadcast(&vm->cond_cpu);
+	pthread_mutex_unlock(&vm->lock);
+	join_threads(vm);
+	return true;
+}
