@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/* A fake of the platform: counts resets and loads, and lets the test press its power switch. */
+#include "fake_machine.h"
+
+#include <stdlib.h>
+
+struct mhi_machine {
+	int unused;
+};
+
+struct mhi_boot {
+	int unused;
+};
+
+struct fake_machine fake_machine;
+
+void fake_machine_clear(void)
+{
+	memset(&fake_machine, 0, sizeof(fake_machine));
+}
+
+int mhi_machine_create(const struct mhi_machine_env *env, struct mhi_machine **out,
+		       struct mhi_err *err)
+{
+	if (fake_machine.create_error)
+		return mhi_err_set(err, fake_machine.create_error, "fake: no machine");
+	fake_machine.env = *env;
+	fake_machine.machines++;
+	*out = calloc(1, sizeof(**out));
+	return 0;
+}
+
+void mhi_machine_destroy(struct mhi_machine *m)
+{
+	fake_machine.machines--;
+	free(m);
+}
+
+int mhi_machine_reset(struct mhi_machine *m, struct mhi_err *err)
+{
+	if (fake_machine.reset_error)
+		return mhi_err_set(err, fake_machine.reset_error, "fake: no reset");
+	fake_machine.resets++;
+	return 0;
+}
+
+void mhi_machine_eoi(struct mhi_machine *m, u32 vector)
+{
+	fake_machine.eois++;
+	fake_machine.eoi_vector = vector;
+}
+
+void mhi_machine_power_button(struct mhi_machine *m)
+{
+	fake_machine.buttons++;
+}
+
+void mhi_machine_serial_attach(struct mhi_machine *m, unsigned int port,
+			       void (*fn)(void *opaque, const void *data, size_t bytes),
+			       void *opaque)
+{
+	if (fn)
+		fn(opaque, "attached", 8);
+}
+
+size_t mhi_machine_serial_input(struct mhi_machine *m, unsigned int port, const void *data,
+				size_t bytes)
+{
+	return bytes < 4 ? bytes : 4;
+}
+
+int mhi_boot_create(const char *kernel, const char *initrd, const char *cmdline,
+		    struct mhi_boot **out, struct mhi_err *err)
+{
+	if (fake_machine.boot_error)
+		return mhi_err_set(err, fake_machine.boot_error, "fake: no kernel");
+	fake_machine.boots++;
+	*out = calloc(1, sizeof(**out));
+	return 0;
+}
+
+void mhi_boot_destroy(struct mhi_boot *boot)
+{
+	fake_machine.boots--;
+	free(boot);
+}
+
+int mhi_boot_load(const struct mhi_boot *boot, const struct mhi_machine *machine,
+		  struct mhi_entry *entry, struct mhi_err *err)
+{
+	if (fake_machine.load_error)
+		return mhi_err_set(err, fake_machine.load_error, "fake: does not fit");
+	fake_machine.loads++;
+	*entry = fake_machine.entry;
+	return 0;
+}
