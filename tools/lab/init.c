@@ -4,7 +4,7 @@
  *
  * Everything leaves through I/O port 0xE9, which both emulators copy to their standard output, in
  * frames: 0x1E 'M' 'H' type length-low length-high payload. Types: 'o' output of the command,
- * 'k' kernel log, 'm' message of this program, 'b' boot is complete, 't' the kernel's taint mask
+ * 'k' kernel log, 'm' message of this program, 'i' init runs, 'b' boot is complete, 't' the kernel's taint mask
  * at the end (text), 'x' exit status (text; the last frame).
  */
 #include <errno.h>
@@ -430,6 +430,7 @@ int main(void)
 
 	if (iopl(3))
 		_exit(1);
+	frame('i', "", 0);
 	mount_all();
 	h.kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	set_environment();

@@ -4,7 +4,8 @@
  * on as it comes, watches the host's kernel log for reports, ends a hung host, and turns all of it
  * into one exit status.
  *
- * relay [--timeout SEC] [--verbose] [--run-dir DIR] [--keep-log FILE] [--tty] -- EMULATOR ARG...
+ * relay [--timeout SEC] [--boot-limit SEC] [--verbose] [--tty] --run-dir DIR --keep-log FILE --
+ * EMULATOR ARG...
  * DIR holds: console (the host's serial console, written by the emulator), tty (made here: the
  * terminal line for the host's second serial port), log and stderr (made here). DIR is removed at
  * the end.
@@ -29,28 +30,20 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "scan.h"
+
 #define EXIT_TIMEOUT 124
 #define EXIT_HOST 125
 #define HEAD_BYTES 6
-#define REPORT_LINES 60
 #define GRACE_MS 15000 /* what a host that reported an oops gets to end by itself */
-#define PANIC_MS 1500  /* what a panicking host gets to print its last lines */
+#define MAX_STARTS 3
+#define PANIC_MS 1500 /* what a panicking host gets to print its last lines */
 
 /* Kernel taint bits that tell of a fault: Documentation/admin-guide/tainted-kernels. */
 #define TAINT_BAD_PAGE (1ul << 5)
 #define TAINT_DIED (1ul << 7)
 #define TAINT_WARN (1ul << 9)
 #define TAINT_LOCKUP (1ul << 14)
-
-/* One stream of kernel messages, searched line by line. */
-struct scan {
-	char line[1024];
-	size_t used;
-	char *report[REPORT_LINES]; /* offending lines and what follows them */
-	int reports;
-	int follow; /* lines still to be recorded after the last offender */
-	bool panic, fatal;
-};
 
 struct relay {
 	char **emulator;
@@ -70,6 +63,9 @@ struct relay {
 	size_t used;
 	struct scan kmsg, cons;
 	int64_t start, ready, deadline;
+	long boot_ms; /* start again if init is not heard within this time; 0: never */
+	int starts;
+	bool heard; /* init runs */
 	bool booted, finished, timed_out, broken_pipe;
 	int status;
 	unsigned long taint;
@@ -127,76 +123,6 @@ static void write_all(struct relay *r, int fd, const void *data, size_t bytes)
 	}
 }
 
-static bool has(const char *line, const char *word)
-{
-	return strstr(line, word) != NULL;
-}
-
-/* Reports that end the host's credibility at once. */
-static bool is_fatal(const char *s)
-{
-	return has(s, "Kernel panic") || has(s, "kernel BUG at") || has(s, "Oops") ||
-	       has(s, "BUG: unable to handle") || has(s, "BUG: kernel NULL") ||
-	       has(s, "BUG: soft lockup") || has(s, "BUG: scheduling while atomic") ||
-	       has(s, "general protection fault, ") || has(s, "general protection fault: ") ||
-	       has(s, "double fault: ") || has(s, "PANIC: ");
-}
-
-static bool is_report(const char *s)
-{
-	/* "WARNING: See <address>": the kernel's word on the emulated CPU's mitigations. */
-	bool warning = has(s, "WARNING: ") && !has(s, "WARNING: See ");
-
-	return is_fatal(s) || warning || has(s, "BUG: ") || has(s, "UBSAN: ") ||
-	       has(s, "KASAN: ") || has(s, "KFENCE: ") || has(s, "KCSAN: ") ||
-	       has(s, "unchecked MSR access error") || has(s, "kmemleak: ") ||
-	       has(s, "possible circular locking") || has(s, "possible recursive locking") ||
-	       has(s, "inconsistent lock state") || has(s, "suspicious RCU usage") ||
-	       has(s, "sleeping function called") || has(s, "blocked for more than") ||
-	       has(s, "detected stall") || has(s, "self-detected stall") ||
-	       has(s, "detected expedited stalls") || has(s, "rcu: INFO:") ||
-	       has(s, "Call Trace:") || has(s, "refcount_t: ") || has(s, "list_add corruption") ||
-	       has(s, "list_del corruption") || has(s, "Bad page state") ||
-	       has(s, "scheduling while atomic") || has(s, "NMI watchdog: Watchdog detected");
-}
-
-static void scan_line(struct scan *s)
-{
-	s->line[s->used] = 0;
-	s->used = 0;
-	if (is_report(s->line)) {
-		s->follow = 24;
-		s->fatal |= is_fatal(s->line);
-		s->panic |= has(s->line, "Kernel panic");
-	}
-	if (s->follow > 0 && s->reports < REPORT_LINES) {
-		s->follow--;
-		s->report[s->reports++] = strdup(s->line);
-	}
-}
-
-static void scan_feed(struct scan *s, const char *text, size_t bytes)
-{
-	size_t i;
-
-	for (i = 0; i < bytes; i++) {
-		if (text[i] == '\n')
-			scan_line(s);
-		else if (text[i] != '\r' && s->used < sizeof(s->line) - 1)
-			s->line[s->used++] = text[i];
-	}
-}
-
-static void show_report(const struct scan *s)
-{
-	int i;
-
-	for (i = 0; i < s->reports; i++)
-		fprintf(stderr, "  %s\n", s->report[i]);
-	if (s->reports == REPORT_LINES)
-		fprintf(stderr, "  ...\n");
-}
-
 static void on_message(const char *text, size_t bytes)
 {
 	fprintf(stderr, "lab: %.*s%s", (int)bytes, text,
@@ -208,6 +134,7 @@ static void on_frame(struct relay *r, char type, const char *data, size_t bytes)
 	char text[32];
 
 	snprintf(text, sizeof(text), "%.*s", bytes < 31 ? (int)bytes : 31, data);
+	r->heard = true;
 	switch (type) {
 	case 'o':
 		write_all(r, 1, data, bytes);
@@ -220,6 +147,8 @@ static void on_frame(struct relay *r, char type, const char *data, size_t bytes)
 		break;
 	case 'm':
 		on_message(data, bytes);
+		break;
+	case 'i':
 		break;
 	case 'b':
 		r->booted = true;
@@ -362,6 +291,8 @@ static int start_emulator(struct relay *r)
 		_exit(127);
 	}
 	close(fds[1]);
+	r->starts++;
+	r->start = now_ms();
 	return 0;
 }
 
@@ -378,29 +309,6 @@ static void shorten_deadline(struct relay *r)
 		r->deadline = limit;
 }
 
-static void serve(struct relay *r)
-{
-	while (!r->finished && !caught && !r->broken_pipe) {
-		struct pollfd fds[2] = {
-			{ .fd = r->in, .events = POLLIN },
-			{ .fd = r->tty ? 0 : -1, .events = POLLIN },
-		};
-		int n;
-
-		if (now_ms() >= r->deadline) {
-			r->timed_out = true;
-			return;
-		}
-		n = poll(fds, 2, 100);
-		if (n > 0 && fds[0].revents && !read_frames(r))
-			return;
-		if (n > 0 && fds[1].revents)
-			read_terminal(r);
-		read_console(r);
-		shorten_deadline(r);
-	}
-}
-
 static void stop_emulator(struct relay *r, int *wstatus)
 {
 	/* Gone by itself: give it the moment that its exit takes, to learn the status. */
@@ -415,6 +323,53 @@ static void stop_emulator(struct relay *r, int *wstatus)
 	kill(r->pid, SIGKILL);
 	while (waitpid(r->pid, wstatus, 0) < 0 && errno == EINTR)
 		continue;
+}
+
+/*
+ * TCG's timers run in real time, and a host is now and then stuck in the calibration of its clocks.
+ * As long as init was not heard nothing has happened that a second start would hide.
+ */
+static bool boot_again(struct relay *r)
+{
+	int wstatus;
+
+	if (r->heard || !r->boot_ms || r->starts >= MAX_STARTS || r->cons.reports ||
+	    now_ms() < r->start + r->boot_ms)
+		return false;
+	say("the host did not come up within %ld s: starting it again", r->boot_ms / 1000);
+	r->timed_out = true;
+	stop_emulator(r, &wstatus);
+	r->timed_out = false;
+	close(r->in);
+	close(r->console);
+	r->console = -1;
+	r->used = 0;
+	return !start_emulator(r);
+}
+
+static void serve(struct relay *r)
+{
+	while (!r->finished && !caught && !r->broken_pipe) {
+		struct pollfd fds[2] = {
+			{ .fd = r->in, .events = POLLIN },
+			{ .fd = r->tty ? 0 : -1, .events = POLLIN },
+		};
+		int n;
+
+		if (now_ms() >= r->deadline) {
+			r->timed_out = true;
+			return;
+		}
+		if (boot_again(r))
+			continue;
+		n = poll(fds, 2, 100);
+		if (n > 0 && fds[0].revents && !read_frames(r))
+			return;
+		if (n > 0 && fds[1].revents)
+			read_terminal(r);
+		read_console(r);
+		shorten_deadline(r);
+	}
 }
 
 static void copy_file(const char *from, int to)
@@ -532,6 +487,8 @@ static int parse_args(struct relay *r, int argc, char **argv)
 			r->tty = true;
 		else if (i + 1 < argc && !strcmp(argv[i], "--timeout"))
 			r->timeout_ms = strtol(argv[++i], NULL, 10) * 1000;
+		else if (i + 1 < argc && !strcmp(argv[i], "--boot-limit"))
+			r->boot_ms = strtol(argv[++i], NULL, 10) * 1000;
 		else if (i + 1 < argc && !strcmp(argv[i], "--run-dir"))
 			r->dir = argv[++i];
 		else if (i + 1 < argc && !strcmp(argv[i], "--keep-log"))
@@ -571,7 +528,6 @@ int main(int argc, char **argv)
 		say("cannot start the emulator: %s", strerror(errno));
 		return EXIT_HOST;
 	}
-	r.start = now_ms();
 	r.deadline = r.start + r.timeout_ms;
 	serve(&r);
 	stop_emulator(&r, &wstatus);

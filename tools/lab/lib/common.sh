@@ -69,7 +69,7 @@ as_cached_tool()
 	local src=$1 name out
 	shift
 	name=$(basename "$src" .c)
-	out=$LAB_CACHE/tools/$name-$(cat "$src" <(echo "$*") | sha256sum | cut -c1-16)
+	out=$LAB_CACHE/tools/$name-$(cat "$src" "$LAB_DIR"/*.h <(echo "$*") | sha256sum | cut -c1-16)
 	if [ ! -x "$out" ]; then
 		need gcc gcc
 		need_file /usr/include/stdio.h libc6-dev

@@ -136,7 +136,7 @@ add_path()
 		cp -L "$src" "$root/$dest" || die "cannot copy $src"
 		chmod u+r "$root/$dest"
 	fi
-	find "$src" -type f \( -perm -u+x -o -name '*.so*' \) -print0 |
+	find -L "$src" -type f \( -perm -u+x -o -name '*.so*' \) -print0 |
 		while IFS= read -r -d '' file; do
 			add_libs "$root" "$file" || exit 125
 		done || exit 125

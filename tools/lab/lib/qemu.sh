@@ -8,7 +8,8 @@ qemu_command()
 	need qemu-system-x86_64 qemu-system-x86
 	case $OPT_MODE in
 	svm-nonpt) cpu=max,-npt ;;
-	none) cpu=max,-svm ;;
+	# "max,-svm" reads links wrongly in QEMU 7.2 (seen: readlink of /proc/self/exe).
+	none) cpu=EPYC,-svm ;;
 	esac
 	cpu=${OPT_CPU:-$cpu}
 	EMULATOR=(qemu-system-x86_64 -accel tcg)
