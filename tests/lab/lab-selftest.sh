@@ -146,6 +146,50 @@ kvm_can_be_loaded()
 	stdout_is '1\n'
 }
 
+# A terminal goes both ways: what is typed arrives, the end of the shell is the end of the lab.
+shell_on_svm()
+{
+	shell_on svm
+}
+
+shell_on_vmx()
+{
+	shell_on vmx
+}
+
+# appears REGEX: waits until the output has it.
+appears()
+{
+	local tries
+	for tries in $(seq 100); do
+		grep -q -e "$1" "$WORK/out" && return
+		sleep 1
+	done
+	bad "no '$1' came in $tries s"
+}
+
+shell_on()
+{
+	need_program script || return
+	{
+		appears '# '
+		printf 'tty; echo $((40 + 2))\n'
+		appears '^42'
+		printf 'exit 5\n'
+		sleep 5
+	} | script -qefc "$LAB $1 --no-module --shell --timeout 120" /dev/null >"$WORK/out" 2>"$WORK/err"
+	[ "${PIPESTATUS[1]}" = 5 ] || bad "exit status ${PIPESTATUS[1]} instead of 5"
+	grep -q '^/dev/pts/0' "$WORK/out" || bad "the shell has no terminal"
+	grep -q '^42' "$WORK/out" || bad "the shell did not run what was typed"
+}
+
+need_program()
+{
+	command -v "$1" >/dev/null && return
+	echo "$CASE: left out, no $1 here"
+	return 1
+}
+
 # Nothing of a run stays behind, also when it is ended by a signal.
 nothing_stays()
 {
@@ -165,8 +209,10 @@ nothing_stays()
 	fi
 }
 
-for CASE in ${*:-status_and_output output_is_live faults_of_the_host timeout_ends files_come_along \
-	cpus_and_memory icount_is_exact kvm_can_be_loaded nothing_stays}; do
+[ $# -gt 0 ] || set -- status_and_output output_is_live faults_of_the_host timeout_ends \
+	files_come_along cpus_and_memory icount_is_exact kvm_can_be_loaded shell_on_svm shell_on_vmx \
+	nothing_stays
+for CASE; do
 	: >"$WORK/out"
 	: >"$WORK/err"
 	start=$SECONDS

@@ -4,8 +4,8 @@
  *
  * Everything leaves through I/O port 0xE9, which both emulators copy to their standard output, in
  * frames: 0x1E 'M' 'H' type length-low length-high payload. Types: 'o' output of the command,
- * 'k' kernel log, 'm' message of this program, 'i' init runs, 'b' boot is complete, 't' the kernel's taint mask
- * at the end (text), 'x' exit status (text; the last frame).
+ * 'k' kernel log, 'm' message of this program, 'i' init runs, 'b' boot is complete, 't' the
+ * kernel's taint mask at the end (text), 'x' exit status (text; the last frame).
  */
 #include <errno.h>
 #include <fcntl.h>
