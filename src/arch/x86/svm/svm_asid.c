@@ -12,6 +12,7 @@
 
 void mhi_svm_asid_reset(struct mhi_cpu *cpu)
 {
+	cpu->asid_gen++; /* what vCPUs hold from before is void */
 	cpu->asid_next = ASID_NONE_LEFT;
 }
 

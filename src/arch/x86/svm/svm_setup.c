@@ -103,7 +103,7 @@ static void init_reset_state(struct mhi_vmcb_state *s)
 	s->ldtr = s->tr = system;
 	s->tr.attrib = MHI_SVM_SEG_P | 0xb; /* Bochs 2.7 enters long mode with no 16-bit TSS */
 	s->efer = MHI_EFER_SVME;
-	s->cr0 = MHI_CR0_CD | MHI_CR0_NW | MHI_CR0_ET;
+	s->cr0 = MHI_CR0_ET; /* caches on, as reset.c has it */
 	s->dr6 = MHI_DR6_RESET;
 	s->dr7 = MHI_DR7_RESET;
 	s->rflags = MHI_RFLAGS_FIXED;

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Tests of svm_insn.c: length and operand of the instruction behind an exit, on a CPU that says
+ * neither.
+ */
+#include "fake_svm.h"
+#include "unit.h"
+
+#define CODE 0x2000u
+
+static struct mhi_exit x;
+
+/* 64-bit code segment; paging stays off so that linear is guest-physical. */
+static void long_mode(void)
+{
+	fake_svm.vmcb->state.efer = MHI_EFER_SVME | MHI_EFER_LME | MHI_EFER_LMA;
+	fake_svm.vmcb->state.cs.attrib = MHI_SVM_SEG_P | MHI_SVM_SEG_S | MHI_SVM_SEG_L | 0xb;
+	fake_svm.vmcb->state.cs.base = 0;
+}
+
+static void begin(void)
+{
+	fake_svm_begin(FAKE_SVM_QEMU);
+	long_mode();
+}
+
+static void run(u64 rip, const void *code, size_t bytes, u64 exit_code, u64 info1)
+{
+	memcpy(fake_svm.ram + rip, code, bytes);
+	fake_svm.v.rip = rip;
+	fake_svm.v.rip_dirty = true;
+	fake_svm_exit(exit_code, info1, 0, &x);
+}
+
+static const struct {
+	u32 code;
+	u64 info1;
+	enum mhi_reason reason;
+	u8 len;
+	u8 bytes[16];
+} good[] = {
+	{ 0x72, 0, MHI_X_CPUID, 2, { 0x0f, 0xa2 } },
+	{ 0x72, 0, MHI_X_CPUID, 3, { 0x48, 0x0f, 0xa2 } },
+	{ 0x72, 0, MHI_X_CPUID, 6, { 0x66, 0xf3, 0x2e, 0x4f, 0x0f, 0xa2 } },
+	{ 0x78, 0, MHI_X_HLT, 1, { 0xf4 } },
+	{ 0x7c, 0, MHI_X_RDMSR, 2, { 0x0f, 0x32 } },
+	{ 0x7c, 1, MHI_X_WRMSR, 2, { 0x0f, 0x30 } },
+	{ 0x81, 0, MHI_X_HYPERCALL, 3, { 0x0f, 0x01, 0xd9 } },
+	{ 0x8d, 0, MHI_X_XSETBV, 3, { 0x0f, 0x01, 0xd1 } },
+	{ 0x6f, 0, MHI_X_RDPMC, 2, { 0x0f, 0x33 } },
+	{ 0x76, 0, MHI_X_INVD, 2, { 0x0f, 0x08 } },
+	{ 0x89, 0, MHI_X_INVD, 2, { 0x0f, 0x09 } },
+	{ 0x89, 0, MHI_X_INVD, 3, { 0xf3, 0x0f, 0x09 } }, /* WBNOINVD */
+	{ 0x77, 0, MHI_X_PAUSE, 2, { 0xf3, 0x90 } },
+	{ 0x72,
+	  0,
+	  MHI_X_CPUID,
+	  15,
+	  { 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x0f,
+	    0xa2 } },
+};
+
+START_TEST(lengths)
+{
+	size_t i;
+
+	begin();
+	for (i = 0; i < MHI_COUNT(good); i++) {
+		run(CODE, good[i].bytes, 15, good[i].code, good[i].info1);
+		ck_assert_msg(x.reason == good[i].reason, "row %zu: reason %d", i, x.reason);
+		ck_assert_msg(x.insn_len == good[i].len, "row %zu: length %u", i, x.insn_len);
+	}
+	fake_svm_end();
+}
+END_TEST
+
+START_TEST(wrong_bytes)
+{
+	static const u8 too_long[16] = { 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66,
+					 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x0f, 0xa2 };
+	static const u8 rdmsr[] = { 0x0f, 0x32 };
+
+	begin();
+	run(CODE, "\x90\x90", 2, 0x72, 0);
+	ck_assert_int_eq(x.reason, MHI_X_UNHANDLED);
+	ck_assert_uint_eq(x.insn_len, 0);
+	run(CODE, rdmsr, 2, 0x7c, 1); /* the exit says WRMSR */
+	ck_assert_int_eq(x.reason, MHI_X_UNHANDLED);
+	run(CODE, too_long, 16, 0x72, 0);
+	ck_assert_int_eq(x.reason, MHI_X_UNHANDLED);
+	fake_svm_end();
+}
+END_TEST
+
+START_TEST(rex_is_no_prefix_outside_long_mode)
+{
+	begin();
+	fake_svm.vmcb->state.efer = MHI_EFER_SVME;
+	run(CODE, "\x48\x0f\xa2", 3, 0x72, 0);
+	ck_assert_int_eq(x.reason, MHI_X_UNHANDLED);
+	fake_svm_end();
+}
+END_TEST
+
+START_TEST(real_mode_segment)
+{
+	begin();
+	fake_svm.vmcb->state.efer = MHI_EFER_SVME;
+	fake_svm.vmcb->state.cs.base = 0x3000;
+	memcpy(fake_svm.ram + 0x3010, "\xf4", 1);
+	fake_svm.v.rip = 0x10;
+	fake_svm.v.rip_dirty = true;
+	fake_svm_exit(0x78, 0, 0, &x);
+	ck_assert_int_eq(x.reason, MHI_X_HLT);
+	ck_assert_uint_eq(x.insn_len, 1);
+	fake_svm_end();
+}
+END_TEST
+
+/* mov %reg, %crN in its encodings. */
+static const struct {
+	u8 cr, gpr, len;
+	bool long_mode;
+	u8 bytes[8];
+} movs[] = {
+	{ 4, MHK_RAX, 3, true, { 0x0f, 0x22, 0xe0 } },
+	{ 4, MHK_RDI, 3, true, { 0x0f, 0x22, 0xe7 } },
+	{ 4, MHK_RSP, 3, true, { 0x0f, 0x22, 0xe4 } },
+	{ 4, MHK_R15, 4, true, { 0x41, 0x0f, 0x22, 0xe7 } },
+	{ 8, MHK_RAX, 4, true, { 0x44, 0x0f, 0x22, 0xc0 } },
+	{ 8, MHK_R9, 4, true, { 0x45, 0x0f, 0x22, 0xc1 } },
+	{ 8, MHK_RCX, 4, false, { 0xf0, 0x0f, 0x22, 0xc1 } }, /* LOCK MOV CR0 */
+};
+
+START_TEST(mov_to_cr)
+{
+	unsigned int n;
+	size_t i;
+
+	begin();
+	for (n = 0; n < MHK_GPRS; n++)
+		fake_svm.v.gpr[n] = 0x1111111100000000ull + n;
+	fake_svm.vmcb->state.rsp = 0x2222222200000000ull;
+	for (i = 0; i < MHI_COUNT(movs); i++) {
+		u64 want = movs[i].gpr == MHK_RSP ? fake_svm.vmcb->state.rsp
+						  : fake_svm.v.gpr[movs[i].gpr];
+
+		long_mode();
+		if (!movs[i].long_mode) {
+			fake_svm.vmcb->state.efer = MHI_EFER_SVME;
+			want &= 0xffffffff;
+		}
+		run(CODE, movs[i].bytes, 8, 0x10u + movs[i].cr, 0);
+		ck_assert_int_eq(x.reason, MHI_X_CR_WRITE);
+		ck_assert_uint_eq(x.cr.nr, movs[i].cr);
+		ck_assert_msg(x.insn_len == movs[i].len, "row %zu", i);
+		ck_assert_msg(x.cr.value == want, "row %zu: %llx", i, x.cr.value);
+	}
+	fake_svm_end();
+}
+END_TEST
+
+START_TEST(mov_to_another_cr)
+{
+	begin();
+	run(CODE, "\x0f\x22\xd8", 3, 0x14, 0); /* bytes say CR3, the exit CR4 */
+	ck_assert_int_eq(x.reason, MHI_X_UNHANDLED);
+	fake_svm_end();
+}
+END_TEST
+
+START_TEST(page_not_there_yet)
+{
+	begin();
+	fake_svm.absent = CODE;
+	run(CODE + 8, "\x0f\xa2", 2, 0x72, 0);
+	ck_assert_int_eq(x.reason, MHI_X_FETCH);
+	ck_assert_uint_eq(x.fault.gpa, CODE + 8);
+	ck_assert_uint_eq(x.insn_len, 0);
+	fake_svm.absent = ~0ull;
+	fake_svm_exit(0x72, 0, 0, &x); /* the guest executes it again */
+	ck_assert_int_eq(x.reason, MHI_X_CPUID);
+	ck_assert_uint_eq(x.insn_len, 2);
+	fake_svm_end();
+}
+END_TEST
+
+START_TEST(next_page_only_when_needed)
+{
+	begin();
+	fake_svm.absent = CODE + 0x1000;
+	run(CODE + 0xffe, "\x0f\xa2", 2, 0x72, 0); /* ends with the page */
+	ck_assert_int_eq(x.reason, MHI_X_CPUID);
+	run(CODE + 0xfff, "\x0f\xa2", 2, 0x72, 0); /* straddles */
+	ck_assert_int_eq(x.reason, MHI_X_FETCH);
+	ck_assert_uint_eq(x.fault.gpa, CODE + 0x1000);
+	fake_svm.absent = ~0ull;
+	fake_svm_exit(0x72, 0, 0, &x);
+	ck_assert_int_eq(x.reason, MHI_X_CPUID);
+	ck_assert_uint_eq(x.insn_len, 2);
+	fake_svm_end();
+}
+END_TEST
+
+static void put_entry(u32 table, u32 index, u64 entry)
+{
+	memcpy(fake_svm.ram + table + 8 * index, &entry, 8);
+}
+
+/* Linear 0x7f0000002000 maps to CODE by four levels of tables at 0x4000..0x7000. */
+static void paged(u64 leaf)
+{
+	put_entry(0x4000, 0xfe, 0x5007);
+	put_entry(0x5000, 0, 0x6007);
+	put_entry(0x6000, 0, 0x7007);
+	put_entry(0x7000, 2, leaf);
+	fake_svm.vmcb->state.cr0 = MHI_CR0_PE | MHI_CR0_PG;
+	fake_svm.vmcb->state.cr3 = 0x4000;
+	fake_svm.vmcb->state.cr4 = MHI_CR4_PAE;
+	fake_svm.v.rip = 0x7f0000002000;
+	fake_svm.v.rip_dirty = true;
+	memcpy(fake_svm.ram + CODE, "\x0f\xa2", 2);
+}
+
+START_TEST(through_the_guests_tables)
+{
+	begin();
+	paged(CODE | 7);
+	fake_svm_exit(0x72, 0, 0, &x);
+	ck_assert_int_eq(x.reason, MHI_X_CPUID);
+	ck_assert_uint_eq(x.insn_len, 2);
+
+	fake_svm.absent = 0x6000; /* a table must be faulted in first */
+	fake_svm_exit(0x72, 0, 0, &x);
+	ck_assert_int_eq(x.reason, MHI_X_FETCH);
+	ck_assert_uint_eq(x.fault.gpa & ~MHI_PAGE_MASK, 0x6000);
+	fake_svm.absent = ~0ull;
+
+	/* Another vCPU took the mapping away since: look again, the guest gets its own #PF. */
+	paged(0);
+	fake_svm_exit(0x72, 0, 0, &x);
+	ck_assert_int_eq(x.reason, MHI_X_HOST);
+	ck_assert_uint_eq(x.insn_len, 0);
+	fake_svm_end();
+}
+END_TEST
+
+START_TEST(nothing_is_read_with_next_rip)
+{
+	fake_svm_begin(FAKE_SVM_FULL);
+	fake_svm.absent = 0;
+	fake_svm.v.rip = 0x100;
+	fake_svm.v.rip_dirty = true;
+	fake_svm.vmcb->control.next_rip = 0x102;
+	fake_svm_exit(0x72, 0, 0, &x);
+	ck_assert_int_eq(x.reason, MHI_X_CPUID);
+	ck_assert_uint_eq(x.insn_len, 2);
+	fake_svm_end();
+}
+END_TEST
+
+static void add_tests(TCase *tc)
+{
+	tcase_add_test(tc, lengths);
+	tcase_add_test(tc, wrong_bytes);
+	tcase_add_test(tc, rex_is_no_prefix_outside_long_mode);
+	tcase_add_test(tc, real_mode_segment);
+	tcase_add_test(tc, mov_to_cr);
+	tcase_add_test(tc, mov_to_another_cr);
+	tcase_add_test(tc, page_not_there_yet);
+	tcase_add_test(tc, next_page_only_when_needed);
+	tcase_add_test(tc, through_the_guests_tables);
+	tcase_add_test(tc, nothing_is_read_with_next_rip);
+}
+
+UNIT_MAIN("svm_insn", add_tests)
