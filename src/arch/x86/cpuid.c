@@ -3,6 +3,7 @@
 #include "arch/x86/run.h"
 #include "base/x86.h"
 
+#define LEAF1_ECX_X2APIC (1u << 21)
 #define LEAF1_ECX_OSXSAVE (1u << 27)
 #define LEAF1_EDX_APIC (1u << 9)
 #define APIC_BASE_ENABLE (1u << 11)
@@ -14,25 +15,6 @@ static int compare(const struct mhk_cpuid_entry *a, u32 leaf, u32 subleaf)
 	if (!(a->flags & MHK_CPUID_SUBLEAF) || a->subleaf == subleaf)
 		return 0;
 	return a->subleaf < subleaf ? -1 : 1;
-}
-
-int mhi_cpuid_set(struct mhi_vcpu *v, u32 count)
-{
-	u32 i, j;
-
-	for (i = 0; i < count; i++) {
-		struct mhk_cpuid_entry e = v->cpuid[i];
-
-		if ((e.flags & ~MHK_CPUID_SUBLEAF) || e.pad)
-			return MHI_EINVAL;
-		for (j = i; j > 0 && compare(&v->cpuid[j - 1], e.leaf, e.subleaf) > 0; j--)
-			v->cpuid[j] = v->cpuid[j - 1];
-		if (j > 0 && compare(&v->cpuid[j - 1], e.leaf, e.subleaf) == 0)
-			return MHI_EINVAL;
-		v->cpuid[j] = e;
-	}
-	v->cpuids = count;
-	return 0;
 }
 
 static const struct mhk_cpuid_entry *find(const struct mhi_vcpu *v, u32 leaf, u32 subleaf)
@@ -51,6 +33,28 @@ static const struct mhk_cpuid_entry *find(const struct mhi_vcpu *v, u32 leaf, u3
 			hi = mid;
 	}
 	return NULL;
+}
+
+int mhi_cpuid_set(struct mhi_vcpu *v, u32 count)
+{
+	const struct mhk_cpuid_entry *leaf1;
+	u32 i, j;
+
+	for (i = 0; i < count; i++) {
+		struct mhk_cpuid_entry e = v->cpuid[i];
+
+		if ((e.flags & ~MHK_CPUID_SUBLEAF) || e.pad)
+			return MHI_EINVAL;
+		for (j = i; j > 0 && compare(&v->cpuid[j - 1], e.leaf, e.subleaf) > 0; j--)
+			v->cpuid[j] = v->cpuid[j - 1];
+		if (j > 0 && compare(&v->cpuid[j - 1], e.leaf, e.subleaf) == 0)
+			return MHI_EINVAL;
+		v->cpuid[j] = e;
+	}
+	v->cpuids = count;
+	leaf1 = find(v, 1, 0);
+	v->lapic.x2apic_ok = leaf1 && (leaf1->ecx & LEAF1_ECX_X2APIC);
+	return 0;
 }
 
 /*
@@ -93,6 +97,7 @@ void mhi_cpuid_emulate(struct mhi_vcpu *v, u32 leaf, u32 subleaf, u32 out[4])
 		if (!(v->lapic.base & APIC_BASE_ENABLE))
 			out[3] &= ~LEAF1_EDX_APIC;
 	} else if (leaf == 0xd && subleaf == 0) {
+		mhi_xcr0_look(v);
 		out[1] = xsave_bytes(v);
 	}
 }

@@ -105,6 +105,12 @@ bool mhi_xcr0_write(struct mhi_vcpu *v, u64 value)
 	return true;
 }
 
+void mhi_xcr0_look(struct mhi_vcpu *v)
+{
+	if (v->vm->caps.xcr0)
+		v->xcr0 = mhi_xgetbv0();
+}
+
 bool mhi_efer_write(struct mhi_vcpu *v, u64 value)
 {
 	const struct mhi_hv_ops *ops = v->vm->ops;

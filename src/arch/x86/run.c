@@ -179,6 +179,7 @@ enum mhi_run mhi_run_section(struct mhi_vcpu *v, u32 wanted, struct mhk_state *o
 		mhi_exit_complete(v);
 	switch_xcr0(v->host_xcr0, v->xcr0);
 	r = run_entries(v);
+	mhi_xcr0_look(v);
 	switch_xcr0(v->xcr0, v->host_xcr0);
 	if (r == MHI_RUN_USER) {
 		*valid = wanted | v->provide;
