@@ -6,7 +6,8 @@ struct fake_host fake_host[MHK_MAX_VCPUS];
 
 void mhi_host_kick(struct mhi_vcpu *v)
 {
-	fake_host[v->apic_id].kicks++;
+	/* From any thread. */
+	__atomic_add_fetch(&fake_host[v->apic_id].kicks, 1, __ATOMIC_RELAXED);
 }
 
 void mhi_host_timer_set(struct mhi_vcpu *v, u64 host_tsc)

@@ -36,7 +36,15 @@ START_TEST(init_reset)
 	begin(2);
 	all_x2(2);
 	raise_irq(V(1), 0x55, true);
+	raise_irq(V(1), 0xa5, false);
+	ck_assert_int_eq(mhi_lapic_pending(V(1)), 0xa5);
+	mhi_lapic_accept(V(1), 0xa5);
+	raise_irq(V(1), 0xb5, false);
+	ck_assert_int_eq(mhi_lapic_pending(V(1)), 0xb5);
+	raise_irq(V(1), 0x03, false); /* an error */
 	mhi_lapic_set_cr8(V(1), 9);
+	wrmsr(V(1), MSR_X2(0x38), 1000);
+	wrmsr(V(1), MSR_X2(0x3e), 3);
 	wrmsr(V(0), MSR_X2(0x30), 1ull << 32 | 0x4612);
 	mhi_lapic_reset(V(1), true);
 	ck_assert(rdmsr(V(1), MHI_MSR_APIC_BASE) == 0xfee00c00);
@@ -44,6 +52,10 @@ START_TEST(init_reset)
 	ck_assert(rdmsr(V(1), MSR_X2(0x0f)) == 0xff);
 	ck_assert(mhi_lapic_cr8(V(1)) == 0);
 	ck_assert_int_eq(mhi_lapic_pending(V(1)), -1);
+	ck_assert(rdmsr(V(1), MSR_X2(0x0a)) == 0);
+	ck_assert(rdmsr(V(1), MSR_X2(0x38)) == 0 && rdmsr(V(1), MSR_X2(0x3e)) == 0);
+	wrmsr(V(1), MSR_X2(0x28), 0);
+	ck_assert(rdmsr(V(1), MSR_X2(0x28)) == 0);
 	ck_assert_uint_eq(V(1)->lapic.tmr[2], 0);
 	ck_assert_uint_eq(V(1)->lapic.signals, MHI_SIG_SIPI);
 	ck_assert_uint_eq(V(1)->lapic.sipi_vector, 0x12);
@@ -256,6 +268,21 @@ START_TEST(offer_withdrawn)
 }
 END_TEST
 
+/* A vector that comes into service without having been on offer leaves IRR all the same. */
+START_TEST(accept_unoffered)
+{
+	struct mhi_vcpu *v = V(0);
+
+	begin(1);
+	raise_irq(v, 0x60, false);
+	raise_irq(v, 0x61, false);
+	mhi_lapic_accept(v, 0x61);
+	ck_assert_uint_eq(rd(v, O_IRR + 0x30), 1);
+	wr(v, O_EOI, 0);
+	ck_assert_int_eq(mhi_lapic_pending(v), 0x60);
+}
+END_TEST
+
 /* ---- the xAPIC page ---- */
 
 START_TEST(page_access)
@@ -456,6 +483,7 @@ static void add_tests(TCase *t)
 	tcase_add_test(t, all_vectors);
 	tcase_add_test(t, edge_while_offered);
 	tcase_add_test(t, offer_withdrawn);
+	tcase_add_test(t, accept_unoffered);
 	tcase_add_test(t, page_access);
 	tcase_add_test(t, software_disable);
 	tcase_add_test(t, x2apic_msrs);
