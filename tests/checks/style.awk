@@ -50,7 +50,8 @@ function check_text(line)
 		fail("white space at the end")
 	if (line ~ /^ +[^ *\\]/ && !in_comment)
 		fail("indented with spaces")
-	if (line ~ /(TODO|FIXME|XXX)/ && line !~ /(TODO|FIXME|XXX) ?\(?#[0-9]+/)
+	if (line ~ /(^|[^A-Z])(TODO|FIXME|XXX)([^A-Z]|$)/ &&
+	    line !~ /(TODO|FIXME|XXX) ?\(?#[0-9]+/)
 		fail("a TODO without the number of an issue")
 }
 

@@ -77,6 +77,20 @@ static void print_item(const struct mh_probe_item *item, bool colour)
 		printf("%19scure: %s\n", "", item->cure);
 }
 
+/* Of several obstacles the first one is to be removed first: the items are in that order. */
+static void print_first_obstacle(const struct mh_probe_item *items, size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		if (items[i].level != MH_PROBE_REQUIRED || items[i].state != MH_PROBE_NO)
+			continue;
+		printf("Begin with: %s.%s%s\n", items[i].name, items[i].cure[0] ? " Cure: " : "",
+		       items[i].cure);
+		return;
+	}
+}
+
 static void print_table(const struct mh_probe *probe, bool colour)
 {
 	const struct mh_probe_item *items;
@@ -86,11 +100,13 @@ static void print_table(const struct mh_probe *probe, bool colour)
 
 	for (i = 0; i < count; i++)
 		print_item(&items[i], colour);
-	if (verdict)
+	if (verdict) {
 		printf("\n%sA VM cannot run here: %s (%s).%s\n", colour ? BOLD RED : "",
 		       mh_strerror(verdict), mh_err_name(verdict), off);
-	else
+		print_first_obstacle(items, count);
+	} else {
 		printf("\n%sA VM can run here.%s\n", colour ? BOLD GREEN : "", off);
+	}
 }
 
 static int parse(const struct cli_verb *verb, int argc, char **argv, bool *json, bool *colour)
