@@ -306,7 +306,7 @@ struct mhk_cpuid_entry {
 
 /*
  * The whole CPUID table of a vCPU, replacing any earlier one. An unlisted leaf reads as zeros. The
- * kernel itself keeps the dynamic bits true: 1.ECX.OSXSAVE, 1.EDX.APIC, 0xD.0.EBX.
+ * kernel itself keeps the dynamic bits true: 1.ECX.OSXSAVE, 1.EDX.APIC, 0xD.0.EBX, 0xD.1.EBX.
  */
 struct mhk_cpuid {
 	__u32 size;

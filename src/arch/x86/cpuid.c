@@ -7,6 +7,10 @@
 #define LEAF1_ECX_OSXSAVE (1u << 27)
 #define LEAF1_EDX_APIC (1u << 9)
 #define APIC_BASE_ENABLE (1u << 11)
+/* Leaf 0xD: SDM 2A "CPUID-CPU Identification", processor extended state enumeration. */
+#define XSAVE_LEGACY_BYTES 576u
+#define XSAVE_HAS_XSAVEC (1u << 1)
+#define XSAVE_ALIGN_64 (1u << 1)
 
 static int compare(const struct mhk_cpuid_entry *a, u32 leaf, u32 subleaf)
 {
@@ -58,23 +62,27 @@ int mhi_cpuid_set(struct mhi_vcpu *v, u32 count)
 }
 
 /*
- * Size of the XSAVE area for the guest's XCR0: from the sub-leaves of the table, SDM 1 13.2
- * "XSAVE-Supported Features".
+ * Size of the XSAVE area for the guest's XCR0, from the sub-leaves of the table. The standard format
+ * has each component at its own offset, the compacted one packs those that are enabled: SDM 1 13.4
+ * "XSAVE Area".
  */
-static u32 xsave_bytes(const struct mhi_vcpu *v)
+static u32 xsave_bytes(const struct mhi_vcpu *v, bool compacted)
 {
-	u32 size = 576, i;
+	u32 size = XSAVE_LEGACY_BYTES, i, end;
 
-	for (i = 2; i < 63; i++) {
+	for (i = 2; i < 63 && v->xcr0 >> i; i++) {
 		const struct mhk_cpuid_entry *e;
 
-		if (!(v->xcr0 >> i))
-			break;
 		if (!(v->xcr0 & MHI_BIT(i)))
 			continue;
 		e = find(v, 0xd, i);
-		if (e && e->ebx + e->eax > size)
-			size = e->ebx + e->eax;
+		if (!e)
+			continue;
+		if (compacted && (e->ecx & XSAVE_ALIGN_64))
+			size = (size + 63) & ~63u;
+		end = e->eax + (compacted ? size : e->ebx);
+		if (end > size)
+			size = end;
 	}
 	return size;
 }
@@ -98,6 +106,9 @@ void mhi_cpuid_emulate(struct mhi_vcpu *v, u32 leaf, u32 subleaf, u32 out[4])
 			out[3] &= ~LEAF1_EDX_APIC;
 	} else if (leaf == 0xd && subleaf == 0) {
 		mhi_xcr0_look(v);
-		out[1] = xsave_bytes(v);
+		out[1] = xsave_bytes(v, false);
+	} else if (leaf == 0xd && subleaf == 1 && (out[0] & XSAVE_HAS_XSAVEC)) {
+		mhi_xcr0_look(v);
+		out[1] = xsave_bytes(v, true);
 	}
 }
