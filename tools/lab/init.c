@@ -221,24 +221,19 @@ static void load_module(struct host *h, char *spec)
 }
 
 /* A module that stays busy after every process is gone has lost a reference. */
-static bool unload_module(struct host *h, const char *path)
+static bool unload_module(struct host *h)
 {
-	char name[64];
 	int tries;
 
-	snprintf(name, sizeof(name), "%.60s", strrchr(path, '/') + 1);
-	name[strcspn(name, ".")] = 0;
-	if (strcmp(name, "macrohard"))
-		return true;
 	for (tries = 0; tries < 100; tries++) {
-		if (!syscall(SYS_delete_module, name, O_NONBLOCK) || errno == ENOENT)
+		if (!syscall(SYS_delete_module, "macrohard", O_NONBLOCK) || errno == ENOENT)
 			return true;
 		if (errno != EAGAIN && errno != EBUSY)
 			break;
 		usleep(50000);
 		pump_kmsg(h);
 	}
-	framef('m', "the module %s could not be unloaded after the command ended: %s\n", name,
+	framef('m', "macrohard.ko could not be unloaded after the command ended: %s\n",
 	       strerror(errno));
 	return false;
 }
@@ -385,8 +380,7 @@ static void serve(struct host *h)
 static void finish(struct host *h)
 {
 	char *taint;
-	bool ok = true;
-	int i;
+	bool ok;
 
 	pump_out(h);
 	kill(-1, SIGKILL);
@@ -394,8 +388,7 @@ static void finish(struct host *h)
 		continue;
 	pump_out(h);
 	pump_kmsg(h);
-	for (i = h->modulec; i-- > 0;)
-		ok &= unload_module(h, h->modules[i]);
+	ok = unload_module(h);
 	pump_kmsg(h);
 	taint = slurp("/proc/sys/kernel/tainted");
 	framef('t', "%s", taint ? taint : "?");
