@@ -100,6 +100,20 @@ START_TEST(interrupted_irq_is_not_taken)
 }
 END_TEST
 
+/* QEMU 7.2 names an interrupted external interrupt an exception; injecting it is an invalid VMCB. */
+START_TEST(interrupted_irq_that_claims_to_be_an_exception)
+{
+	begin();
+	script.take_irq = true;
+	script.exit_int_info = EXCEPTION(0x31);
+	script.code = X_NPF;
+	enter(0x31);
+	ck_assert(!fake_svm.v.irq_taken);
+	ck_assert_uint_eq(fake_svm.v.event, 0);
+	fake_svm_end();
+}
+END_TEST
+
 START_TEST(tpr_follows_the_local_apic)
 {
 	begin();
@@ -376,6 +390,7 @@ static void add_tests(TCase *tc)
 	tcase_add_test(tc, irq_is_offered_until_taken);
 	tcase_add_test(tc, offer_is_withdrawn);
 	tcase_add_test(tc, interrupted_irq_is_not_taken);
+	tcase_add_test(tc, interrupted_irq_that_claims_to_be_an_exception);
 	tcase_add_test(tc, tpr_follows_the_local_apic);
 	tcase_add_test(tc, exception_is_injected_once);
 	tcase_add_test(tc, interrupted_exception_comes_back);

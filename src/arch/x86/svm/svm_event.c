@@ -14,6 +14,7 @@
 #define VEC_NMI 2u
 #define VEC_BP 3u
 #define VEC_OF 4u
+#define FIRST_IRQ_VECTOR 32u
 
 void mhi_svm_irq_offer(struct mhi_vcpu *v, int vector)
 {
@@ -96,13 +97,18 @@ static void interrupted(struct mhi_vcpu *v, struct svm_vcpu *svm, u64 info)
 	bool ours = (svm->injected & 0x7ffu) == (event & 0x7ffu) && svm->injected;
 
 	switch (MHI_EVENT_TYPE(event)) {
-	case MHI_SVM_EVENT_INTR: /* irq_taken stays false: it is offered again */
+	case MHI_SVM_EVENT_INTR:
+		v->irq_taken = false; /* it is in IRR still and will be offered again */
 		return;
 	case MHI_SVM_EVENT_NMI:
 		mhi_svm_nmi_set(v, false);
 		v->nmi_pending = true;
 		return;
 	case MHI_SVM_EVENT_EXCEPTION:
+		if (vector >= FIRST_IRQ_VECTOR) {
+			v->irq_taken = false; /* QEMU 7.2 says so of external interrupts */
+			return;
+		}
 		if (!ours && (vector == VEC_BP || vector == VEC_OF))
 			return; /* RIP is still at INT3 or INTO */
 		break;
@@ -123,11 +129,8 @@ void mhi_svm_event_collect(struct mhi_vcpu *v)
 
 	c->event_inject = 0;
 	v->irq_taken = svm->irq_offered && !(c->virtual_intr & MHI_SVM_V_IRQ);
-	if (!(info & MHI_EVENT_VALID))
-		return;
-	if (MHI_EVENT_TYPE(info) == MHI_SVM_EVENT_INTR)
-		v->irq_taken = false;
-	interrupted(v, svm, info);
+	if (info & MHI_EVENT_VALID)
+		interrupted(v, svm, info);
 }
 
 /* NMIs open when the IRET has been executed, not before it: let it run alone, with TF set. */
