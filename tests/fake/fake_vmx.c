@@ -260,8 +260,10 @@ u32 mhi_vmx_enter(u64 *gpr, u64 *host_rsp, u32 launched)
 	if (fake_vmx.guest)
 		fake_vmx.guest(gpr);
 	current->launched = !(fake_vmcs(VMCS_EXIT_REASON) & EXIT_ENTRY_FAILURE);
-	/* Every exit clears the valid bit. */
-	fake_vmcs_set(VMCS_ENTRY_INTR_INFO, fake_vmcs(VMCS_ENTRY_INTR_INFO) & ~MHI_EVENT_VALID);
+	/* Every exit clears the valid bit, a failed entry does not. */
+	if (current->launched)
+		fake_vmcs_set(VMCS_ENTRY_INTR_INFO,
+			      fake_vmcs(VMCS_ENTRY_INTR_INFO) & ~MHI_EVENT_VALID);
 	load_host();
 	return 0;
 }

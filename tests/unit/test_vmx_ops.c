@@ -104,10 +104,13 @@ START_TEST(refused_entry)
 	fake_vmx.entry_invalid = false;
 	/* The guest state is bad: the entry fails late, and the VMCS stays unlaunched. */
 	script.reason = 33 | EXIT_ENTRY_FAILURE;
+	fake_vmcs_set(VMCS_GUEST_RFLAGS, 2 | MHI_RFLAGS_IF);
 	enter_with(0x30);
+	ck_assert_uint_eq(script.injected, MHI_EVENT_VALID | 0x30);
 	ck_assert_uint_eq(last_exit.reason, MHI_X_ENTRY_FAILED);
 	ck_assert_uint_eq(last_exit.raw, 33 | EXIT_ENTRY_FAILURE);
 	ck_assert(!vcpu.irq_taken);
+	ck_assert_uint_eq(fake_vmcs(VMCS_ENTRY_INTR_INFO) & MHI_EVENT_VALID, 0);
 	script.reason = 10;
 	enter_with(-1);
 	ck_assert_uint_eq(last_exit.reason, MHI_X_CPUID);

@@ -133,6 +133,7 @@
 #define EXIT_INVALID_STATE 33u
 #define EXIT_ENTRY_MCE 41u
 #define EXIT_EPT_VIOLATION 48u
+#define EXIT_EPT_MISCONFIG 49u
 #define EXIT_REASONS 86u /* one more than the highest that is named */
 #define EXIT_ENTRY_FAILURE (1u << 31)
 
@@ -217,14 +218,17 @@ struct vmx_vcpu {
 	struct vmx_host host;
 };
 
-/* What a VMCS can tell about an exit; only the parts that mhi_vmx_needs names are filled. */
+/*
+ * What a VMCS can tell about an exit. The parts that mhi_vmx_needs does not name are 0, gpa to cr0
+ * unset.
+ */
 struct vmx_raw {
 	u32 reason; /* whole exit-reason field */
 	u32 insn_len;
 	u32 intr_info, intr_error;
-	u32 vectoring; /* 0 when the exit cannot have interrupted a delivery */
-	u64 qualification;
-	u64 gpa, linear;
+	u32 vectoring;
+	u64 qualification, linear;
+	u64 gpa;
 	u64 reg; /* value of the general register that a CR access names */
 	u64 cr0; /* guest's view, for LMSW and CLTS */
 };

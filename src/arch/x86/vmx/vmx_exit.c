@@ -6,6 +6,8 @@
 #define INSN (VMX_NEED_LEN)
 #define QUAL (VMX_NEED_QUAL)
 #define FAULT (VMX_NEED_QUAL | VMX_NEED_GPA | VMX_NEED_LINEAR | VMX_NEED_VECTORING)
+/* The vectoring field is stale after a failed entry: SDM 3C 26.8. */
+#define FAILED (VMX_NEED_QUAL | VMX_NEED_INTR)
 #define REPORT (VMX_NEED_QUAL | VMX_NEED_LEN | VMX_NEED_VECTORING)
 
 /*
@@ -47,12 +49,12 @@ static const struct {
 	[30] = { 1, MHI_X_IO, INSN | QUAL },
 	[31] = { 1, MHI_X_RDMSR, INSN },
 	[32] = { 1, MHI_X_WRMSR, INSN },
-	[33] = { 1, MHI_X_ENTRY_FAILED, QUAL },
-	[34] = { 1, MHI_X_ENTRY_FAILED, QUAL },
+	[33] = { 1, MHI_X_ENTRY_FAILED, FAILED },
+	[34] = { 1, MHI_X_ENTRY_FAILED, FAILED },
 	[36] = { 1, MHI_X_MONITOR, INSN },
 	[39] = { 1, MHI_X_MONITOR, INSN },
 	[40] = { 1, MHI_X_PAUSE, 0 },
-	[41] = { 1, MHI_X_ENTRY_FAILED, QUAL },
+	[41] = { 1, MHI_X_ENTRY_FAILED, FAILED },
 	[48] = { 1, MHI_X_FAULT, FAULT },
 	[49] = { 1, MHI_X_MISCONFIG, VMX_NEED_GPA | VMX_NEED_VECTORING },
 	[50] = { 1, MHI_X_VIRT_INSN, INSN },
@@ -74,6 +76,8 @@ static bool known(u32 reason)
 
 u32 mhi_vmx_needs(u32 reason)
 {
+	if (reason & EXIT_ENTRY_FAILURE)
+		return FAILED;
 	return known(reason) ? exits[reason & BASIC_REASON].needs : REPORT;
 }
 
@@ -150,6 +154,9 @@ static void decode_parts(const struct vmx_raw *raw, struct mhi_exit *x)
 	case EXIT_EPT_VIOLATION:
 		decode_fault(raw, x);
 		break;
+	case EXIT_EPT_MISCONFIG:
+		x->raw_info[0] = raw->gpa;
+		break;
 	default:
 		break;
 	}
@@ -157,18 +164,15 @@ static void decode_parts(const struct vmx_raw *raw, struct mhi_exit *x)
 
 void mhi_vmx_decode(const struct vmx_raw *raw, struct mhi_exit *x)
 {
-	u32 needs = mhi_vmx_needs(raw->reason);
+	u32 basic = raw->reason & BASIC_REASON;
 
-	x->reason = known(raw->reason) ? (enum mhi_reason)exits[raw->reason & BASIC_REASON].reason
-				       : MHI_X_UNHANDLED;
+	x->reason = known(raw->reason) ? (enum mhi_reason)exits[basic].reason : MHI_X_UNHANDLED;
 	x->raw = raw->reason;
-	x->raw_info[0] = (needs & VMX_NEED_QUAL) ? raw->qualification : 0;
-	x->raw_info[1] = (needs & VMX_NEED_LINEAR) ? raw->linear : 0;
-	x->insn_len = (needs & VMX_NEED_LEN) ? (u8)raw->insn_len : 0;
+	x->raw_info[0] = raw->qualification;
+	x->raw_info[1] = raw->linear;
+	x->insn_len = (u8)raw->insn_len;
 	if (raw->reason & EXIT_ENTRY_FAILURE)
 		x->reason = MHI_X_ENTRY_FAILED;
 	else
 		decode_parts(raw, x);
-	if (x->reason == MHI_X_MISCONFIG)
-		x->raw_info[0] = raw->gpa;
 }

@@ -11,27 +11,6 @@
 #define DR7_QUIET 0x400ull
 #define SELECTOR_USER 7u /* RPL and TI: not allowed in a host-selector field */
 
-static const u32 syscall_msrs[VMX_SYSCALL_MSRS] = {
-	[VMX_STAR] = MHI_MSR_STAR,
-	[VMX_LSTAR] = MHI_MSR_LSTAR,
-	[VMX_CSTAR] = MHI_MSR_CSTAR,
-	[VMX_SFMASK] = MHI_MSR_SFMASK,
-};
-
-static u64 host_syscall_msr(const struct mhi_cpu *cpu, unsigned int i)
-{
-	switch (i) {
-	case VMX_STAR:
-		return cpu->host_star;
-	case VMX_LSTAR:
-		return cpu->host_lstar;
-	case VMX_CSTAR:
-		return cpu->host_cstar;
-	default:
-		return cpu->host_sfmask;
-	}
-}
-
 /* Base of a 16-byte system descriptor: SDM 3A 7.2.3 "TSS Descriptor in 64-bit mode". */
 static u64 system_base(const struct mhi_dtr *gdt, u16 sel)
 {
@@ -112,18 +91,24 @@ void mhi_vmx_host_save(struct mhi_vcpu *v)
 	host->entered = false;
 }
 
+static inline void switch_msr(u32 index, u64 from, u64 to)
+{
+	if (from != to)
+		mhi_wrmsr(index, to);
+}
+
 void mhi_vmx_guest_msrs_load(struct mhi_vcpu *v)
 {
 	struct vmx_vcpu *h = vmx_of(v);
-	unsigned int i;
+	const struct mhi_cpu *cpu = v->cpu;
 
-	for (i = 0; i < VMX_SYSCALL_MSRS; i++)
-		if (h->syscall[i] != host_syscall_msr(v->cpu, i))
-			mhi_wrmsr(syscall_msrs[i], h->syscall[i]);
-	if (h->rdtscp && v->tsc_aux != v->cpu->host_tsc_aux)
-		mhi_wrmsr(MHI_MSR_TSC_AUX, v->tsc_aux);
-	if (h->kernel_gs_base != h->host.kernel_gs_base)
-		mhi_wrmsr(MHI_MSR_KERNEL_GS_BASE, h->kernel_gs_base);
+	switch_msr(MHI_MSR_STAR, cpu->host_star, h->syscall[VMX_STAR]);
+	switch_msr(MHI_MSR_LSTAR, cpu->host_lstar, h->syscall[VMX_LSTAR]);
+	switch_msr(MHI_MSR_CSTAR, cpu->host_cstar, h->syscall[VMX_CSTAR]);
+	switch_msr(MHI_MSR_SFMASK, cpu->host_sfmask, h->syscall[VMX_SFMASK]);
+	if (h->rdtscp)
+		switch_msr(MHI_MSR_TSC_AUX, cpu->host_tsc_aux, v->tsc_aux);
+	switch_msr(MHI_MSR_KERNEL_GS_BASE, h->host.kernel_gs_base, h->kernel_gs_base);
 	if (h->dr6 != h->host.dr6)
 		mhi_write_dr(6, h->dr6);
 	if (vmreadn(&h->ref, VMCS_GUEST_DR7) & DR7_ENABLES)
@@ -172,13 +157,14 @@ static void restore_dr(struct mhi_vcpu *v)
 static void restore_msrs(struct mhi_vcpu *v)
 {
 	struct vmx_vcpu *h = vmx_of(v);
-	unsigned int i;
+	const struct mhi_cpu *cpu = v->cpu;
 
-	for (i = 0; i < VMX_SYSCALL_MSRS; i++)
-		if (h->syscall[i] != host_syscall_msr(v->cpu, i))
-			mhi_wrmsr(syscall_msrs[i], host_syscall_msr(v->cpu, i));
-	if (h->rdtscp && v->tsc_aux != v->cpu->host_tsc_aux)
-		mhi_wrmsr(MHI_MSR_TSC_AUX, v->cpu->host_tsc_aux);
+	switch_msr(MHI_MSR_STAR, h->syscall[VMX_STAR], cpu->host_star);
+	switch_msr(MHI_MSR_LSTAR, h->syscall[VMX_LSTAR], cpu->host_lstar);
+	switch_msr(MHI_MSR_CSTAR, h->syscall[VMX_CSTAR], cpu->host_cstar);
+	switch_msr(MHI_MSR_SFMASK, h->syscall[VMX_SFMASK], cpu->host_sfmask);
+	if (h->rdtscp)
+		switch_msr(MHI_MSR_TSC_AUX, v->tsc_aux, cpu->host_tsc_aux);
 	if (h->host.debugctl)
 		mhi_wrmsr(MHI_MSR_DEBUGCTL, h->host.debugctl);
 }

@@ -246,13 +246,16 @@ static void read_parts(struct mhi_vcpu *v, u32 needs, struct vmx_raw *raw)
 	}
 }
 
-static void read_exit(struct mhi_vcpu *v, struct vmx_raw *raw)
+/* Returns what was needed beside the reason and RIP: VMX_NEED_*. */
+static u32 read_exit(struct mhi_vcpu *v, struct vmx_raw *raw)
 {
 	struct vmcs_ref *r = &vmx_of(v)->ref;
 	u32 needs;
 
 	raw->reason = vmread32(r, VMCS_EXIT_REASON);
+	raw->insn_len = 0;
 	raw->qualification = 0;
+	raw->linear = 0;
 	raw->vectoring = 0;
 	raw->intr_info = 0;
 	needs = mhi_vmx_needs(raw->reason);
@@ -262,6 +265,7 @@ static void read_exit(struct mhi_vcpu *v, struct vmx_raw *raw)
 		read_parts(v, needs, raw);
 	v->rip = vmreadn(r, VMCS_GUEST_RIP);
 	v->rip_dirty = false;
+	return needs;
 }
 
 /*
@@ -283,7 +287,7 @@ static void vmx_enter(struct mhi_vcpu *v, struct mhi_exit *x)
 {
 	struct vmx_vcpu *h = vmx_of(v);
 	struct vmx_raw raw;
-	u32 failed;
+	u32 failed, needs;
 
 	v->irq_taken = false;
 	if ((h->mode_refused || h->pdptes_stale || h->flush_vpid || v->flush) && !prepare(v, x))
@@ -306,14 +310,20 @@ static void vmx_enter(struct mhi_vcpu *v, struct mhi_exit *x)
 		return;
 	}
 	h->host.entered = true;
-	read_exit(v, &raw);
+	needs = read_exit(v, &raw);
 	/*
-	 * A failed entry leaves the launch state as it was: SDM 3C 26.8 "VM-Entry Failures During
-	 * or After Loading Guest State".
+	 * A failed entry leaves the launch state as it was, and perhaps the event to inject: SDM 3C
+	 * 26.8 "VM-Entry Failures During or After Loading Guest State".
 	 */
-	if (!(raw.reason & EXIT_ENTRY_FAILURE))
+	if (raw.reason & EXIT_ENTRY_FAILURE)
+		vmwrite32(&h->ref, VMCS_ENTRY_INTR_INFO, 0);
+	else
 		h->launched = true;
-	mhi_vmx_events_after(v, &raw);
+	/* An instruction interrupts no delivery. */
+	if (needs & (VMX_NEED_VECTORING | VMX_NEED_INTR))
+		mhi_vmx_events_after(v, &raw);
+	else
+		v->irq_taken = h->irq_injected;
 	mhi_vmx_decode(&raw, x);
 }
 
