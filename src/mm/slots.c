@@ -21,13 +21,15 @@ int mhi_slots_set(struct mhi_slots *s, unsigned int n, const struct mhi_slot *sl
 		return MHI_ERANGE;
 	if (s->slot[n].bytes)
 		return MHI_EEXIST;
-	for (i = 0; i < MHI_SLOTS_MAX; i++) {
+	for (i = 0; i < s->end; i++) {
 		other = &s->slot[i];
 		if (other->bytes &&
 		    mhi_ranges_overlap(slot->gpa, slot->bytes, other->gpa, other->bytes))
 			return MHI_EEXIST;
 	}
 	s->slot[n] = *slot;
+	if (n >= s->end)
+		s->end = n + 1;
 	return 0;
 }
 
@@ -38,6 +40,8 @@ int mhi_slots_clear(struct mhi_slots *s, unsigned int n)
 	if (!s->slot[n].bytes)
 		return MHI_ENOENT;
 	memset(&s->slot[n], 0, sizeof(s->slot[n]));
+	while (s->end > 0 && !s->slot[s->end - 1].bytes)
+		s->end--;
 	return 0;
 }
 
@@ -45,7 +49,7 @@ const struct mhi_slot *mhi_slots_find(const struct mhi_slots *s, mh_gpa gpa)
 {
 	unsigned int i;
 
-	for (i = 0; i < MHI_SLOTS_MAX; i++) {
+	for (i = 0; i < s->end; i++) {
 		/* One compare for both ends: below the start the difference wraps around. */
 		if (gpa - s->slot[i].gpa < s->slot[i].bytes)
 			return &s->slot[i];

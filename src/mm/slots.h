@@ -19,6 +19,7 @@ struct mhi_slot {
 
 struct mhi_slots {
 	struct mhi_slot slot[MHI_SLOTS_MAX]; /* by number; the caller serialises */
+	unsigned int end;		     /* all slots from here on are free */
 };
 
 /*

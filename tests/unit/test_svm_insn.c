@@ -222,6 +222,11 @@ static void paged(u64 leaf)
 	memcpy(fake_svm.ram + CODE, "\x0f\xa2", 2);
 }
 
+static void forget_page(void)
+{
+	svm_of(&fake_svm.v)->code_linear = MHI_SVM_NO_PAGE;
+}
+
 START_TEST(through_the_guests_tables)
 {
 	begin();
@@ -230,7 +235,12 @@ START_TEST(through_the_guests_tables)
 	ck_assert_int_eq(x.reason, MHI_X_CPUID);
 	ck_assert_uint_eq(x.insn_len, 2);
 
-	fake_svm.absent = 0x6000; /* a table must be faulted in first */
+	/* The page is remembered: its tables need not be there. */
+	fake_svm.absent = 0x6000;
+	fake_svm_exit(0x72, 0, 0, &x);
+	ck_assert_int_eq(x.reason, MHI_X_CPUID);
+
+	forget_page(); /* a table must be faulted in first */
 	fake_svm_exit(0x72, 0, 0, &x);
 	ck_assert_int_eq(x.reason, MHI_X_FETCH);
 	ck_assert_uint_eq(x.fault.gpa & ~MHI_PAGE_MASK, 0x6000);
@@ -238,9 +248,28 @@ START_TEST(through_the_guests_tables)
 
 	/* Another vCPU took the mapping away since: look again, the guest gets its own #PF. */
 	paged(0);
+	forget_page();
 	fake_svm_exit(0x72, 0, 0, &x);
 	ck_assert_int_eq(x.reason, MHI_X_HOST);
 	ck_assert_uint_eq(x.insn_len, 0);
+	fake_svm_end();
+}
+END_TEST
+
+START_TEST(remembered_page_was_replaced)
+{
+	begin();
+	paged(CODE | 7);
+	fake_svm_exit(0x72, 0, 0, &x);
+	ck_assert_uint_eq(x.insn_len, 2);
+
+	/* The same linear page elsewhere: the old page's bytes are no CPUID, the new one's have a prefix. */
+	paged((CODE + 0x1000) | 7);
+	memcpy(fake_svm.ram + CODE, "\x90\x90", 2);
+	memcpy(fake_svm.ram + CODE + 0x1000, "\x66\x0f\xa2", 3);
+	fake_svm_exit(0x72, 0, 0, &x);
+	ck_assert_int_eq(x.reason, MHI_X_CPUID);
+	ck_assert_uint_eq(x.insn_len, 3);
 	fake_svm_end();
 }
 END_TEST
@@ -270,6 +299,7 @@ static void add_tests(TCase *tc)
 	tcase_add_test(tc, page_not_there_yet);
 	tcase_add_test(tc, next_page_only_when_needed);
 	tcase_add_test(tc, through_the_guests_tables);
+	tcase_add_test(tc, remembered_page_was_replaced);
 	tcase_add_test(tc, nothing_is_read_with_next_rip);
 }
 

@@ -39,6 +39,8 @@ enum svm_nmi {
 	SVM_NMI_STEPPING, /* its IRET is being executed with TF set by us */
 };
 
+#define MHI_SVM_NO_PAGE 1ull /* no page starts there */
+
 /* The vendor part of a vCPU. Legend: (c) constant after init, (v) only the vCPU's thread. */
 struct svm_vcpu {
 	struct mhi_vmcb *vmcb; /* (c) */
@@ -61,6 +63,10 @@ struct svm_vcpu {
 	u64 step_rip;	    /* (v) SVM_NMI_STEPPING: of the IRET */
 	u64 step_dr6;	    /* (v) guest's DR6 before the step */
 	bool step_guest_tf; /* (v) the guest had TF set itself */
+
+	u64 code_linear; /* (v) page of the last instruction that was looked at; MHI_SVM_NO_PAGE */
+	u64 code_paging; /* (v) the guest's paging then */
+	mh_gpa code_gpa; /* (v) where it was */
 
 	bool dr_live;	   /* (v) guest's DR0-3 are in the CPU */
 	bool tsc_aux_live; /* (v) guest's TSC_AUX is in the CPU */

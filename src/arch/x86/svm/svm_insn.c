@@ -14,6 +14,8 @@ struct insn {
 	struct mhi_vcpu *v;
 	u64 linear;
 	bool long_mode;
+	bool may_guess; /* look first where this linear page was the last time */
+	bool guessed;
 	mh_gpa gpa; /* last one read or tried */
 	int err;    /* 0, or why reading ended */
 	u32 have;
@@ -73,9 +75,18 @@ static int read_guest(void *opaque, mh_gpa gpa, void *buf, u32 bytes)
 	return mhi_host_guest_read(in->v, gpa, buf, bytes);
 }
 
-/* Reads on to the end of the page or of the longest instruction. */
-static int read_more(struct insn *in)
+static u64 paging_key(const struct mhi_vmcb_state *st)
 {
+	return (st->cr3 & ~1ull) | (st->cr0 & MHI_CR0_PG ? 1 : 0);
+}
+
+/*
+ * The page of RIP: as the guest's tables say, or as they said the last time. A stale page is found out when
+ * its bytes are not the instruction that the exit names; parse_insn then asks the tables.
+ */
+static int translate(struct insn *in, u64 linear, mh_gpa *gpa)
+{
+	struct svm_vcpu *svm = svm_of(in->v);
 	const struct mhi_vmcb_state *st = &svm_of(in->v)->vmcb->state;
 	struct mhi_gwalk_env env = {
 		.cr0 = st->cr0,
@@ -88,6 +99,27 @@ static int read_more(struct insn *in)
 	};
 	struct mhi_gwalk_fault fault;
 	unsigned int access = MHI_GWALK_X | (st->cpl == 3 ? MHI_GWALK_USER : 0);
+	int err;
+
+	if (in->may_guess && svm->code_linear == (linear & ~MHI_PAGE_MASK) &&
+	    svm->code_paging == paging_key(st)) {
+		*gpa = svm->code_gpa | (linear & MHI_PAGE_MASK);
+		in->guessed = true;
+		return 0;
+	}
+	/* A fault is a change by another vCPU since: executing again gives the guest its #PF. */
+	err = mhi_gwalk(&env, linear, access, gpa, &fault);
+	if (err)
+		return err;
+	svm->code_linear = linear & ~MHI_PAGE_MASK;
+	svm->code_paging = paging_key(st);
+	svm->code_gpa = *gpa & ~MHI_PAGE_MASK;
+	return 0;
+}
+
+/* Reads on to the end of the page or of the longest instruction. */
+static int read_more(struct insn *in)
+{
 	u64 linear = in->linear + in->have;
 	u32 bytes = MHK_INSN_MAX - in->have;
 	u32 page_left;
@@ -99,8 +131,7 @@ static int read_more(struct insn *in)
 	page_left = (u32)(MHI_PAGE_SIZE - (linear & MHI_PAGE_MASK));
 	if (bytes > page_left)
 		bytes = page_left;
-	/* A fault is a change by another vCPU since: executing again gives the guest its #PF. */
-	err = mhi_gwalk(&env, linear, access, &gpa, &fault);
+	err = translate(in, linear, &gpa);
 	if (!err)
 		err = read_guest(in, gpa, in->byte + in->have, bytes);
 	if (!err)
@@ -180,6 +211,22 @@ static int parse(struct insn *in, const struct encoding *e, struct mhi_exit *x)
 	return in->err;
 }
 
+static int parse_once(struct insn *in, const struct encoding *e, struct mhi_exit *x, bool may_guess)
+{
+	in->may_guess = may_guess;
+	in->guessed = false;
+	in->err = 0;
+	in->have = 0;
+	return parse(in, e, x);
+}
+
+static int parse_insn(struct insn *in, const struct encoding *e, struct mhi_exit *x)
+{
+	int err = parse_once(in, e, x, true);
+
+	return err && in->guessed ? parse_once(in, e, x, false) : err;
+}
+
 void mhi_svm_insn_complete(struct mhi_vcpu *v, struct mhi_exit *x)
 {
 	const struct mhi_vmcb_state *st = &svm_of(v)->vmcb->state;
@@ -191,9 +238,7 @@ void mhi_svm_insn_complete(struct mhi_vcpu *v, struct mhi_exit *x)
 	in.long_mode = st->efer & MHI_EFER_LMA && st->cs.attrib & MHI_SVM_SEG_L;
 	in.linear = in.long_mode ? st->rip : st->cs.base + st->rip;
 	in.gpa = 0;
-	in.err = 0;
-	in.have = 0;
-	err = e ? parse(&in, e, x) : MHI_EINVAL;
+	err = e ? parse_insn(&in, e, x) : MHI_EINVAL;
 	switch (err) {
 	case 0:
 		break;

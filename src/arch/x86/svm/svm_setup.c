@@ -152,6 +152,7 @@ int mhi_svm_vcpu_init(struct mhi_vcpu *v)
 	svm->has_tsc_aux = mhi_svm_cpu_has_tsc_aux();
 	svm->host_xss = mhi_svm_host_xss();
 	svm->cpu_id = ~0u;
+	svm->code_linear = MHI_SVM_NO_PAGE;
 	init_maps(b);
 	init_controls(v, b, pa);
 	init_reset_state(&b->vmcb.state);
