@@ -50,6 +50,8 @@ static const struct {
 	{ 0x6f, 0, MHI_X_RDPMC, 2, { 0x0f, 0x33 } },
 	{ 0x76, 0, MHI_X_INVD, 2, { 0x0f, 0x08 } },
 	{ 0x89, 0, MHI_X_INVD, 2, { 0x0f, 0x09 } },
+	/* A bug: QEMU reports INVD with the code of WBINVD, which ended in an unhandled exit. */
+	{ 0x89, 0, MHI_X_INVD, 2, { 0x0f, 0x08 } },
 	{ 0x89, 0, MHI_X_INVD, 3, { 0xf3, 0x0f, 0x09 } }, /* WBNOINVD */
 	{ 0x77, 0, MHI_X_PAUSE, 2, { 0xf3, 0x90 } },
 	{ 0x72,

@@ -22,7 +22,8 @@ struct insn {
 	u8 byte[MHK_INSN_MAX];
 };
 
-#define MODRM_CR 1u /* ModRM follows: reg is the control register, rm the GPR */
+#define MODRM_CR 1u    /* ModRM follows: reg is the control register, rm the GPR */
+#define EVEN_OR_ODD 2u /* QEMU reports INVD as WBINVD: the opcode's lowest bit may differ */
 
 /* Encodings: APM 3 chapters 3 and 4. */
 struct encoding {
@@ -42,7 +43,7 @@ static const struct encoding encodings[] = {
 	{ MHI_SVM_X_XSETBV, 0, 0, 3, { 0x0f, 0x01, 0xd1 } },
 	{ MHI_SVM_X_RDPMC, 0, 0, 2, { 0x0f, 0x33 } },
 	{ MHI_SVM_X_INVD, 0, 0, 2, { 0x0f, 0x08 } },
-	{ MHI_SVM_X_WBINVD, 0, 0, 2, { 0x0f, 0x09 } },
+	{ MHI_SVM_X_WBINVD, 0, EVEN_OR_ODD, 2, { 0x0f, 0x09 } },
 	{ MHI_SVM_X_PAUSE, 0, 0, 1, { 0x90 } },
 };
 static const struct encoding mov_to_cr = { .flags = MODRM_CR,
@@ -187,6 +188,7 @@ static int decode_modrm(struct mhi_exit *x, u8 modrm, u8 rex, bool lock)
 
 static int parse(struct insn *in, const struct encoding *e, struct mhi_exit *x)
 {
+	u8 ignored = e->flags & EVEN_OR_ODD ? 1 : 0;
 	bool lock = false;
 	u8 rex = 0;
 	u32 n = 0;
@@ -200,7 +202,7 @@ static int parse(struct insn *in, const struct encoding *e, struct mhi_exit *x)
 		n++;
 	}
 	for (i = 0; i < e->bytes; i++, n++)
-		if (byte_at(in, n) != e->opcode[i])
+		if ((byte_at(in, n) | ignored) != (e->opcode[i] | ignored))
 			return in->err ? in->err : MHI_EINVAL;
 	if (e->flags & MODRM_CR) {
 		b = byte_at(in, n++);

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/* What a guest may ask the runner for. */
+#include "runner.h"
+
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+/* What CALL_REGS writes. */
+struct call_regs {
+	uint64_t rip, rflags, rax, r15;
+};
+
+static void sleep_ms(uint64_t ms)
+{
+	const struct timespec wait = { (time_t)(ms / 1000), (long)(ms % 1000) * 1000000l };
+
+	nanosleep(&wait, NULL);
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void *timer_main(void *opaque)
+{
+	struct run_timer *t = opaque;
+
+	sleep_ms(t->ms);
+	if (mh_vm_msi(t->run->vm, t->addr, (uint32_t)t->data))
+		run_fail(t->run, "message refused: %s", mh_last_error(t->run->ctx));
+	return NULL;
+}
+
+static void start_timer(struct run *r, const struct host_call *call)
+{
+	struct run_timer *t = &r->timers[r->timer_count];
+
+	if (r->timer_count == RUN_TIMERS) {
+		run_fail(r, "too many CALL_MSI_AFTER");
+		return;
+	}
+	*t = (struct run_timer){
+		.run = r, .ms = call->arg[0], .addr = call->arg[1], .data = call->arg[2]
+	};
+	if (pthread_create(&t->thread, NULL, timer_main, t))
+		run_fail(r, "cannot make a thread");
+	else
+		r->timer_count++;
+}
+
+void run_join_timers(struct run *r)
+{
+	unsigned int i;
+
+	for (i = 0; i < r->timer_count; i++)
+		pthread_join(r->timers[i].thread, NULL);
+}
+
+/* ---- the host side of memory ---- */
+
+static uint64_t replace(uint8_t *at, size_t bytes, int fill)
+{
+	void *p = mmap(at, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+		       -1, 0);
+
+	if (p == MAP_FAILED)
+		return 1;
+	memset(p, fill, bytes);
+	return 0;
+}
+
+static uint64_t change_memory(struct run *r, const struct host_call *call)
+{
+	size_t bytes = call->arg[1];
+	uint8_t *at = r->loose + call->arg[0];
+
+	if (call->arg[0] > LOOSE_BYTES || bytes > LOOSE_BYTES - call->arg[0])
+		return 1;
+	switch (call->op) {
+	case CALL_MUNMAP:
+		return munmap(at, bytes) != 0;
+	case CALL_DONTNEED:
+		return madvise(at, bytes, MADV_DONTNEED) != 0;
+	case CALL_REPLACE:
+		return replace(at, bytes, (int)call->arg[2]);
+	default:
+		return mprotect(at, bytes, PROT_READ) != 0;
+	}
+}
+
+/* ---- registers, devices ---- */
+
+static uint64_t give_regs(struct run *r, const struct host_call *call)
+{
+	struct mh_regs regs;
+	struct call_regs out;
+
+	if (mh_vcpu_get_regs(r->vm, 0, &regs))
+		return 1;
+	out = (struct call_regs){ regs.rip, regs.rflags, regs.rax, regs.r15 };
+	if (mh_vm_mem_write(r->vm, call->arg[0], &out, sizeof(out)))
+		return 2;
+	regs.r15 = call->arg[1];
+	return mh_vcpu_set_regs(r->vm, 0, &regs) ? 3 : 0;
+}
+
+static uint64_t give_access(struct run *r, const struct host_call *call)
+{
+	struct device_access access = { 0 };
+	bool there;
+
+	pthread_mutex_lock(&r->lock);
+	there = call->arg[0] < r->access_count && call->arg[0] < RUN_ACCESSES;
+	if (there)
+		access = r->accesses[call->arg[0]];
+	pthread_mutex_unlock(&r->lock);
+	return !there || mh_vm_mem_write(r->vm, call->arg[1], &access, sizeof(access));
+}
+
+static uint64_t count_accesses(struct run *r)
+{
+	uint64_t n;
+
+	pthread_mutex_lock(&r->lock);
+	n = r->access_count;
+	pthread_mutex_unlock(&r->lock);
+	return n;
+}
+
+static uint64_t serve(struct run *r, struct host_call *call)
+{
+	switch (call->op) {
+	case CALL_TIME:
+		return now_ns();
+	case CALL_SLEEP:
+		sleep_ms(call->arg[0]);
+		return 0;
+	case CALL_MSI_AFTER:
+		start_timer(r, call);
+		return 0;
+	case CALL_MUNMAP:
+	case CALL_DONTNEED:
+	case CALL_REPLACE:
+	case CALL_PROTECT:
+		return change_memory(r, call);
+	case CALL_ACCESSES:
+		return count_accesses(r);
+	case CALL_ACCESS:
+		return give_access(r, call);
+	case CALL_REGS:
+		return give_regs(r, call);
+	case CALL_AVX_START:
+		avx_start();
+		return 0;
+	case CALL_AVX_STOP:
+		return avx_stop(&call->arg[0]);
+	case CALL_WRITE:
+		return mh_vm_mem_write(r->vm, call->arg[0], &call->arg[1], 8) != 0;
+	default:
+		run_fail(r, "host call %u means nothing", call->op);
+		return ~0ull;
+	}
+}
+
+void run_call(struct run *r, uint64_t gpa)
+{
+	struct host_call call;
+
+	if (mh_vm_mem_read(r->vm, gpa, &call, sizeof(call))) {
+		run_fail(r, "a host call at 0x%llx, which is not memory", (unsigned long long)gpa);
+		return;
+	}
+	call.ret = serve(r, &call);
+	mh_vm_mem_write(r->vm, gpa, &call, sizeof(call));
+}
