@@ -114,7 +114,8 @@ void mhi_machine_destroy(struct mhi_machine *m)
 	free(m);
 }
 
-static int write_tables(struct mhi_machine *m, struct mhi_err *err)
+/* What firmware would have left below 1 MiB: the ACPI tables, and code at the reset vector. */
+static int write_firmware(struct mhi_machine *m, struct mhi_err *err)
 {
 	u8 *tables = malloc(MHI_ACPI_BYTES);
 	size_t bytes;
@@ -123,10 +124,13 @@ static int write_tables(struct mhi_machine *m, struct mhi_err *err)
 	if (!tables)
 		return mhi_err_set(err, MH_ENOMEM, "making the ACPI tables: out of memory");
 	rc = mhi_acpi_build(tables, MHI_ACPI_BYTES, MHI_ACPI_BASE, m->env.cpus, &bytes, err);
-	if (!rc && mhi_gmem_write(m->env.mem, MHI_ACPI_BASE, tables, bytes, true))
+	if (!rc && (mhi_gmem_write(m->env.mem, MHI_ACPI_BASE, tables, bytes, true) ||
+		    mhi_gmem_write(m->env.mem, MHI_RESET_VECTOR, mhi_reset_code,
+				   sizeof(mhi_reset_code), true)))
 		rc = mhi_err_set(err, MH_EINVAL,
-				 "writing the ACPI tables: no memory at 0x%llx; map memory there",
-				 MHI_ACPI_BASE);
+				 "writing the ACPI tables: no memory from 0x%llx to 0x%llx; map "
+				 "memory there",
+				 MHI_ACPI_BASE, MHI_BIOS_END);
 	free(tables);
 	return rc;
 }
@@ -137,7 +141,7 @@ int mhi_machine_reset(struct mhi_machine *m, struct mhi_err *err)
 	mhi_uart_reset(&m->com1);
 	mhi_rtc_reset(&m->rtc);
 	/* A caller who brings the memory brings what is in it. */
-	return m->env.ram_bytes ? write_tables(m, err) : 0;
+	return m->env.ram_bytes ? write_firmware(m, err) : 0;
 }
 
 void mhi_machine_eoi(struct mhi_machine *m, u32 vector)

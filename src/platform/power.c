@@ -14,6 +14,12 @@
 
 #define KBC_PULSE_RESET 0xfe
 
+/* mov dx, port; mov al, value; out dx, al; 1: hlt; jmp 1b */
+const u8 mhi_reset_code[MHI_RESET_CODE_BYTES] = {
+	0xba, MHI_RESET_PORT & 0xff, MHI_RESET_PORT >> 8, 0xb0, MHI_RESET_VALUE, 0xee, 0xf4, 0xeb,
+	0xfd
+};
+
 static uint64_t zero_read(void *opaque, uint64_t offset, unsigned int bytes)
 {
 	return 0;

@@ -17,6 +17,14 @@
 
 #define MHI_KBC_PORT 0x64
 
+/*
+ * The real-mode code where a PC's firmware begins, F000:FFF0: writes the reset register. A Linux
+ * guest of a hardware-reduced machine without EFI reboots by jumping there.
+ */
+#define MHI_RESET_VECTOR 0xffff0ull
+#define MHI_RESET_CODE_BYTES 9
+extern const u8 mhi_reset_code[MHI_RESET_CODE_BYTES];
+
 struct mhi_power_port {
 	void (*power)(void *opaque, enum mhi_power what); /* (c) */
 	void *opaque;					  /* (c) */

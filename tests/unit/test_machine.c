@@ -217,6 +217,23 @@ START_TEST(tables)
 }
 END_TEST
 
+/*
+ * Linux without EFI, on a hardware-reduced machine, reboots by a jump to F000:FFF0 in real mode and
+ * spun there for ever: there must be code that writes what the FADT says to the reset register.
+ */
+START_TEST(reset_vector)
+{
+	static const u8 want[] = { 0xba, 0xf9, 0x0c, 0xb0, 0x06, 0xee };
+	u8 code[sizeof(want)];
+
+	setup();
+	ck_assert_int_eq(mhi_machine_reset(machine, &err), 0);
+	ck_assert_int_eq(mhi_gmem_read(&ram.mem, 0xffff0, code, sizeof(code)), 0);
+	ck_assert(!memcmp(code, want, sizeof(want)));
+	teardown();
+}
+END_TEST
+
 START_TEST(tables_without_memory)
 {
 	struct mhi_machine_env e;
@@ -280,6 +297,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, power_button);
 	tcase_add_test(tcase, serial);
 	tcase_add_test(tcase, tables);
+	tcase_add_test(tcase, reset_vector);
 	tcase_add_test(tcase, tables_without_memory);
 	tcase_add_test(tcase, pm_timer);
 	tcase_add_test(tcase, rtc);
