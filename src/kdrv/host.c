@@ -128,13 +128,12 @@ enum mhi_gpa_kind mhi_host_gpa_kind(struct mhi_vcpu *v, mh_gpa gpa)
 	struct drv_vm *vm = to_drv(v)->vm;
 	enum mhi_gpa_kind kind = MHI_GPA_NONE;
 	const struct mhi_slot *slot;
-	unsigned long flags;
 
-	spin_lock_irqsave(&vm->mmu_lock, flags);
+	spin_lock(&vm->mmu_lock);
 	slot = mhi_slots_find(&vm->slots, gpa);
 	if (slot)
 		kind = slot->readonly ? MHI_GPA_ROM : MHI_GPA_RAM;
-	spin_unlock_irqrestore(&vm->mmu_lock, flags);
+	spin_unlock(&vm->mmu_lock);
 	return kind;
 }
 
@@ -142,14 +141,13 @@ int mhi_host_guest_read(struct mhi_vcpu *v, mh_gpa gpa, void *buf, u32 bytes)
 {
 	struct drv_vm *vm = to_drv(v)->vm;
 	const struct mhi_slot *slot;
-	unsigned long flags;
 	u64 hva = 0;
 
-	spin_lock_irqsave(&vm->mmu_lock, flags);
+	spin_lock(&vm->mmu_lock);
 	slot = mhi_slots_find(&vm->slots, gpa);
 	if (slot && bytes <= slot->bytes - (gpa - slot->gpa))
 		hva = slot->hva + (gpa - slot->gpa);
-	spin_unlock_irqrestore(&vm->mmu_lock, flags);
+	spin_unlock(&vm->mmu_lock);
 	if (!hva)
 		return MHI_EFAULT;
 	return copy_from_user_nofault(buf, (const void __user *)(unsigned long)hva, bytes)

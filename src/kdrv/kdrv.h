@@ -2,8 +2,9 @@
 /*
  * The Linux side of the shim: its objects and what its files owe each other.
  *
- * Lock order: life.lock (main.c) > vm->lock > vcpu->lock > mmap_lock > ... > vm->mmu_lock; vcpu->lock > vm->slots_sem. mmu_lock is a spinlock that is also
- * taken with interrupts off inside sections, so nobody waits for a section while holding it.
+ * Lock order: life.lock (main.c); vm->lock > vcpu->lock > vm->slots_sem > mmap_lock > vm->mmu_lock.
+ * mmu_lock is a spinlock that is also taken with interrupts off inside sections (never by an interrupt), so nobody
+ * waits for a section while holding it.
  */
 #ifndef MHI_KDRV_H
 #define MHI_KDRV_H
@@ -33,7 +34,7 @@ struct drv_watch {
 
 /* Legend: (c) constant after create, (m) vm->lock, (s) vm->slots_sem, (p) vm->mmu_lock. */
 struct drv_vm {
-	struct mhi_vm arch;			/* npt entries, flush_gen: (p) */
+	struct mhi_vm arch;			/* npt entries: (p); flush_gen: atomic */
 	struct kref ref;			/* the VM's fd and each vCPU's fd */
 	struct mm_struct *mm;			/* (c) grabbed; the only mm that may run this VM */
 	struct mutex lock;			/* vCPU creation */
@@ -74,7 +75,7 @@ static inline struct drv_vcpu *to_drv(struct mhi_vcpu *v)
 int mhi_life_get(u32 *hw,
 		 u32 *missing); /* virtualization on all CPUs, or a reason; with one reference */
 void mhi_life_put(void);
-bool mhi_life_stopping(void); /* reboot: nobody may enter a guest again */
+bool mhi_life_stopping(void);	 /* reboot: nobody may enter a guest again */
 bool mhi_life_changing(u32 cpu); /* it is off for a while: hot-unplug, suspend */
 const struct mhi_hv_ops *mhi_life_ops(void);
 const struct mhi_hv_caps *mhi_life_caps(void);

@@ -10,14 +10,28 @@
 #include "kdrv.h"
 
 #define PAGES_2M 512
+#define DROP_BYTES (256ull << 20)
 
-/* Under mmu_lock. True when a flush is needed after it is dropped. */
-static bool drop_entries(struct drv_vm *vm, mh_gpa gpa, u64 bytes)
+/*
+ * Remove the entries of a range, and make sure that no vCPU uses them any more. In pieces: the lock is
+ * spun for with interrupts off. Nobody can bring an entry back meanwhile: the slot is gone, or its
+ * notifier's sequence says that an invalidation is on.
+ */
+static void drop_entries(struct drv_vm *vm, mh_gpa gpa, u64 bytes)
 {
-	if (!mhi_npt_unmap(&vm->arch.npt, gpa, bytes))
-		return false;
-	WRITE_ONCE(vm->arch.flush_gen, vm->arch.flush_gen + 1);
-	return true;
+	bool flush = false;
+	u64 piece;
+
+	for (; bytes; gpa += piece, bytes -= piece) {
+		piece = min_t(u64, bytes, DROP_BYTES);
+		spin_lock(&vm->mmu_lock);
+		flush |= mhi_npt_unmap(&vm->arch.npt, gpa, piece) != 0;
+		spin_unlock(&vm->mmu_lock);
+	}
+	if (!flush)
+		return;
+	atomic_inc((atomic_t *)&vm->arch.flush_gen);
+	mhi_host_sync_sections(vm);
 }
 
 /* The host changes [range->start, range->end) of the owner's memory. */
@@ -28,15 +42,11 @@ static bool invalidate(struct mmu_interval_notifier *mni, const struct mmu_notif
 	struct drv_vm *vm = w->vm;
 	unsigned long start = max_t(unsigned long, range->start, mni->interval_tree.start);
 	unsigned long end = min_t(unsigned long, range->end, mni->interval_tree.last + 1);
-	unsigned long flags;
-	bool flush;
 
-	spin_lock_irqsave(&vm->mmu_lock, flags);
+	spin_lock(&vm->mmu_lock);
 	mmu_interval_set_seq(mni, seq);
-	flush = drop_entries(vm, w->gpa + (start - mni->interval_tree.start), end - start);
-	spin_unlock_irqrestore(&vm->mmu_lock, flags);
-	if (flush)
-		mhi_host_sync_sections(vm);
+	spin_unlock(&vm->mmu_lock);
+	drop_entries(vm, w->gpa + (start - mni->interval_tree.start), end - start);
 	return true;
 }
 
@@ -51,7 +61,6 @@ static int slot_add(struct drv_vm *vm, const struct mhk_mem *arg)
 		.readonly = arg->flags & MHK_MEM_READONLY,
 	};
 	struct drv_watch *w;
-	unsigned long flags;
 	int err;
 
 	if (!PAGE_ALIGNED(arg->hva) || !arg->bytes ||
@@ -66,9 +75,9 @@ static int slot_add(struct drv_vm *vm, const struct mhk_mem *arg)
 	err = mmu_interval_notifier_insert(&w->mni, vm->mm, slot.hva, slot.bytes, &watch_ops);
 	if (err)
 		goto free;
-	spin_lock_irqsave(&vm->mmu_lock, flags);
+	spin_lock(&vm->mmu_lock);
 	err = mhi_slots_set(&vm->slots, arg->slot, &slot, vm->arch.npt.gpa_limit);
-	spin_unlock_irqrestore(&vm->mmu_lock, flags);
+	spin_unlock(&vm->mmu_lock);
 	if (err)
 		goto remove;
 	vm->watch[arg->slot] = w;
@@ -83,18 +92,14 @@ free:
 static int slot_clear(struct drv_vm *vm, u32 n)
 {
 	struct drv_watch *w = vm->watch[n];
-	unsigned long flags;
-	bool flush;
 	int err;
 
-	spin_lock_irqsave(&vm->mmu_lock, flags);
+	spin_lock(&vm->mmu_lock);
 	err = mhi_slots_clear(&vm->slots, n);
-	flush = !err && drop_entries(vm, w->gpa, w->bytes);
-	spin_unlock_irqrestore(&vm->mmu_lock, flags);
+	spin_unlock(&vm->mmu_lock);
 	if (err)
 		return err;
-	if (flush)
-		mhi_host_sync_sections(vm);
+	drop_entries(vm, w->gpa, w->bytes);
 	vm->watch[n] = NULL;
 	mmu_interval_notifier_remove(&w->mni);
 	kfree(w);
@@ -146,7 +151,7 @@ static int map_once(struct drv_vcpu *vcpu, struct drv_watch *w, const struct mhi
 	struct drv_vm *vm = vcpu->vm;
 	unsigned int gup_flags = slot->readonly ? 0 : FOLL_WRITE;
 	unsigned int prot = slot->readonly ? MHI_NPT_R | MHI_NPT_X : MHI_NPT_RWX;
-	unsigned long seq, flags;
+	unsigned long seq;
 	unsigned int level;
 	struct page *page;
 	u64 mask;
@@ -157,7 +162,7 @@ static int map_once(struct drv_vcpu *vcpu, struct drv_watch *w, const struct mhi
 		return signal_pending(current) ? -EINTR : -EFAULT;
 	level = leaf_level(vcpu, slot, gpa, page, gup_flags);
 	mask = ~(mhi_npt_level_bytes(level) - 1);
-	spin_lock_irqsave(&vm->mmu_lock, flags);
+	spin_lock(&vm->mmu_lock);
 	if (mmu_interval_read_retry(&w->mni, seq))
 		err = -EAGAIN;
 	else
@@ -169,7 +174,7 @@ static int map_once(struct drv_vcpu *vcpu, struct drv_watch *w, const struct mhi
 				  1, prot);
 	if (err == MHI_EEXIST)
 		err = 0;
-	spin_unlock_irqrestore(&vm->mmu_lock, flags);
+	spin_unlock(&vm->mmu_lock);
 	put_page(page);
 	return err;
 }
