@@ -100,7 +100,10 @@ START_TEST(interrupted_irq_is_not_taken)
 }
 END_TEST
 
-/* QEMU 7.2 names an interrupted external interrupt an exception; injecting it is an invalid VMCB. */
+/*
+ * QEMU 7.2 names an interrupted external interrupt an exception; to inject it as such would be an
+ * invalid VMCB.
+ */
 START_TEST(interrupted_irq_that_claims_to_be_an_exception)
 {
 	begin();
@@ -110,6 +113,62 @@ START_TEST(interrupted_irq_that_claims_to_be_an_exception)
 	enter(0x31);
 	ck_assert(!fake_svm.v.irq_taken);
 	ck_assert_uint_eq(fake_svm.v.event, 0);
+	fake_svm_end();
+}
+END_TEST
+
+/* Bochs looks at V_IRQ only when the guest changes IF: an open guest would wait for ever. */
+START_TEST(open_guest_gets_irq_by_event)
+{
+	begin();
+	fake_svm.vmcb->state.rflags = 2 | MHI_RFLAGS_IF;
+	enter(0x31);
+	ck_assert_uint_eq(fake_svm.at_entry.control.event_inject, INTR(0x31));
+	ck_assert_uint_eq(fake_svm.at_entry.control.virtual_intr & MHI_SVM_V_IRQ, 0);
+	ck_assert(fake_svm.v.irq_taken);
+	enter(-1);
+	ck_assert(!fake_svm.v.irq_taken);
+	/* Behind STI, and beside an exception, it must wait in V_IRQ. */
+	fake_svm.vmcb->control.interrupt_shadow = MHI_SVM_SHADOW;
+	enter(0x31);
+	ck_assert_uint_eq(fake_svm.at_entry.control.event_inject, 0);
+	ck_assert(fake_svm.at_entry.control.virtual_intr & MHI_SVM_V_IRQ);
+	ck_assert(!fake_svm.v.irq_taken);
+	fake_svm.vmcb->control.interrupt_shadow = 0;
+	fake_svm.v.event = EXCEPTION(6);
+	enter(0x31);
+	ck_assert_uint_eq(fake_svm.at_entry.control.event_inject, EXCEPTION(6));
+	ck_assert(fake_svm.at_entry.control.virtual_intr & MHI_SVM_V_IRQ);
+	ck_assert(!fake_svm.v.irq_taken);
+	/* Interrupted: offered again, not kept as an event. */
+	script.exit_int_info = INTR(0x31);
+	script.code = X_NPF;
+	enter(0x31);
+	ck_assert_uint_eq(fake_svm.at_entry.control.event_inject, INTR(0x31));
+	ck_assert(!fake_svm.v.irq_taken);
+	ck_assert_uint_eq(fake_svm.v.event, 0);
+	fake_svm_end();
+}
+END_TEST
+
+/* QEMU may deliver an interrupt that EVENTINJ brought a second time. */
+START_TEST(qemu_gets_irq_by_v_irq_alone)
+{
+	static const u32 std[4] = { 0, 0, 1u << 31, 0 };
+	static const u32 tcg[4] = { 0x40000001, 0x54474354, 0x43544743, 0x47435447 };
+
+	begin();
+	mhi_svm_ops.put(&fake_svm.v);
+	mhi_svm_ops.vcpu_fini(&fake_svm.v);
+	fake_cpuid_set(1, 0, std);
+	fake_cpuid_set(0x40000000, 0, tcg);
+	ck_assert_int_eq(mhi_svm_ops.vcpu_init(&fake_svm.v), 0);
+	fake_svm.vmcb = svm_of(&fake_svm.v)->vmcb;
+	ck_assert_int_eq(mhi_svm_ops.load(&fake_svm.v, &x), 0);
+	fake_svm.vmcb->state.rflags = 2 | MHI_RFLAGS_IF;
+	enter(0x31);
+	ck_assert_uint_eq(fake_svm.at_entry.control.event_inject, 0);
+	ck_assert(fake_svm.at_entry.control.virtual_intr & MHI_SVM_V_IRQ);
 	fake_svm_end();
 }
 END_TEST
@@ -391,6 +450,8 @@ static void add_tests(TCase *tc)
 	tcase_add_test(tc, offer_is_withdrawn);
 	tcase_add_test(tc, interrupted_irq_is_not_taken);
 	tcase_add_test(tc, interrupted_irq_that_claims_to_be_an_exception);
+	tcase_add_test(tc, open_guest_gets_irq_by_event);
+	tcase_add_test(tc, qemu_gets_irq_by_v_irq_alone);
 	tcase_add_test(tc, tpr_follows_the_local_apic);
 	tcase_add_test(tc, exception_is_injected_once);
 	tcase_add_test(tc, interrupted_exception_comes_back);

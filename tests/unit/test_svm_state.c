@@ -312,6 +312,24 @@ START_TEST(tsc)
 }
 END_TEST
 
+/* Bochs's VMRUN does not load CR2: the host's would become the guest's. */
+START_TEST(cr2_is_loaded_by_hand)
+{
+	struct mhk_state s;
+
+	fake_svm_begin(FAKE_SVM_FULL);
+	mhi_svm_ops.state_get(&fake_svm.v, MHK_G_CR, &s);
+	s.cr2 = 0x1234;
+	mhi_svm_ops.state_set(&fake_svm.v, MHK_G_CR, &s);
+	ck_assert_uint_eq(fake_cr[2], 0x1234);
+	mhi_svm_ops.put(&fake_svm.v);
+	fake_cr[2] = 0x7f0000000000; /* a page fault of the host */
+	mhi_svm_ops.load(&fake_svm.v, &x);
+	ck_assert_uint_eq(fake_cr[2], 0x1234);
+	fake_svm_end();
+}
+END_TEST
+
 START_TEST(equal_tsc_aux_costs_nothing)
 {
 	unsigned int writes;
@@ -513,6 +531,7 @@ static void add_tests(TCase *tc)
 	tcase_add_test(tc, efer_hides_svme);
 	tcase_add_test(tc, msrs);
 	tcase_add_test(tc, tsc);
+	tcase_add_test(tc, cr2_is_loaded_by_hand);
 	tcase_add_test(tc, equal_tsc_aux_costs_nothing);
 	tcase_add_test(tc, supervisor_xsave_state_is_the_hosts);
 	tcase_add_test(tc, debug_registers_on_first_touch);

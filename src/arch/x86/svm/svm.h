@@ -41,6 +41,9 @@ enum svm_nmi {
 
 #define MHI_SVM_NO_PAGE 1ull /* no page starts there */
 
+/* How an external interrupt goes into the guest. */
+enum svm_irq { SVM_IRQ_NONE = 0, SVM_IRQ_VIRTUAL, SVM_IRQ_EVENT };
+
 /* The vendor part of a vCPU. Legend: (c) constant after init, (v) only the vCPU's thread. */
 struct svm_vcpu {
 	struct mhi_vmcb *vmcb; /* (c) */
@@ -50,19 +53,21 @@ struct svm_vcpu {
 	u64 features;	/* (c) of the VM */
 	u32 clean_mask; /* (c) clean bits that the CPU knows: all or none */
 	u32 asids;	/* (c) ASIDs are 1 .. asids - 1 */
-	bool has_tsc_aux; /* (c) the CPU has RDTSCP or RDPID */
-	u64 host_xss;	  /* (c) IA32_XSS of the host, a constant of the kernel */
+	bool has_tsc_aux;  /* (c) the CPU has RDTSCP or RDPID */
+	bool irq_by_event; /* (c) EVENTINJ may carry external interrupts */
+	u64 host_xss;	   /* (c) IA32_XSS of the host, a constant of the kernel */
 
 	u32 cpu_id;   /* (v) CPU of the last section; ~0 = none */
 	u32 asid;     /* (v) 0 = none yet */
 	u32 asid_gen; /* (v) generation of cpu_id's ASIDs that asid belongs to */
 
-	bool irq_offered;   /* (v) V_IRQ was set for this entry */
-	u32 injected;	    /* (v) event_inject of this entry, 0 = none */
-	enum svm_nmi nmi;   /* (v) */
-	u64 step_rip;	    /* (v) SVM_NMI_STEPPING: of the IRET */
-	u64 step_dr6;	    /* (v) guest's DR6 before the step */
-	bool step_guest_tf; /* (v) the guest had TF set itself */
+	int irq;	      /* (v) vector offered for the next entry, -1 = none */
+	enum svm_irq irq_way; /* (v) how it went into this entry */
+	u32 injected;	      /* (v) event_inject of this entry, 0 = none */
+	enum svm_nmi nmi;     /* (v) */
+	u64 step_rip;	      /* (v) SVM_NMI_STEPPING: of the IRET */
+	u64 step_dr6;	      /* (v) guest's DR6 before the step */
+	bool step_guest_tf;   /* (v) the guest had TF set itself */
 
 	u64 code_linear; /* (v) page of the last instruction that was looked at; MHI_SVM_NO_PAGE */
 	u64 code_paging; /* (v) the guest's paging then */
@@ -91,6 +96,7 @@ void mhi_svm_cpu_off(struct mhi_cpu *cpu);
 u32 mhi_svm_asids(void);
 bool mhi_svm_cpu_has_tsc_aux(void);
 u64 mhi_svm_host_xss(void);
+bool mhi_svm_cpu_is_qemu(void);
 
 /* svm_setup.c */
 int mhi_svm_vcpu_init(struct mhi_vcpu *v);

@@ -6,6 +6,7 @@
 /* APM 3 appendix E "Obtaining Processor Information Via the CPUID Instruction" */
 #define LEAF_FEATURES 0x1
 #define LEAF_STRUCTURED 0x7
+#define LEAF_HYPERVISOR 0x40000000
 #define LEAF_EXT_MAX 0x80000000
 #define LEAF_EXT_FEATURES 0x80000001
 #define LEAF_ADDR_SIZE 0x80000008
@@ -16,6 +17,7 @@
 #define EXT_EDX_PAGE_1G (1u << 26)
 #define EXT_EDX_RDTSCP (1u << 27)
 #define STD_ECX_XSAVE (1u << 26)
+#define STD_ECX_HYPERVISOR (1u << 31)
 #define SEVEN_ECX_RDPID (1u << 22)
 #define XSTATE1_EAX_XSAVES (1u << 3)
 
@@ -87,6 +89,17 @@ u64 mhi_svm_host_xss(void)
 	    !(cpuid_reg(LEAF_XSTATE, 1, EAX) & XSTATE1_EAX_XSAVES))
 		return 0;
 	return mhi_rdmsr_safe(MHI_MSR_XSS, &xss) ? 0 : xss;
+}
+
+/* QEMU without an accelerator: it signs as "TCGTCGTCGTCG". */
+bool mhi_svm_cpu_is_qemu(void)
+{
+	u32 r[4];
+
+	if (!(cpuid_reg(LEAF_FEATURES, 0, ECX) & STD_ECX_HYPERVISOR))
+		return false;
+	mhi_cpuid(LEAF_HYPERVISOR, 0, r);
+	return r[EBX] == 0x54474354 && r[ECX] == 0x43544743 && r[EDX] == 0x47435447;
 }
 
 static u64 feature_mask(void)

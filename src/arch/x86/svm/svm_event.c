@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: (GPL-2.0 OR MIT)
 /*
- * Events into the guest: V_IRQ for external interrupts, EVENTINJ for the rest, what an exit
- * interrupted, and the blocking of NMIs, which SVM leaves to software. APM 2 15.20 "Event
- * Injection", 15.21 "Interrupt and Local APIC Support".
+ * Events into the guest, what an exit interrupted, and the blocking of NMIs, which SVM leaves to
+ * software. APM 2 15.20 "Event Injection", 15.21 "Interrupt and Local APIC Support".
  *
- * External interrupts never go through EVENTINJ: QEMU's emulation may deliver such a one twice.
+ * External interrupts go through V_IRQ: the CPU takes it when the guest opens. A guest that is
+ * open already gets them by EVENTINJ, as Bochs looks at V_IRQ only when the guest changes IF;
+ * not so in QEMU, which may deliver what EVENTINJ brought a second time.
  */
 #include "arch/x86/svm/svm.h"
 
 #define EVENT_MASK (MHI_EVENT_VALID | MHI_EVENT_ERROR | 0x7ffu)
-#define EVENT_IS(event, type, vector) \
-	(MHI_EVENT_TYPE(event) == (type) && MHI_EVENT_VECTOR(event) == (vector))
 #define VEC_NMI 2u
 #define VEC_BP 3u
 #define VEC_OF 4u
@@ -18,20 +17,7 @@
 
 void mhi_svm_irq_offer(struct mhi_vcpu *v, int vector)
 {
-	struct svm_vcpu *svm = svm_of(v);
-	struct mhi_vmcb_control *c = &svm->vmcb->control;
-	u64 want = MHI_SVM_V_INTR_MASKING | MHI_SVM_V_INTR_PRIO(0xf) | MHI_SVM_V_IGN_TPR |
-		   (mhi_lapic_cr8(v) & 0xf);
-
-	if (svm->nmi == SVM_NMI_STEPPING)
-		vector = -1; /* its handler would find our TF in the flags */
-	svm->irq_offered = vector >= 0;
-	if (vector >= 0)
-		want |= MHI_SVM_V_IRQ | MHI_SVM_V_INTR_VECTOR(vector & 0xff);
-	if (c->virtual_intr == want)
-		return;
-	c->virtual_intr = want;
-	mhi_vmcb_dirty(svm->vmcb, MHI_SVM_CLEAN_TPR);
+	svm_of(v)->irq = vector;
 }
 
 void mhi_svm_nmi_set(struct mhi_vcpu *v, bool masked)
@@ -60,12 +46,46 @@ static u32 next_event(struct mhi_vcpu *v, struct svm_vcpu *svm)
 	return MHI_EVENT_VALID | MHI_SVM_EVENT_NMI << 8 | VEC_NMI;
 }
 
+static bool guest_is_open(const struct mhi_vmcb *vmcb)
+{
+	return vmcb->state.rflags & MHI_RFLAGS_IF &&
+	       !(vmcb->control.interrupt_shadow & MHI_SVM_SHADOW);
+}
+
+/*
+ * Offers the external interrupt; returns it as an event when it can go in at once instead of
+ * `event`.
+ */
+static u32 place_irq(struct mhi_vcpu *v, struct svm_vcpu *svm, u32 event)
+{
+	struct mhi_vmcb *vmcb = svm->vmcb;
+	u64 want = MHI_SVM_V_INTR_MASKING | MHI_SVM_V_INTR_PRIO(0xf) | MHI_SVM_V_IGN_TPR |
+		   (mhi_lapic_cr8(v) & 0xf);
+
+	svm->irq_way = SVM_IRQ_NONE;
+	/* While stepping over an IRET: the interrupt's handler would find our TF in the flags. */
+	if (svm->irq >= 0 && svm->nmi != SVM_NMI_STEPPING) {
+		if (!event && svm->irq_by_event && guest_is_open(vmcb)) {
+			svm->irq_way = SVM_IRQ_EVENT;
+			event = MHI_EVENT_VALID | MHI_SVM_EVENT_INTR << 8 | (svm->irq & 0xff);
+		} else {
+			svm->irq_way = SVM_IRQ_VIRTUAL;
+			want |= MHI_SVM_V_IRQ | MHI_SVM_V_INTR_VECTOR(svm->irq & 0xff);
+		}
+	}
+	if (vmcb->control.virtual_intr != want) {
+		vmcb->control.virtual_intr = want;
+		mhi_vmcb_dirty(vmcb, MHI_SVM_CLEAN_TPR);
+	}
+	return event;
+}
+
 void mhi_svm_event_inject(struct mhi_vcpu *v)
 {
 	struct svm_vcpu *svm = svm_of(v);
 	struct mhi_vmcb *vmcb = svm->vmcb;
 	u64 error = v->event_error;
-	u32 event = next_event(v, svm);
+	u32 event = place_irq(v, svm, next_event(v, svm));
 
 	svm->injected = event;
 	if (!event)
@@ -128,7 +148,8 @@ void mhi_svm_event_collect(struct mhi_vcpu *v)
 	u64 info = c->exit_int_info;
 
 	c->event_inject = 0;
-	v->irq_taken = svm->irq_offered && !(c->virtual_intr & MHI_SVM_V_IRQ);
+	v->irq_taken = svm->irq_way == SVM_IRQ_EVENT ||
+		       (svm->irq_way == SVM_IRQ_VIRTUAL && !(c->virtual_intr & MHI_SVM_V_IRQ));
 	if (info & MHI_EVENT_VALID)
 		interrupted(v, svm, info);
 }

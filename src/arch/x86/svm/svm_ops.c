@@ -34,8 +34,7 @@ static void exit_decode(struct mhi_vcpu *v, struct svm_vcpu *svm, struct mhi_exi
 	else if (x->reason == MHI_X_EXCEPTION)
 		exception_exit(v, x);
 	else if (x->reason == MHI_X_TRIPLE_FAULT)
-		v->event =
-			0; /* the exit "interrupted" the #DF: who resets the vCPU must not meet it */
+		v->event = 0; /* the #DF, "interrupted": not for the reset vCPU */
 }
 
 static void svm_enter(struct mhi_vcpu *v, struct mhi_exit *x)

@@ -74,6 +74,11 @@ int mhi_svm_load(struct mhi_vcpu *v, struct mhi_exit *x)
 		vmcb->control.tsc_offset = v->vm->tsc_offset;
 		mhi_vmcb_dirty(vmcb, MHI_SVM_CLEAN_I);
 	}
+	/*
+	 * VMRUN loads it, but not Bochs's. The host's own is of no worth outside a fault handler.
+	 */
+	if (mhi_read_cr2() != vmcb->state.cr2)
+		mhi_write_cr2(vmcb->state.cr2);
 	if (svm->host_xss)
 		mhi_wrmsr(MHI_MSR_XSS, 0);
 	mhi_svm_tsc_aux_set(v, v->tsc_aux);

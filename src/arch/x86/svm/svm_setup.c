@@ -151,6 +151,8 @@ int mhi_svm_vcpu_init(struct mhi_vcpu *v)
 	svm->asids = mhi_svm_asids();
 	svm->has_tsc_aux = mhi_svm_cpu_has_tsc_aux();
 	svm->host_xss = mhi_svm_host_xss();
+	svm->irq_by_event = !mhi_svm_cpu_is_qemu();
+	svm->irq = -1;
 	svm->cpu_id = ~0u;
 	svm->code_linear = MHI_SVM_NO_PAGE;
 	init_maps(b);

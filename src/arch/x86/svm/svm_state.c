@@ -258,6 +258,7 @@ static void cr_group_set(struct mhi_vcpu *v, const struct mhk_state *s)
 	struct mhi_vmcb *vmcb = svm_of(v)->vmcb;
 
 	vmcb->state.cr2 = s->cr2;
+	mhi_write_cr2(s->cr2); /* see mhi_svm_load */
 	mhi_vmcb_dirty(vmcb, MHI_SVM_CLEAN_CR2);
 	mhi_svm_cr_set(v, 0, s->cr0);
 	mhi_svm_cr_set(v, 3, s->cr3);
