@@ -225,6 +225,12 @@ enum mhk_exit_reason {
 
 #define MHK_MMIO_WRITE (1u << 0)
 #define MHK_MMIO_FETCH (1u << 1)
+/*
+ * An engine other than ours (KVM) has decoded the access: nothing is to be emulated, no state is
+ * provided. insn_len is the number of bytes accessed (1 to 8); a write's data is in insn[0 ..
+ * insn_len), little-endian; a read is answered in user.reply, as IN is.
+ */
+#define MHK_MMIO_DECODED (1u << 2)
 #define MHK_INSN_MAX 15
 
 struct mhk_exit {
@@ -282,7 +288,7 @@ struct mhk_run {
 		MHK_SHARED(__u32) commit;	  /* MHK_G_*: groups of state to load */
 		MHK_SHARED(__u32) wanted;	  /* MHK_G_*: groups to provide at each exit */
 		MHK_SHARED(__u32) reply_flags;	  /* MHK_REPLY_* */
-		MHK_SHARED(__u64) reply;	  /* IN, RDMSR */
+		MHK_SHARED(__u64) reply;	  /* IN, RDMSR, decoded MMIO read */
 		MHK_SHARED(__u32) inject;	  /* MHK_INJECT_* | vector */
 		MHK_SHARED(__u32) inject_error;
 		__u32 pad[8]; /* so that the halves do not share a cache line */
