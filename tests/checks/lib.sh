@@ -11,7 +11,8 @@ cd "$ROOT"
 tree_files()
 {
 	for pattern in "$@"; do
-		find . \( -path './.git' -o -path './build*' -o -path './subprojects/*' \) -prune -o \
+		find . \( -path './.git' -o -path './build*' -o -path './subprojects/packagecache' \
+			-o -path './subprojects/*[0-9]' \) -prune -o \
 			-type f -name "$pattern" -print
 	done | sed 's,^\./,,' | sort -u
 }
