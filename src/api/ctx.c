@@ -19,6 +19,7 @@ struct thread_error {
 
 static const struct mhi_engine_ops *const engines[] = {
 	[MH_ENGINE_SHIM] = &mhi_engine_shim,
+	[MH_ENGINE_KVM] = &mhi_engine_kvm,
 };
 
 static pid_t this_thread(void)

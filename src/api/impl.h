@@ -152,6 +152,8 @@ void mhi_vcpu_run(struct mh_vcpu *v);
  * and CR.
  */
 void mhi_vcpu_emulate(struct mh_vcpu *v, const u8 *bytes, unsigned int len);
+/* Carry out an access that the engine has decoded (MHK_MMIO_DECODED). */
+void mhi_vcpu_mmio(struct mh_vcpu *v);
 void mhi_vcpu_init_env(struct mh_vcpu *v);
 /* After memory was mapped or unmapped: what emulation reads directly. */
 void mhi_vm_set_windows(struct mh_vm *vm);

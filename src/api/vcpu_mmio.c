@@ -170,6 +170,21 @@ void mhi_vm_set_windows(struct mh_vm *vm)
 		memcpy(vm->vcpu[i].insn_env.window, window, sizeof(window));
 }
 
+void mhi_vcpu_mmio(struct mh_vcpu *v)
+{
+	const struct mhk_exit *exit = &v->page->exit;
+	unsigned int bytes = exit->u.mmio.insn_len;
+	u64 value = 0;
+
+	if (exit->u.mmio.flags & MHK_MMIO_WRITE) {
+		memcpy(&value, exit->u.mmio.insn, sizeof(value));
+		device_write(v, exit->u.mmio.gpa, bytes, value);
+	} else {
+		device_read(v, exit->u.mmio.gpa, bytes, &value);
+		v->page->user.reply = value;
+	}
+}
+
 static void unknown_instruction(struct mh_vcpu *v, const struct mhi_insn_out *out)
 {
 	if (v->mmio_page == MHI_NO_PAGE)

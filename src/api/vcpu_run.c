@@ -45,6 +45,10 @@ static void on_mmio(struct mh_vcpu *v)
 			(u64)exit->u.mmio.gpa);
 		return;
 	}
+	if (exit->u.mmio.flags & MHK_MMIO_DECODED) {
+		mhi_vcpu_mmio(v);
+		return;
+	}
 	v->mmio_page = exit->u.mmio.gpa >> MHI_PAGE_SHIFT;
 	v->mmio_write = (exit->u.mmio.flags & MHK_MMIO_WRITE) != 0;
 	memcpy(insn, exit->u.mmio.insn, sizeof(insn));
