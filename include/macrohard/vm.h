@@ -4,7 +4,8 @@
  *
  * Thread tags: [any] any thread; [setup] while the VM is Created, Paused or Stopped, one thread at
  * a time; [vcpu] a vCPU's own thread, that is: inside a PIO or MMIO handler. vCPU threads belong to
- * the library.
+ * the library. What is [setup] returns MH_ESTATE while the VM runs. A NULL handle or pointer that is
+ * needed is MH_EINVAL, everywhere.
  */
 #ifndef MACROHARD_VM_H
 #define MACROHARD_VM_H
@@ -72,7 +73,9 @@ MH_API void mh_vm_destroy(struct mh_vm *vm);
  * Created or Stopped -> Running. A Stopped VM starts from reset: memory is kept, boot data are
  * loaded anew.
  * Returns when the vCPU threads run.   Thread: [any]
- * Returns 0; MH_ESTATE, MH_ENOMEM, MH_EINVAL (no memory at the boot address), MH_EBUSY.
+ * Returns 0; MH_ESTATE, MH_ENOMEM; MH_EMISSING (the CPU lacks unrestricted guest, and the VM starts
+ * in real mode or has several vCPUs); MH_EFAULT, MH_ERANGE (boot data do not fit any more); from
+ * Stopped also the reasons of mh_vm_create. On error the state is as before.
  * Since: 1.0
  */
 MH_API int mh_vm_start(struct mh_vm *vm);
@@ -109,7 +112,8 @@ MH_API const char *mh_vm_stop_text(struct mh_vm *vm);
  * Wait until the VM is Stopped.
  * @timeout_ms  -1: for ever
  * Thread: [any], not [vcpu]
- * Returns 0; MH_ETIMEDOUT.   Since: 1.0
+ * Returns 0; MH_ETIMEDOUT; MH_ESTATE (from a handler; or the VM is destroyed meanwhile).
+ * Since: 1.0
  */
 MH_API int mh_vm_wait(struct mh_vm *vm, int timeout_ms);
 

@@ -63,7 +63,8 @@ static int write_versioned(const struct mhi_gmem *mem, mh_gpa gpa, void *data, u
 	if (rc)
 		return rc;
 	*head = ++*version;
-	__atomic_thread_fence(__ATOMIC_RELEASE);
+	/* x86 makes stores visible in order: only the compiler must not swap them. */
+	__atomic_signal_fence(__ATOMIC_RELEASE);
 	return mhi_gmem_write(mem, gpa, head, sizeof(*head), false);
 }
 
