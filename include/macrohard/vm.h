@@ -4,8 +4,8 @@
  *
  * Thread tags: [any] any thread; [setup] while the VM is Created, Paused or Stopped, one thread at
  * a time; [vcpu] a vCPU's own thread, that is: inside a PIO or MMIO handler. vCPU threads belong to
- * the library. What is [setup] returns MH_ESTATE while the VM runs. A NULL handle or pointer that is
- * needed is MH_EINVAL, everywhere.
+ * the library. What is [setup] returns MH_ESTATE while the VM runs. A NULL handle or pointer that
+ * is needed is MH_EINVAL, everywhere.
  */
 #ifndef MACROHARD_VM_H
 #define MACROHARD_VM_H
