@@ -331,7 +331,10 @@ struct mhk_get {
 
 #define MHK_LAPIC_WRITE (1u << 0)
 
-/* One access to the local APIC's register page, for the emulation of xAPIC MMIO. */
+/*
+ * One access to the local APIC's register page, for the emulation of xAPIC MMIO. -EINVAL: no such
+ * register, or the local APIC is not in xAPIC mode.
+ */
 struct mhk_lapic {
 	__u32 size;
 	__u32 flags; /* MHK_LAPIC_* */

@@ -332,8 +332,6 @@ static long vcpu_locked_ioctl(struct drv_vcpu *vcpu, unsigned int nr, void __use
 		return vcpu_cpuid(vcpu, user);
 	case _IOC_NR(MHK_LAPIC):
 		return vcpu_lapic(vcpu, user);
-	case _IOC_NR(MHK_STATS):
-		return vcpu_stats(vcpu, user);
 	default:
 		return -ENOTTY;
 	}
@@ -350,6 +348,9 @@ static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return vcpu_kick(vcpu);
 	if (current->mm != vcpu->vm->mm)
 		return -EPERM;
+	/* Counters are read as they are: who asks must not wait for the end of a long run. */
+	if (_IOC_NR(cmd) == _IOC_NR(MHK_STATS))
+		return vcpu_stats(vcpu, (void __user *)arg);
 	if (mutex_lock_killable(&vcpu->lock))
 		return -EINTR;
 	ret = vcpu_locked_ioctl(vcpu, _IOC_NR(cmd), (void __user *)arg);
