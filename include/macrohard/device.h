@@ -17,7 +17,8 @@ typedef void mh_serial_fn(void *opaque, const void *data, size_t bytes);
  * @port  0 .. 3; only port 0 exists unless attached
  * @fn    NULL: output is dropped again
  * Thread: [setup]
- * Returns 0; MH_EINVAL (port; MH_VM_BARE).   Since: 1.0
+ * Returns 0; MH_EINVAL (port; MH_VM_BARE), MH_ESTATE, MH_EEXIST (a handler of yours has the port's
+ * addresses), MH_ENOMEM.   Since: 1.0
  */
 MH_API int mh_serial_attach(struct mh_vm *vm, unsigned int port, mh_serial_fn *fn, void *opaque);
 

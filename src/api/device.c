@@ -29,9 +29,9 @@ int mh_serial_attach(struct mh_vm *vm, unsigned int port, mh_serial_fn *fn, void
 	rc = mhi_vm_enter_setup(vm, "serial port of");
 	if (rc)
 		return rc;
-	mhi_machine_serial_attach(vm->machine, port, fn, opaque);
+	rc = mhi_machine_serial_attach(vm->machine, port, fn, opaque, mhi_ctx_err(vm->ctx));
 	mhi_vm_leave(vm);
-	return 0;
+	return rc;
 }
 
 int mh_serial_input(struct mh_vm *vm, unsigned int port, const void *data, size_t bytes)

@@ -149,20 +149,21 @@ static void put_gas(u8 *p, u8 bits, u8 access, u64 port)
 	mhi_put_le64(p + 4, port);
 }
 
-static void aml_com1(struct mhi_aml *aml)
+static void aml_uart(struct mhi_aml *aml, unsigned int n)
 {
-	static const struct mhi_aml_resources res = {
-		.io_base = MHI_COM1_PORT,
+	const struct mhi_uart_place *place = &mhi_uart_place[n];
+	const struct mhi_aml_resources res = {
+		.io_base = place->port,
 		.io_ports = MHI_UART_PORTS,
 		.has_irq = true,
-		.gsi = MHI_GSI_COM1,
+		.gsi = place->gsi,
 	};
-	size_t device = mhi_aml_device(aml, "COM1");
+	size_t device = mhi_aml_device(aml, place->name);
 
 	mhi_aml_name(aml, "_HID");
 	mhi_aml_eisaid(aml, "PNP0501");
 	mhi_aml_name(aml, "_UID");
-	mhi_aml_integer(aml, 1);
+	mhi_aml_integer(aml, n + 1);
 	mhi_aml_name(aml, "_CRS");
 	mhi_aml_resource_template(aml, &res);
 	mhi_aml_end(aml, device);
@@ -242,7 +243,7 @@ static void aml_s5(struct mhi_aml *aml)
 	mhi_aml_end(aml, package);
 }
 
-static const u8 *build_dsdt(struct builder *b, u32 cpus)
+static const u8 *build_dsdt(struct builder *b, const struct mhi_acpi_config *config)
 {
 	u8 *table = reserve(b, HEADER_BYTES);
 	struct mhi_aml aml;
@@ -253,10 +254,12 @@ static const u8 *build_dsdt(struct builder *b, u32 cpus)
 	mhi_aml_init(&aml, b->buf + b->len, b->cap - b->len);
 	aml_s5(&aml);
 	scope = mhi_aml_scope(&aml, "_SB");
-	aml_com1(&aml);
+	for (unsigned int n = 0; n < MHI_UARTS; n++)
+		if (config->uarts & MHI_BIT(n))
+			aml_uart(&aml, n);
 	aml_rtc(&aml);
 	aml_power_button(&aml);
-	for (u32 id = 0; id < cpus; id++)
+	for (u32 id = 0; id < config->cpus; id++)
 		aml_processor(&aml, id);
 	mhi_aml_end(&aml, scope);
 	if (aml.failed) {
@@ -362,13 +365,14 @@ static void fill_rsdp(u8 *p, u64 xsdt)
 	p[32] = checksum(p, RSDP_BYTES);
 }
 
-int mhi_acpi_build(u8 *buf, size_t cap, u64 base, u32 cpus, size_t *used, struct mhi_err *err)
+int mhi_acpi_build(const struct mhi_acpi_config *config, u8 *buf, size_t cap, size_t *used,
+		   struct mhi_err *err)
 {
-	struct builder b = { .buf = buf, .cap = cap, .base = base };
+	struct builder b = { .buf = buf, .cap = cap, .base = config->base };
 	u8 *rsdp = reserve(&b, RSDP_BYTES);
-	const u8 *dsdt = build_dsdt(&b, cpus);
+	const u8 *dsdt = build_dsdt(&b, config);
 	const u8 *fadt = dsdt ? build_fadt(&b, dsdt) : NULL;
-	const u8 *madt = build_madt(&b, cpus);
+	const u8 *madt = build_madt(&b, config->cpus);
 	const u8 *xsdt = fadt && madt ? build_xsdt(&b, fadt, madt) : NULL;
 
 	if (!rsdp || !xsdt)
@@ -376,7 +380,7 @@ int mhi_acpi_build(u8 *buf, size_t cap, u64 base, u32 cpus, size_t *used, struct
 			err, MH_ERANGE,
 			"ACPI tables for %u CPUs do not fit into %zu bytes: too many CPUs; "
 			"use fewer",
-			cpus, cap);
+			config->cpus, cap);
 	fill_rsdp(rsdp, address_of(&b, xsdt));
 	*used = b.len;
 	return 0;

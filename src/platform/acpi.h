@@ -6,10 +6,14 @@
 #include "base/types.h"
 #include "core/err.h"
 
-/*
- * Build the tables for cpus processors (APIC ids 0 .. cpus - 1) as they lie in guest memory from
- * base on, with the RSDP first. @buf [cap]. *used: bytes written. 0; MH_ERANGE: cap is too small.
- */
-int mhi_acpi_build(u8 *buf, size_t cap, u64 base, u32 cpus, size_t *used, struct mhi_err *err);
+struct mhi_acpi_config {
+	u64 base;  /* guest-physical address of the RSDP; the tables follow it */
+	u32 cpus;  /* with APIC ids 0 .. cpus - 1 */
+	u32 uarts; /* bit n: COM<n + 1> is there */
+};
+
+/* Build the tables. @buf [cap]. *used: bytes written. 0; MH_ERANGE: cap is too small. */
+int mhi_acpi_build(const struct mhi_acpi_config *config, u8 *buf, size_t cap, size_t *used,
+		   struct mhi_err *err);
 
 #endif

@@ -30,9 +30,6 @@
 #define MHI_BOOT_TR 0x20
 
 /* Lines of the I/O APIC. */
-#define MHI_GSI_COM1 4
 #define MHI_GSI_POWER_BUTTON 9
-
-#define MHI_COM1_PORT 0x3f8
 
 #endif

@@ -10,8 +10,6 @@
 
 #define CPUS_MAX 64 /* what mh_vm_config allows */
 
-#define COM_PORTS 1 /* serial ports that exist */
-
 struct range {
 	bool mmio;
 	u64 start, bytes;
@@ -22,7 +20,6 @@ struct range {
 static const struct range ranges[] = {
 	{ true, MHI_IOAPIC_BASE, MHI_IOAPIC_BYTES, &mhi_ioapic_ops,
 	  offsetof(struct mhi_machine, ioapic) },
-	{ false, MHI_COM1_PORT, MHI_UART_PORTS, &mhi_uart_ops, offsetof(struct mhi_machine, com1) },
 	{ false, MHI_RTC_PORT, MHI_RTC_PORTS, &mhi_rtc_ops, offsetof(struct mhi_machine, rtc) },
 	{ false, MHI_SLEEP_PORT, MHI_SLEEP_PORTS, &mhi_sleep_ops,
 	  offsetof(struct mhi_machine, power) },
@@ -38,6 +35,9 @@ static struct mhi_bus *bus_of(struct mhi_machine *m, const struct range *range)
 
 static void detach(struct mhi_machine *m)
 {
+	for (unsigned int n = 0; n < MHI_UARTS; n++)
+		if (m->uarts & MHI_BIT(n))
+			mhi_bus_remove(m->env.pio, mhi_uart_place[n].port);
 	while (m->ranges) {
 		const struct range *range = &ranges[--m->ranges];
 
@@ -59,6 +59,23 @@ static int attach(struct mhi_machine *m, struct mhi_err *err)
 					   range->mmio ? "address" : "port", range->start,
 					   mh_strerror(rc));
 	}
+	return 0;
+}
+
+static int attach_uart(struct mhi_machine *m, unsigned int n, struct mhi_err *err)
+{
+	const struct mhi_uart_place *place = &mhi_uart_place[n];
+	int rc;
+
+	if (m->uarts & MHI_BIT(n))
+		return 0;
+	rc = mhi_bus_add(m->env.pio, place->port, MHI_UART_PORTS, &mhi_uart_ops, &m->com[n]);
+	if (rc)
+		return mhi_err_set(err, rc,
+				   "placing serial port %s: I/O port 0x%x cannot be taken (%s); "
+				   "leave it free",
+				   place->name, place->port, mh_strerror(rc));
+	m->uarts |= (u32)MHI_BIT(n);
 	return 0;
 }
 
@@ -92,9 +109,12 @@ int mhi_machine_create(const struct mhi_machine_env *env, struct mhi_machine **o
 	m->power.opaque = env->opaque;
 	mhi_ioapic_init(&m->ioapic, &env->msi);
 	lines.opaque = &m->ioapic;
-	mhi_uart_init(&m->com1, &lines, MHI_GSI_COM1);
+	for (unsigned int n = 0; n < MHI_UARTS; n++)
+		mhi_uart_init(&m->com[n], &lines, mhi_uart_place[n].gsi);
 	mhi_rtc_init(&m->rtc, NULL);
 	rc = attach(m, err);
+	if (!rc)
+		rc = attach_uart(m, 0, err);
 	if (rc) {
 		mhi_machine_destroy(m);
 		return rc;
@@ -109,7 +129,8 @@ void mhi_machine_destroy(struct mhi_machine *m)
 		return;
 	detach(m);
 	mhi_rtc_fini(&m->rtc);
-	mhi_uart_fini(&m->com1);
+	for (unsigned int n = 0; n < MHI_UARTS; n++)
+		mhi_uart_fini(&m->com[n]);
 	mhi_ioapic_fini(&m->ioapic);
 	free(m);
 }
@@ -117,13 +138,18 @@ void mhi_machine_destroy(struct mhi_machine *m)
 /* What firmware would have left below 1 MiB: the ACPI tables, and code at the reset vector. */
 static int write_firmware(struct mhi_machine *m, struct mhi_err *err)
 {
+	const struct mhi_acpi_config config = {
+		.base = MHI_ACPI_BASE,
+		.cpus = m->env.cpus,
+		.uarts = m->uarts,
+	};
 	u8 *tables = malloc(MHI_ACPI_BYTES);
 	size_t bytes;
 	int rc;
 
 	if (!tables)
 		return mhi_err_set(err, MH_ENOMEM, "making the ACPI tables: out of memory");
-	rc = mhi_acpi_build(tables, MHI_ACPI_BYTES, MHI_ACPI_BASE, m->env.cpus, &bytes, err);
+	rc = mhi_acpi_build(&config, tables, MHI_ACPI_BYTES, &bytes, err);
 	if (!rc && (mhi_gmem_write(m->env.mem, MHI_ACPI_BASE, tables, bytes, true) ||
 		    mhi_gmem_write(m->env.mem, MHI_RESET_VECTOR, mhi_reset_code,
 				   sizeof(mhi_reset_code), true)))
@@ -138,7 +164,8 @@ static int write_firmware(struct mhi_machine *m, struct mhi_err *err)
 int mhi_machine_reset(struct mhi_machine *m, struct mhi_err *err)
 {
 	mhi_ioapic_reset(&m->ioapic);
-	mhi_uart_reset(&m->com1);
+	for (unsigned int n = 0; n < MHI_UARTS; n++)
+		mhi_uart_reset(&m->com[n]);
 	mhi_rtc_reset(&m->rtc);
 	/* A caller who brings the memory brings what is in it. */
 	return m->env.ram_bytes ? write_firmware(m, err) : 0;
@@ -155,16 +182,26 @@ void mhi_machine_power_button(struct mhi_machine *m)
 	mhi_ioapic_set(&m->ioapic, MHI_GSI_POWER_BUTTON, false);
 }
 
-void mhi_machine_serial_attach(struct mhi_machine *m, unsigned int port,
-			       void (*fn)(void *opaque, const void *data, size_t bytes),
-			       void *opaque)
+int mhi_machine_serial_attach(struct mhi_machine *m, unsigned int port,
+			      void (*fn)(void *opaque, const void *data, size_t bytes),
+			      void *opaque, struct mhi_err *err)
 {
-	if (port < COM_PORTS)
-		mhi_uart_attach(&m->com1, fn, opaque);
+	int rc = 0;
+
+	if (port >= MHI_UARTS)
+		return mhi_err_set(err, MH_EINVAL, "there is no serial port %u, only 0 to %d", port,
+				   MHI_UARTS - 1);
+	if (fn)
+		rc = attach_uart(m, port, err);
+	if (!rc)
+		mhi_uart_attach(&m->com[port], fn, opaque);
+	return rc;
 }
 
 size_t mhi_machine_serial_input(struct mhi_machine *m, unsigned int port, const void *data,
 				size_t bytes)
 {
-	return port < COM_PORTS ? mhi_uart_input(&m->com1, data, bytes) : 0;
+	if (port >= MHI_UARTS || !(m->uarts & MHI_BIT(port)))
+		return 0;
+	return mhi_uart_input(&m->com[port], data, bytes);
 }

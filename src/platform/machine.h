@@ -62,10 +62,14 @@ int mhi_machine_reset(struct mhi_machine *m, struct mhi_err *err);
 /* The guest's IOAPIC hears of the EOI of a level-triggered vector. vCPU thread. */
 void mhi_machine_eoi(struct mhi_machine *m, u32 vector);
 void mhi_machine_power_button(struct mhi_machine *m);
-/* COM ports: output from any thread to fn, one call at a time; input takes what fits. */
-void mhi_machine_serial_attach(struct mhi_machine *m, unsigned int port,
-			       void (*fn)(void *opaque, const void *data, size_t bytes),
-			       void *opaque);
+/*
+ * COM ports 0 .. 3: output from any thread to fn, one call at a time; input takes what fits. Only
+ * port 0 exists at first, attaching fn adds another: while no vCPU runs. MH_EINVAL (port),
+ * MH_EEXIST (a handler has its addresses), MH_ENOMEM.
+ */
+int mhi_machine_serial_attach(struct mhi_machine *m, unsigned int port,
+			      void (*fn)(void *opaque, const void *data, size_t bytes),
+			      void *opaque, struct mhi_err *err);
 size_t mhi_machine_serial_input(struct mhi_machine *m, unsigned int port, const void *data,
 				size_t bytes);
 

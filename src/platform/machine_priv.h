@@ -12,7 +12,8 @@
 struct mhi_machine {
 	struct mhi_machine_env env; /* (c) */
 	struct mhi_ioapic ioapic;
-	struct mhi_uart com1;
+	struct mhi_uart com[MHI_UARTS];
+	u32 uarts; /* (c) while vCPUs run; bit n: com[n] is on the bus */
 	struct mhi_rtc rtc;
 	struct mhi_power_port power;
 	unsigned int ranges; /* (c) how many rows of the map are on the buses */

@@ -59,6 +59,13 @@ enum { REG_DATA, REG_IER, REG_IIR_FCR, REG_LCR, REG_MCR, REG_LSR, REG_MSR, REG_S
 /* 8 data bits, no parity, 1 stop bit. */
 #define LCR_RESET 0x03
 
+const struct mhi_uart_place mhi_uart_place[MHI_UARTS] = {
+	{ 0x3f8, 4, "COM1" },
+	{ 0x2f8, 3, "COM2" },
+	{ 0x3e8, 5, "COM3" },
+	{ 0x2e8, 7, "COM4" },
+};
+
 static unsigned int fifo_capacity(const struct mhi_uart *u)
 {
 	return u->fcr & FCR_ENABLE ? MHI_UART_FIFO : 1;

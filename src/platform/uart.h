@@ -12,6 +12,19 @@
 #define MHI_UART_FIFO 16
 #define MHI_UART_WIRE 4096 /* bytes that input may be ahead of the guest */
 
+#define MHI_UARTS 4 /* COM1 .. COM4 */
+
+/*
+ * Where PCs have them, but for the lines: COM3 and COM4 have their own, since an edge-triggered
+ * line cannot be shared.
+ */
+struct mhi_uart_place {
+	u16 port;
+	u8 gsi;
+	const char *name;
+};
+extern const struct mhi_uart_place mhi_uart_place[MHI_UARTS];
+
 typedef void mhi_uart_out_fn(void *opaque, const void *data, size_t bytes);
 
 struct mhi_uart {

@@ -55,12 +55,13 @@ void mhi_machine_power_button(struct mhi_machine *m)
 	fake_machine.buttons++;
 }
 
-void mhi_machine_serial_attach(struct mhi_machine *m, unsigned int port,
-			       void (*fn)(void *opaque, const void *data, size_t bytes),
-			       void *opaque)
+int mhi_machine_serial_attach(struct mhi_machine *m, unsigned int port,
+			      void (*fn)(void *opaque, const void *data, size_t bytes),
+			      void *opaque, struct mhi_err *err)
 {
 	if (fn)
 		fn(opaque, "attached", 8);
+	return 0;
 }
 
 size_t mhi_machine_serial_input(struct mhi_machine *m, unsigned int port, const void *data,

@@ -47,8 +47,11 @@ static const u8 *table_at(u64 gpa, const char *signature)
 
 static void build(u32 cpus)
 {
+	struct mhi_acpi_config config = { .base = BASE, .uarts = 0xf };
+
 	memset(blob, 0xcc, sizeof(blob));
-	ck_assert_int_eq(mhi_acpi_build(blob, CAP, BASE, cpus, &used, NULL), 0);
+	config.cpus = cpus;
+	ck_assert_int_eq(mhi_acpi_build(&config, blob, CAP, &used, NULL), 0);
 	ck_assert_uint_le(used, CAP);
 }
 
@@ -165,11 +168,12 @@ END_TEST
 
 START_TEST(too_small)
 {
+	const struct mhi_acpi_config config = { .base = BASE, .cpus = 4, .uarts = 1 };
 	struct mhi_err err;
 
 	for (size_t cap = 0; cap < 1024; cap++) {
 		u8 *buf = malloc(cap ? cap : 1);
-		int rc = mhi_acpi_build(buf, cap, BASE, 4, &used, &err);
+		int rc = mhi_acpi_build(&config, buf, cap, &used, &err);
 
 		ck_assert(rc == MH_ERANGE || (rc == 0 && used <= cap));
 		ck_assert(rc == 0 || strstr(err.text, "4 CPUs"));

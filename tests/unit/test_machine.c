@@ -173,8 +173,7 @@ START_TEST(serial)
 {
 	setup();
 	out(0x3f8, 1, '?');
-	mhi_machine_serial_attach(machine, 0, on_serial, NULL);
-	mhi_machine_serial_attach(machine, 1, on_serial, NULL);
+	ck_assert_int_eq(mhi_machine_serial_attach(machine, 0, on_serial, NULL, &err), 0);
 	out(0x3f8, 1, 'h');
 	out(0x3f8, 1, 'i');
 	ck_assert_uint_eq(seen.len, 2);
@@ -197,6 +196,53 @@ START_TEST(serial)
 	ck_assert_int_eq(mhi_machine_reset(machine, &err), 0);
 	redirect(4, 0x8000 | 0x24);
 	ck_assert_uint_eq(seen.msis, 3);
+	teardown();
+}
+END_TEST
+
+static size_t count(const char *word)
+{
+	static u8 tables[0x1000];
+	size_t found = 0;
+
+	ck_assert_int_eq(mhi_machine_reset(machine, &err), 0);
+	ck_assert_int_eq(mhi_gmem_read(&ram.mem, MHI_ACPI_BASE, tables, sizeof(tables)), 0);
+	for (size_t i = 0; i + 4 <= sizeof(tables); i++)
+		found += !memcmp(tables + i, word, 4);
+	return found;
+}
+
+/* COM2 to COM4 come with who attaches to them, and the tables tell of them from then on. */
+START_TEST(more_serial_ports)
+{
+	static const struct mh_io_ops own = { .version = 1 };
+
+	setup();
+	ck_assert(!mhi_bus_write(&pio, 0x2f8, 1, 'x'));
+	ck_assert_uint_eq(count("COM1"), 1);
+	ck_assert_uint_eq(count("COM2"), 0);
+	ck_assert_int_eq(mhi_machine_serial_attach(machine, 1, NULL, NULL, &err), 0);
+	ck_assert(!mhi_bus_write(&pio, 0x2f8, 1, 'x'));
+	ck_assert_int_eq(mhi_machine_serial_attach(machine, 1, on_serial, NULL, &err), 0);
+	ck_assert_int_eq(mhi_machine_serial_attach(machine, 1, on_serial, NULL, &err), 0);
+	out(0x2f8, 1, '2');
+	ck_assert_uint_eq(seen.len, 1);
+	ck_assert_uint_eq(count("COM2"), 1);
+	redirect(3, 0x23);
+	out(0x2f9, 1, 1);
+	ck_assert_uint_eq(mhi_machine_serial_input(machine, 1, "a", 1), 1);
+	ck_assert_uint_eq(seen.data & 0xff, 0x23);
+	/* Output ends, the port stays. */
+	ck_assert_int_eq(mhi_machine_serial_attach(machine, 1, NULL, NULL, &err), 0);
+	out(0x2f8, 1, 'x');
+	ck_assert_uint_eq(seen.len, 1);
+	/* The addresses are somebody else's; there is no such port. */
+	ck_assert_int_eq(mhi_bus_add(&pio, 0x3ef, 1, &own, NULL), 0);
+	ck_assert_int_eq(mhi_machine_serial_attach(machine, 2, on_serial, NULL, &err), MH_EEXIST);
+	ck_assert_ptr_nonnull(strstr(err.text, "COM3"));
+	ck_assert_uint_eq(mhi_machine_serial_input(machine, 2, "a", 1), 0);
+	ck_assert_int_eq(mhi_machine_serial_attach(machine, 4, on_serial, NULL, &err), MH_EINVAL);
+	ck_assert_int_eq(mhi_bus_remove(&pio, 0x3ef), 0);
 	teardown();
 }
 END_TEST
@@ -296,6 +342,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, power);
 	tcase_add_test(tcase, power_button);
 	tcase_add_test(tcase, serial);
+	tcase_add_test(tcase, more_serial_ports);
 	tcase_add_test(tcase, tables);
 	tcase_add_test(tcase, reset_vector);
 	tcase_add_test(tcase, tables_without_memory);
