@@ -97,6 +97,20 @@ static void take_signals(struct mhi_vcpu *v)
 }
 
 /*
+ * Out of HLT, by what has been taken. A signal that came since must be taken before it can end a
+ * wait: mhi_wait_over sees it, and the next section takes it.
+ */
+static bool leave_halt(struct mhi_vcpu *v, int vector)
+{
+	if (v->mp_state != MHK_MP_HALTED)
+		return false;
+	if (!v->nmi_pending && !(v->halt_irqs && vector >= 0))
+		return false;
+	v->mp_state = MHK_MP_RUNNABLE;
+	return true;
+}
+
+/*
  * Between two entries: signals, wake-up, TLB flush, interrupt. True when the guest may be entered.
  */
 static bool prepare(struct mhi_vcpu *v, int *vector)
@@ -105,9 +119,9 @@ static bool prepare(struct mhi_vcpu *v, int *vector)
 
 	if (mhi_load32(&v->lapic.signals))
 		take_signals(v);
-	if (v->mp_state != MHK_MP_RUNNABLE && !mhi_wait_over(v))
+	*vector = mhi_lapic_pending(v);
+	if (v->mp_state != MHK_MP_RUNNABLE && !leave_halt(v, *vector))
 		return false;
-	v->mp_state = MHK_MP_RUNNABLE;
 	/*
 	 * Paired with the bump after entries were removed; whoever bumps then interrupts running
 	 * sections.
@@ -117,7 +131,6 @@ static bool prepare(struct mhi_vcpu *v, int *vector)
 		v->flush_seen = gen;
 		v->flush = true;
 	}
-	*vector = mhi_lapic_pending(v);
 	v->vm->ops->irq_offer(v, *vector);
 	return true;
 }
