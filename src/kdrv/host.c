@@ -104,10 +104,10 @@ void mhi_host_timer_set(struct mhi_vcpu *v, u64 host_tsc)
 {
 	u64 now = mhi_rdtsc();
 	s64 left = (s64)(host_tsc - now);
-	u64 ns = left > 0 ? mul_u64_u32_div(left, USEC_PER_SEC, tsc_khz) : 0;
+	/* Ten years are never; beyond, the quotient below may not fit 64 bits, which is a #DE. */
+	u64 never = 10ull * 365 * 86400 * MSEC_PER_SEC * tsc_khz;
+	u64 ns = left > 0 ? mul_u64_u32_div(min_t(u64, left, never), USEC_PER_SEC, tsc_khz) : 0;
 
-	/* Beyond a century: never, and ktime arithmetic stays far from its end. */
-	ns = min_t(u64, ns, 100ull * 365 * 86400 * NSEC_PER_SEC);
 	hrtimer_start(&to_drv(v)->timer, ktime_add_ns(ktime_get(), ns), HRTIMER_MODE_ABS);
 }
 
