@@ -248,24 +248,17 @@ int fake_exit_halt(struct mhi_eng_vcpu *v, struct mhk_run *page)
 	return fake_exit(page, MHK_EXIT_NONE);
 }
 
-const struct mhi_engine_ops mhi_engine_shim = {
-	.name = "fake",
-	.open = fake_open,
-	.close = fake_close,
-	.info = fake_info,
-	.vm_create = fake_vm_create,
-	.vm_destroy = fake_vm_destroy,
-	.mem_set = fake_mem_set,
-	.msi = fake_msi,
-	.tsc_offset = fake_tsc_offset,
-	.vcpu_create = fake_vcpu_create,
-	.vcpu_destroy = fake_vcpu_destroy,
-	.cpuid = fake_cpuid,
-	.page = fake_page,
-	.fpu_image = fake_fpu_image,
-	.run = fake_run,
-	.kick = fake_kick,
-	.get = fake_get,
-	.lapic = fake_lapic,
-	.stats = fake_stats,
-};
+/* In the place of both engines. */
+#define FAKE_OPS(engine_name)                                                                   \
+	{                                                                                       \
+		.name = engine_name, .open = fake_open, .close = fake_close, .info = fake_info, \
+		.vm_create = fake_vm_create, .vm_destroy = fake_vm_destroy,                     \
+		.mem_set = fake_mem_set, .msi = fake_msi, .tsc_offset = fake_tsc_offset,        \
+		.vcpu_create = fake_vcpu_create, .vcpu_destroy = fake_vcpu_destroy,             \
+		.cpuid = fake_cpuid, .page = fake_page, .fpu_image = fake_fpu_image,            \
+		.run = fake_run, .kick = fake_kick, .get = fake_get, .lapic = fake_lapic,       \
+		.stats = fake_stats,                                                            \
+	}
+
+const struct mhi_engine_ops mhi_engine_shim = FAKE_OPS("fake shim");
+const struct mhi_engine_ops mhi_engine_kvm = FAKE_OPS("fake kvm");

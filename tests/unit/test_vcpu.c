@@ -243,6 +243,33 @@ START_TEST(mmio_device)
 }
 END_TEST
 
+static int exit_decoded(struct mhi_eng_vcpu *v, struct mhk_run *page)
+{
+	page->exit.u.mmio.gpa = MMIO + 0x18;
+	page->exit.u.mmio.flags = MHK_MMIO_DECODED | (insn_write ? MHK_MMIO_WRITE : 0);
+	page->exit.u.mmio.insn_len = 4;
+	memcpy(page->exit.u.mmio.insn, "\x04\x03\x02\x01\xff\xff\xff\xff", 8);
+	return fake_exit(page, MHK_EXIT_MMIO);
+}
+
+/* An engine that has decoded the access itself: no emulation. */
+START_TEST(mmio_decoded)
+{
+	struct mh_vm *vm = make_vm(MH_VM_BARE);
+
+	fake_insn = NULL;
+	insn_write = false;
+	ck_assert_int_eq(run(vm, exit_decoded), MH_STOP_REQUEST);
+	ck_assert_uint_eq(seen.offset, 0x18);
+	ck_assert_uint_eq(seen.bytes, 4);
+	ck_assert_uint_eq(answer.reply, 0x55667788);
+	insn_write = true;
+	ck_assert_int_eq(run(vm, exit_decoded), MH_STOP_REQUEST);
+	ck_assert_uint_eq(seen.value, 0x01020304);
+	mh_vm_destroy(vm);
+}
+END_TEST
+
 START_TEST(mmio_lapic)
 {
 	struct mh_vm *vm = make_vm(MH_VM_BARE);
@@ -567,6 +594,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, msrs);
 	tcase_add_test(tcase, msr_hammer);
 	tcase_add_test(tcase, mmio_device);
+	tcase_add_test(tcase, mmio_decoded);
 	tcase_add_test(tcase, mmio_lapic);
 	tcase_add_test(tcase, mmio_and_memory);
 	tcase_add_test(tcase, emulation_ends_otherwise);
