@@ -20,7 +20,7 @@ module_build()
 
 module_update()
 {
-	local dir=$1 sum
+	local dir=$1 sum cc
 	need rsync rsync
 	mkdir -p "$dir/tree/src"
 	# -c: a checkout touches files without changing them; what was built in the copy stays.
@@ -36,6 +36,11 @@ module_update()
 	if [ -e "$dir/macrohard.ko" ] && [ "$sum" = "$(cat "$dir/sum" 2>/dev/null)" ]; then
 		return 0
 	fi
+	need make make
+	need gcc gcc
+	cc=$(module_compiler)
+	module_native "$cc" || toolroot_require "$(kernel_toolsuite)" "$cc"
+	with_lock "kbuild-$KERNEL_REL" module_view || exit $?
 	say "building macrohard.ko for $KERNEL_REL"
 	rm -f "$dir/macrohard.ko"
 	quietly "$dir/build.log" module_make "$dir/tree" ||
@@ -45,20 +50,23 @@ module_update()
 	echo "$sum" >"$dir/sum"
 }
 
-# module_make TREE: runs the kernel's build system, natively where its compiler is installed.
+# module_native CC: is the kernel's compiler this machine's own?
+module_native()
+{
+	[ "$1" = gcc-12 ] && command -v "$1" >/dev/null 2>&1
+}
+
+# module_make TREE: runs the kernel's build system.
 module_make()
 {
-	local tree=$1 cc args
+	local tree=$1 cc tools=()
 	cc=$(module_compiler)
-	args=(CONFIG_DEBUG_INFO_BTF_MODULES= modules)
-	if command -v "$cc" >/dev/null 2>&1 && [ "$cc" = gcc-12 ]; then
-		env -u MAKEFLAGS -u MAKELEVEL -u CFLAGS make -C "$(module_headers)" \
-			M="$tree/src/kdrv" CC="$cc" "${args[@]}"
-	else
-		toolroot_require "$(kernel_toolsuite)" "$cc"
-		toolroot_run "$tree" make -C "/usr/src/linux-headers-$KERNEL_REL" \
-			M=/build/src/kdrv CC="$cc" "${args[@]}"
+	if ! module_native "$cc"; then
+		tools=("CROSS_COMPILE=$TOOLROOT/wrap/x86_64-linux-gnu-")
+		cc=$TOOLROOT/wrap/$cc
 	fi
+	env -u MAKEFLAGS -u MAKELEVEL -u CFLAGS make -C "$(module_headers)" M="$tree/src/kdrv" \
+		CC="$cc" "${tools[@]}" CONFIG_DEBUG_INFO_BTF_MODULES= modules
 }
 
 # module_compiler: the compiler that the kernel was built with, e.g. gcc-12.
@@ -69,17 +77,25 @@ module_compiler()
 		"$KERNEL_DIR"/root/usr/src/linux-headers-"$KERNEL_REL"/.config | head -n 1
 }
 
-# module_headers: a view of the headers where Debian's absolute path is that of the cache.
+# module_headers: prints the folder of the headers that the module is built with.
 module_headers()
 {
-	local src=$KERNEL_DIR/root/usr/src view=$KERNEL_DIR/headers item
-	if [ ! -e "$view/Makefile" ]; then
-		mkdir -p "$view"
-		for item in "$src/linux-headers-$KERNEL_REL"/{.[a-z],}*; do
-			ln -sfn "$item" "$view/$(basename "$item")"
-		done
-		rm "$view/Makefile"
-		sed "s,/usr/src/,$src/," "$src/linux-headers-$KERNEL_REL/Makefile" >"$view/Makefile"
+	echo "$KERNEL_DIR/kbuild/usr/src/linux-headers-$KERNEL_REL"
+}
+
+# module_view: a copy (of links) of the packaged headers that works where it is in the cache.
+module_view()
+{
+	local view=$KERNEL_DIR/kbuild
+	[ ! -e "$view/complete" ] || return 0
+	rm -rf "$view"
+	mkdir -p "$view/usr/lib"
+	cp -al "$KERNEL_DIR/root/usr/src" "$view/usr/src" &&
+		cp -al "$KERNEL_DIR"/root/usr/lib/linux-kbuild-* "$view/usr/lib/" ||
+		die "cannot link the kernel's headers to $view"
+	sed -i "s,\([= ]\)/usr/src/,\1$view/usr/src/,g" "$(module_headers)/Makefile"
+	if ! module_native "$(module_compiler)"; then
+		toolroot_wrap_kbuild "$view"/usr/lib/linux-kbuild-*
 	fi
-	echo "$view"
+	: >"$view/complete"
 }
