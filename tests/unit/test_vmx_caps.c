@@ -196,7 +196,8 @@ START_TEST(controls_full)
 	struct vmx_controls c = controls_of(&haswell);
 
 	/* Must-be-one bits of the CPU, and ours, nothing else. */
-	ck_assert_uint_eq(c.pin, 0x16 | PIN_EXT_INTR | PIN_NMI | PIN_VIRTUAL_NMI);
+	ck_assert_uint_eq(c.pin,
+			  0x16 | PIN_EXT_INTR | PIN_NMI | PIN_VIRTUAL_NMI | PIN_PREEMPTION_TIMER);
 	ck_assert_uint_eq(c.proc, 0x04006172 | PROC_TSC_OFFSET | PROC_HLT | PROC_MWAIT |
 					  PROC_RDPMC | PROC_CR8_LOAD | PROC_CR8_STORE |
 					  PROC_MOV_DR | PROC_IO | PROC_MSR_BITMAP | PROC_MONITOR |

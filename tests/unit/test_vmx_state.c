@@ -11,7 +11,9 @@ START_TEST(controls_in_the_vmcs)
 {
 	make_vcpu(&haswell);
 	load();
-	ck_assert_uint_eq(fake_vmcs(VMCS_PIN_CONTROLS), 0x16 | 1 | 8 | 0x20);
+	ck_assert_uint_eq(fake_vmcs(VMCS_PIN_CONTROLS), 0x16 | 1 | 8 | 0x20 | 0x40);
+	/* 10 ms of a TSC of 2 GHz, counted in units of 32. */
+	ck_assert_uint_eq(fake_vmcs(VMCS_PREEMPTION_TIMER), 625000);
 	ck_assert_uint_eq(fake_vmcs(VMCS_VPID), VPID_BASE + 2);
 	ck_assert_uint_eq(fake_vmcs(VMCS_EPT_POINTER), 0x5000 | 6 | 3 << 3 | 1 << 6);
 	ck_assert_uint_eq(fake_vmcs(VMCS_VMCS_LINK), ~0ull);

@@ -111,6 +111,7 @@ static inline void set_cpu(const struct cpu_model *m)
 	fake_msr_set(MSR_VMX_TRUE_EXIT_CTLS, m->exit);
 	fake_msr_set(MSR_VMX_TRUE_ENTRY_CTLS, m->entry);
 	fake_msr_set(MSR_VMX_PROC_CTLS2, m->proc2);
+	fake_msr_set(MSR_VMX_MISC, 0x7004c1e5);
 	if (m->ept_vpid)
 		fake_msr_set(MSR_VMX_EPT_VPID_CAP, m->ept_vpid);
 	fake_msr_set(MSR_VMX_CR0_FIXED0, 0x80000021);
@@ -164,6 +165,7 @@ static inline void make_vcpu(const struct cpu_model *m)
 	vm.npt.fmt = caps.npt_fmt;
 	vm.npt.root_pa = 0x5000;
 	vm.vpid_base = VPID_BASE;
+	vm.tsc_khz = 2000000;
 	vcpu.vm = &vm;
 	vcpu.cpu = &cpu;
 	vcpu.apic_id = 2;

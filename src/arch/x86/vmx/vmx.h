@@ -18,6 +18,7 @@
 #define MSR_VMX_PROC_CTLS 0x482
 #define MSR_VMX_EXIT_CTLS 0x483
 #define MSR_VMX_ENTRY_CTLS 0x484
+#define MSR_VMX_MISC 0x485
 #define MSR_VMX_CR0_FIXED0 0x486
 #define MSR_VMX_CR0_FIXED1 0x487
 #define MSR_VMX_CR4_FIXED0 0x488
@@ -40,6 +41,7 @@
 #define PIN_EXT_INTR (1u << 0)
 #define PIN_NMI (1u << 3)
 #define PIN_VIRTUAL_NMI (1u << 5)
+#define PIN_PREEMPTION_TIMER (1u << 6)
 
 /* SDM 3C 24.6.2 "Processor-Based VM-Execution Controls". */
 #define PROC_INTR_WINDOW (1u << 2)
@@ -153,7 +155,7 @@ struct vmx_controls {
 
 /* What the capability MSRs say. Filled by mhi_vmx_caps_read; constant. */
 struct vmx_caps {
-	u64 basic, ept_vpid;
+	u64 basic, misc, ept_vpid;
 	u64 cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1;
 	u64 pin, proc, proc2, exit,
 		entry; /* low half: bits that must be 1; high half: bits that may be 1 */

@@ -31,9 +31,10 @@ struct control_word {
 };
 
 static const struct control_word pin_word = {
-	.required = PIN_EXT_INTR |   /* the host keeps its interrupts */
-		    PIN_NMI |	     /* and its NMIs */
-		    PIN_VIRTUAL_NMI, /* the guest's NMIs are blocked and unblocked by itself */
+	.required = PIN_EXT_INTR |	  /* the host keeps its interrupts */
+		    PIN_NMI |		  /* and its NMIs */
+		    PIN_VIRTUAL_NMI,	  /* the guest's NMIs are blocked and unblocked by itself */
+	.optional = PIN_PREEMPTION_TIMER, /* see SLICE_MS in vmx_setup.c */
 	.feature = MHK_F_EXEC_CONTROLS,
 };
 
@@ -96,6 +97,7 @@ void mhi_vmx_caps_read(struct vmx_caps *caps)
 
 	memset(caps, 0, sizeof(*caps));
 	caps->basic = read_cap(MSR_VMX_BASIC);
+	caps->misc = read_cap(MSR_VMX_MISC);
 	caps->cr0_fixed0 = read_cap(MSR_VMX_CR0_FIXED0);
 	caps->cr0_fixed1 = read_cap(MSR_VMX_CR0_FIXED1);
 	caps->cr4_fixed0 = read_cap(MSR_VMX_CR4_FIXED0);

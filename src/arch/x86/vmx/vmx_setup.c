@@ -14,6 +14,14 @@
 /* The guest may change these without telling: nothing of ours depends on them. */
 #define CR0_GUEST_OWNED (MHI_CR0_TS | MHI_CR0_MP | MHI_CR0_EM | MHI_CR0_AM | MHI_CR0_WP)
 
+/*
+ * A guest leaves after this time at the latest, where the CPU can do that. Every CPU lets host
+ * interrupts end the guest's run, but Bochs (3.0) does not when RFLAGS.IF is clear from the entry
+ * on: a guest that spins so would hang the host.
+ */
+#define SLICE_MS 10u
+#define MISC_TIMER_RATE 0x1full /* of the TSC: SDM 3D A.6 "Miscellaneous Data" */
+
 MHI_STATIC_ASSERT(sizeof(struct vmx_vcpu) <= MHI_PAGE_SIZE);
 
 static void pass_msr(u8 *bitmap, u32 msr)
@@ -143,6 +151,13 @@ static void fill_controls(struct mhi_vcpu *v, const struct vmx_controls *c)
 	vmwriten(r, VMCS_CR4_MASK, ~v->vm->caps.cr4 | MHI_CR4_MCE);
 }
 
+static void fill_slice(struct mhi_vcpu *v, const struct vmx_caps *caps)
+{
+	u64 ticks = ((u64)v->vm->tsc_khz * SLICE_MS) >> (caps->misc & MISC_TIMER_RATE);
+
+	vmwrite32(&vmx_of(v)->ref, VMCS_PREEMPTION_TIMER, ticks && !(ticks >> 32) ? ticks : ~0u);
+}
+
 /* What never changes of the host; the rest is written by mhi_vmx_host_save as it moves. */
 static void fill_host(struct vmx_vcpu *h)
 {
@@ -173,6 +188,8 @@ void mhi_vmx_fill_controls(struct mhi_vcpu *v)
 	memset(&controls, 0, sizeof(controls));
 	(void)mhi_vmx_controls(&caps, &controls, &missing);
 	fill_controls(v, &controls);
+	if (controls.pin & PIN_PREEMPTION_TIMER)
+		fill_slice(v, &caps);
 	fill_msr_lists(h, &controls);
 	fill_host(h);
 }
