@@ -19,7 +19,7 @@ enum mh_log_level { MH_LOG_ERROR = 0, MH_LOG_WARN, MH_LOG_INFO, MH_LOG_DEBUG };
 
 /*
  * Called from any thread of the library, one call at a time per context; text has no newline and is
- * gone on return.
+ * gone on return. It must not wait for anything of the library.
  */
 typedef void mh_log_fn(void *opaque, enum mh_log_level level, const char *text);
 

@@ -81,8 +81,8 @@ MH_API void mh_vm_destroy(struct mh_vm *vm);
 MH_API int mh_vm_start(struct mh_vm *vm);
 
 /**
- * Running -> Paused; returns when no vCPU executes. Thread: [any], not [vcpu]. Returns 0;
- * MH_ESTATE. Since: 1.0
+ * Running -> Paused; returns when no vCPU executes. The guest's clocks go on: after a resume it
+ * sees the time that has passed. Thread: [any], not [vcpu]. Returns 0; MH_ESTATE. Since: 1.0
  */
 MH_API int mh_vm_pause(struct mh_vm *vm);
 

@@ -126,6 +126,12 @@ void mhi_vm_enter(struct mh_vm *vm);
 void mhi_vm_leave(struct mh_vm *vm);
 /* mhi_vm_enter for [setup] functions: 0, or MH_ESTATE with the error set and the VM left. */
 int mhi_vm_enter_setup(struct mh_vm *vm, const char *what);
+/*
+ * Let go of vm->lock for a while, with the VM kept as it is: others that enter wait, and see its
+ * state meanwhile.
+ */
+void mhi_vm_begin_work(struct mh_vm *vm);
+void mhi_vm_end_work(struct mh_vm *vm);
 /* The vCPU whose thread calls, or NULL. Under vm->lock. */
 struct mh_vcpu *mhi_vm_self(struct mh_vm *vm);
 /*
@@ -134,6 +140,8 @@ struct mh_vcpu *mhi_vm_self(struct mh_vm *vm);
  */
 void mhi_vm_request(struct mh_vm *vm, enum mhi_request what, enum mh_stop_reason reason,
 		    const char *text);
+/* Under vm->lock, with a request and nobody busy: do what was asked. */
+void mhi_vm_serve_request(struct mh_vm *vm);
 /* Stop the VM and join its threads; false when one of them is the caller: nothing is done then. */
 bool mhi_vm_end_threads(struct mh_vm *vm);
 
@@ -142,6 +150,15 @@ static inline bool mhi_vm_go(struct mh_vm *vm)
 	/* Paired with the store in vm_life.c, which a kick follows. */
 	return __atomic_load_n(&vm->go, __ATOMIC_ACQUIRE) != 0;
 }
+
+/* ---- vm_threads.c ---- */
+
+/*
+ * Under vm->lock: the new threads begin by waiting for it. They live until the VM is destroyed.
+ * What exists already stays. 0 or MH_ENOMEM.
+ */
+int mhi_vm_start_threads(struct mh_vm *vm);
+void mhi_vm_join_threads(struct mh_vm *vm);
 
 /* ---- vcpu_run.c, vcpu_mmio.c, report.c, vcpu.c ---- */
 

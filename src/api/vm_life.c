@@ -8,7 +8,6 @@
  * for the others.
  */
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -93,6 +92,18 @@ static void end_busy(struct mh_vm *vm)
 	pthread_cond_broadcast(&vm->cond);
 }
 
+void mhi_vm_begin_work(struct mh_vm *vm)
+{
+	vm->busy = true;
+	pthread_mutex_unlock(&vm->lock);
+}
+
+void mhi_vm_end_work(struct mh_vm *vm)
+{
+	pthread_mutex_lock(&vm->lock);
+	end_busy(vm);
+}
+
 /* ---- start and reset ---- */
 
 /* Without unrestricted guest VMX enters only guests with paging on. */
@@ -136,8 +147,6 @@ static int prepare(struct mh_vm *vm, struct mhi_err *err)
 	return rc ? rc : check_real_mode(vm, err);
 }
 
-static int start_threads(struct mh_vm *vm);
-
 int mh_vm_start(struct mh_vm *vm)
 {
 	struct mhi_err *err;
@@ -155,7 +164,7 @@ int mh_vm_start(struct mh_vm *vm)
 		goto out;
 	}
 	vm->busy = true;
-	rc = start_threads(vm);
+	rc = mhi_vm_start_threads(vm);
 	if (rc) {
 		mhi_err_set(err, rc, "out of memory or threads");
 	} else {
@@ -183,13 +192,15 @@ static void reset_guest(struct mh_vm *vm)
 	int rc;
 
 	vm->request = MHI_REQ_NONE;
-	mhi_log(&vm->ctx->log, MH_LOG_INFO, "VM \"%s\": reset", vm->name);
 	pthread_mutex_unlock(&vm->lock);
+	mhi_log(&vm->ctx->log, MH_LOG_INFO, "VM \"%s\": reset", vm->name);
 	rc = prepare(vm, &err);
-	pthread_mutex_lock(&vm->lock);
 	if (rc) {
 		mhi_err_wrap(&err, "reset VM \"%s\"", vm->name);
 		mhi_log(&vm->ctx->log, MH_LOG_ERROR, "%s", err.text);
+	}
+	pthread_mutex_lock(&vm->lock);
+	if (rc) {
 		stopped(vm, MH_STOP_ERROR, err.text);
 	} else if (vm->state == MH_VM_RUNNING) {
 		let_run(vm);
@@ -214,19 +225,24 @@ void mhi_vm_request(struct mh_vm *vm, enum mhi_request what, enum mh_stop_reason
 	pthread_mutex_unlock(&vm->lock);
 }
 
-/* Under vm->lock, with a request and nobody busy. */
-static void serve_request(struct mh_vm *vm)
+/* Under vm->lock, busy, all parked. The log's callback is the embedder's: not under a lock. */
+static void stop_as_requested(struct mh_vm *vm)
+{
+	pthread_mutex_unlock(&vm->lock);
+	mhi_log(&vm->ctx->log, vm->request_reason >= MH_STOP_SHUTDOWN ? MH_LOG_ERROR : MH_LOG_INFO,
+		"VM \"%s\" stops: %s", vm->name, vm->request_text);
+	pthread_mutex_lock(&vm->lock);
+	stopped(vm, vm->request_reason, vm->request_text);
+}
+
+void mhi_vm_serve_request(struct mh_vm *vm)
 {
 	vm->busy = true;
 	park_all(vm);
-	if (vm->request == MHI_REQ_RESET && !(vm->flags & MH_VM_STOP_ON_RESET)) {
+	if (vm->request == MHI_REQ_RESET && !(vm->flags & MH_VM_STOP_ON_RESET))
 		reset_guest(vm);
-	} else {
-		mhi_log(&vm->ctx->log,
-			vm->request_reason >= MH_STOP_SHUTDOWN ? MH_LOG_ERROR : MH_LOG_INFO,
-			"VM \"%s\" stops: %s", vm->name, vm->request_text);
-		stopped(vm, vm->request_reason, vm->request_text);
-	}
+	else
+		stop_as_requested(vm);
 	end_busy(vm);
 }
 
@@ -237,7 +253,7 @@ static void serve_request(struct mh_vm *vm)
 static void wait_change(struct mh_vm *vm, const struct timespec *until, int *timed_out)
 {
 	if (vm->request && !vm->busy && is_keeper(vm))
-		serve_request(vm);
+		mhi_vm_serve_request(vm);
 	else if (until)
 		*timed_out = pthread_cond_timedwait(&vm->cond, &vm->lock, until) == ETIMEDOUT;
 	else
@@ -440,121 +456,7 @@ void mh_vm_on_state(struct mh_vm *vm, mh_vm_state_fn *fn, void *opaque)
 	mhi_vm_leave(vm);
 }
 
-/* ---- threads ---- */
-
-static void *vcpu_main(void *opaque)
-{
-	struct mh_vcpu *v = opaque;
-	struct mh_vm *vm = v->vm;
-
-	pthread_mutex_lock(&vm->lock);
-	for (;;) {
-		while (!vm->go && !vm->quit)
-			pthread_cond_wait(&vm->cond_cpu, &vm->lock);
-		if (vm->quit)
-			break;
-		vm->active++;
-		pthread_mutex_unlock(&vm->lock);
-		mhi_vcpu_run(v);
-		pthread_mutex_lock(&vm->lock);
-		if (!--vm->active)
-			pthread_cond_broadcast(&vm->cond);
-	}
-	pthread_mutex_unlock(&vm->lock);
-	return NULL;
-}
-
-/* Under vm->lock, which is let go around the callback. */
-static void tell_state(struct mh_vm *vm)
-{
-	enum mh_vm_state state = vm->events[0];
-	mh_vm_state_fn *fn = vm->on_state;
-	void *opaque = vm->on_state_opaque;
-
-	vm->event_count--;
-	memmove(vm->events, vm->events + 1, vm->event_count * sizeof(*vm->events));
-	if (!fn)
-		return;
-	pthread_mutex_unlock(&vm->lock);
-	fn(opaque, vm, state);
-	pthread_mutex_lock(&vm->lock);
-}
-
-static void *keeper_main(void *opaque)
-{
-	struct mh_vm *vm = opaque;
-
-	pthread_mutex_lock(&vm->lock);
-	for (;;) {
-		if (vm->request && !vm->busy)
-			serve_request(vm);
-		else if (vm->event_count)
-			tell_state(vm);
-		else if (vm->quit)
-			break;
-		else
-			pthread_cond_wait(&vm->cond, &vm->lock);
-	}
-	pthread_mutex_unlock(&vm->lock);
-	return NULL;
-}
-
-static void name_thread(pthread_t thread, const char *what, const struct mh_vm *vm)
-{
-	char name[16]; /* the kernel's limit, with the terminator */
-
-	snprintf(name, sizeof(name), "%s:%s", what, vm->name);
-	pthread_setname_np(thread, name);
-}
-
-static int start_vcpu_thread(struct mh_vcpu *v)
-{
-	char what[12];
-
-	if (v->has_thread)
-		return 0;
-	if (pthread_create(&v->thread, NULL, vcpu_main, v))
-		return MH_ENOMEM;
-	v->has_thread = true;
-	snprintf(what, sizeof(what), "vcpu%u", v->index);
-	name_thread(v->thread, what, v->vm);
-	return 0;
-}
-
-/* Under vm->lock: the new threads begin by waiting for it. They live until the VM is destroyed. */
-static int start_threads(struct mh_vm *vm)
-{
-	sigset_t all, old;
-	int rc = 0;
-	u32 i;
-
-	/* The embedder's signals are for the embedder's threads. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	if (!vm->has_keeper) {
-		if (pthread_create(&vm->keeper, NULL, keeper_main, vm))
-			rc = MH_ENOMEM;
-		else
-			vm->has_keeper = true;
-		if (!rc)
-			name_thread(vm->keeper, "vm", vm);
-	}
-	for (i = 0; i < vm->cpus && !rc; i++)
-		rc = start_vcpu_thread(&vm->vcpu[i]);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return rc;
-}
-
-static void join_threads(struct mh_vm *vm)
-{
-	u32 i;
-
-	for (i = 0; i < vm->cpus; i++)
-		if (vm->vcpu[i].has_thread)
-			pthread_join(vm->vcpu[i].thread, NULL);
-	if (vm->has_keeper)
-		pthread_join(vm->keeper, NULL);
-}
+/* ---- the end ---- */
 
 bool mhi_vm_end_threads(struct mh_vm *vm)
 {
@@ -578,6 +480,6 @@ bool mhi_vm_end_threads(struct mh_vm *vm)
 	pthread_cond_broadcast(&vm->cond);
 	pthread_cond_broadcast(&vm->cond_cpu);
 	pthread_mutex_unlock(&vm->lock);
-	join_threads(vm);
+	mhi_vm_join_threads(vm);
 	return true;
 }

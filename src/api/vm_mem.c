@@ -123,12 +123,17 @@ int mh_vm_mem_map(struct mh_vm *vm, uint64_t gpa, void *hva, uint64_t bytes, uin
 	return rc;
 }
 
+static bool is_own_ram(const struct mh_vm *vm, const struct mhi_slot *slot)
+{
+	return slot->hva - (u64)(uintptr_t)vm->ram < vm->ram_bytes;
+}
+
 static int unmap(struct mh_vm *vm, u64 gpa)
 {
 	const struct mhi_slot *slot = mhi_slots_find(&vm->mem.slots, gpa);
 	int rc;
 
-	if (!slot || slot->gpa != gpa || slot->hva == (u64)(uintptr_t)vm->ram)
+	if (!slot || slot->gpa != gpa || is_own_ram(vm, slot))
 		return mhi_err_set(
 			mhi_ctx_err(vm->ctx), MH_ENOENT,
 			"unmap memory of VM \"%s\": no mapping of the caller starts at 0x%llx",
@@ -289,7 +294,10 @@ int mh_vm_msi(struct mh_vm *vm, uint64_t addr, uint32_t data)
 
 /* ---- boot ---- */
 
-/* Under vm->lock, not running. The load is a trial: it finds now what would not fit later. */
+/*
+ * Not running, and nobody else may change it. The load is a trial: it finds now what would not
+ * fit later.
+ */
 static int choose_boot(struct mh_vm *vm, const struct mh_boot_config *config, struct mhi_err *err)
 {
 	struct mhi_boot *boot = NULL;
@@ -342,8 +350,12 @@ int mh_vm_boot(struct mh_vm *vm, const struct mh_boot_config *config)
 	if (rc)
 		return rc;
 	rc = check_boot(vm, config, err);
-	if (!rc)
+	if (!rc) {
+		/* Reading files may take long. */
+		mhi_vm_begin_work(vm);
 		rc = choose_boot(vm, config, err);
+		mhi_vm_end_work(vm);
+	}
 	if (rc && err)
 		mhi_err_wrap(err, "boot configuration of VM \"%s\"", vm->name);
 	mhi_vm_leave(vm);

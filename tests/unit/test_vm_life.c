@@ -227,10 +227,10 @@ static int reset_guest(struct mhi_eng_vcpu *v, struct mhk_run *page)
 	return 0;
 }
 
-static struct mh_vm *booting_vm(u32 flags)
+static struct mh_vm *booting_vm(u32 cpus, u32 flags)
 {
 	struct mh_boot_config boot = MH_BOOT_CONFIG_INIT;
-	struct mh_vm *vm = api_vm(2, flags, 1 << 20);
+	struct mh_vm *vm = api_vm(cpus, flags, 1 << 20);
 
 	boot.kernel = "/kernel";
 	fake_engine.script = reset_guest;
@@ -241,7 +241,7 @@ static struct mh_vm *booting_vm(u32 flags)
 
 START_TEST(reset)
 {
-	struct mh_vm *vm = booting_vm(0);
+	struct mh_vm *vm = booting_vm(2, 0);
 
 	resets_wanted = 5;
 	ck_assert_int_eq(mh_vm_start(vm), 0);
@@ -256,7 +256,7 @@ END_TEST
 
 START_TEST(reset_stops)
 {
-	struct mh_vm *vm = booting_vm(MH_VM_STOP_ON_RESET);
+	struct mh_vm *vm = booting_vm(2, MH_VM_STOP_ON_RESET);
 
 	resets_wanted = 5;
 	ck_assert_int_eq(mh_vm_start(vm), 0);
@@ -270,7 +270,7 @@ END_TEST
 /* What fails on the way up again ends in Stopped with the sentence. */
 START_TEST(reset_fails)
 {
-	struct mh_vm *vm = booting_vm(0);
+	struct mh_vm *vm = booting_vm(2, 0);
 
 	resets_wanted = 5;
 	ck_assert_int_eq(mh_vm_start(vm), 0);
@@ -358,9 +358,14 @@ START_TEST(no_unrestricted_guest)
 	ck_assert_int_eq(mh_vm_state(vm), MH_VM_CREATED);
 	mh_vm_destroy(vm);
 	fake_machine.entry = (struct mhi_entry){ .long_mode = true, .rip = 0x100000 };
-	vm = booting_vm(0);
+	vm = booting_vm(2, 0);
 	ck_assert_int_eq(mh_vm_start(vm), MH_EMISSING);
 	ck_error_has("several CPUs");
+	mh_vm_destroy(vm);
+	vm = booting_vm(1, 0);
+	resets_wanted = 0;
+	ck_assert_int_eq(mh_vm_start(vm), 0);
+	ck_assert_int_eq(mh_vm_wait(vm, 5000), 0);
 	mh_vm_destroy(vm);
 }
 END_TEST

@@ -34,6 +34,9 @@ START_TEST(ram)
 	ck_assert_int_eq(mh_vm_mem_read(vm, 4 * GIB, &byte, 1), 0);
 	ck_assert_uint_eq(byte, 0);
 	ck_assert_int_eq(mh_vm_mem_read(vm, 0, NULL, 1), MH_EINVAL);
+	/* Neither piece is the caller's to unmap. */
+	ck_assert_int_eq(mh_vm_mem_unmap(vm, 0), MH_ENOENT);
+	ck_assert_int_eq(mh_vm_mem_unmap(vm, 4 * GIB), MH_ENOENT);
 	mh_vm_destroy(vm);
 }
 END_TEST

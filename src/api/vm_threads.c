@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/* The threads of a VM: one per vCPU, and the keeper, which serves requests and tells states. */
+#include <signal.h>
+#include <stdio.h>
+
+#include "api/impl.h"
+
+static void *vcpu_main(void *opaque)
+{
+	struct mh_vcpu *v = opaque;
+	struct mh_vm *vm = v->vm;
+
+	pthread_mutex_lock(&vm->lock);
+	for (;;) {
+		while (!vm->go && !vm->quit)
+			pthread_cond_wait(&vm->cond_cpu, &vm->lock);
+		if (vm->quit)
+			break;
+		vm->active++;
+		pthread_mutex_unlock(&vm->lock);
+		mhi_vcpu_run(v);
+		pthread_mutex_lock(&vm->lock);
+		if (!--vm->active)
+			pthread_cond_broadcast(&vm->cond);
+	}
+	pthread_mutex_unlock(&vm->lock);
+	return NULL;
+}
+
+/* Under vm->lock, which is let go around the callback. */
+static void tell_state(struct mh_vm *vm)
+{
+	enum mh_vm_state state = vm->events[0];
+	mh_vm_state_fn *fn = vm->on_state;
+	void *opaque = vm->on_state_opaque;
+
+	vm->event_count--;
+	memmove(vm->events, vm->events + 1, vm->event_count * sizeof(*vm->events));
+	if (!fn)
+		return;
+	pthread_mutex_unlock(&vm->lock);
+	fn(opaque, vm, state);
+	pthread_mutex_lock(&vm->lock);
+}
+
+static void *keeper_main(void *opaque)
+{
+	struct mh_vm *vm = opaque;
+
+	pthread_mutex_lock(&vm->lock);
+	for (;;) {
+		if (vm->request && !vm->busy)
+			mhi_vm_serve_request(vm);
+		else if (vm->event_count)
+			tell_state(vm);
+		else if (vm->quit)
+			break;
+		else
+			pthread_cond_wait(&vm->cond, &vm->lock);
+	}
+	pthread_mutex_unlock(&vm->lock);
+	return NULL;
+}
+
+static void name_thread(pthread_t thread, const char *what, const struct mh_vm *vm)
+{
+	char name[16]; /* the kernel's limit, with the terminator */
+
+	snprintf(name, sizeof(name), "%s:%s", what, vm->name);
+	pthread_setname_np(thread, name);
+}
+
+static int start_vcpu_thread(struct mh_vcpu *v)
+{
+	char what[12];
+
+	if (v->has_thread)
+		return 0;
+	if (pthread_create(&v->thread, NULL, vcpu_main, v))
+		return MH_ENOMEM;
+	v->has_thread = true;
+	snprintf(what, sizeof(what), "vcpu%u", v->index);
+	name_thread(v->thread, what, v->vm);
+	return 0;
+}
+
+int mhi_vm_start_threads(struct mh_vm *vm)
+{
+	sigset_t all, old;
+	int rc = 0;
+	u32 i;
+
+	/* The embedder's signals are for the embedder's threads. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	if (!vm->has_keeper) {
+		if (pthread_create(&vm->keeper, NULL, keeper_main, vm))
+			rc = MH_ENOMEM;
+		else
+			vm->has_keeper = true;
+		if (!rc)
+			name_thread(vm->keeper, "vm", vm);
+	}
+	for (i = 0; i < vm->cpus && !rc; i++)
+		rc = start_vcpu_thread(&vm->vcpu[i]);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return rc;
+}
+
+void mhi_vm_join_threads(struct mh_vm *vm)
+{
+	u32 i;
+
+	for (i = 0; i < vm->cpus; i++)
+		if (vm->vcpu[i].has_thread)
+			pthread_join(vm->vcpu[i].thread, NULL);
+	if (vm->has_keeper)
+		pthread_join(vm->keeper, NULL);
+}
