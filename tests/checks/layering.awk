@@ -37,7 +37,7 @@ function target_of(path, angle, folder)
 		return "public"
 	if (path in port)
 		return "port"
-	if (path ~ /^(linux|asm|asm-generic)\//)
+	if (path ~ /^(linux|asm|asm-generic|trace)\//)
 		return "kernel"
 	if (path == "uv.h" || path ~ /^uv\//)
 		return "uv"
