@@ -14,7 +14,8 @@
 
 struct mhi_insn_cache {
 	struct mhi_insn_decoders *decoders;
-	struct mhi_insn_dec line[CACHE_LINES]; /* by RIP; the bytes and the mode decide */
+	struct mhi_insn_regs regs;
+	struct mhi_insn_line line[CACHE_LINES]; /* by RIP; the bytes and the mode decide */
 };
 
 struct mhi_insn_cache *mhi_insn_cache_create(void)
@@ -131,7 +132,7 @@ static bool matches(const struct mhi_insn_dec *d, enum mhi_insn_mode mode,
 	       (b->word[0] & d->mask[0]) == d->word[0] && (b->word[1] & d->mask[1]) == d->word[1];
 }
 
-static struct mhi_insn_dec *line_of(struct mhi_insn_cache *cache, u64 rip)
+static struct mhi_insn_line *line_of(struct mhi_insn_cache *cache, u64 rip)
 {
 	return &cache->line[(rip ^ rip >> 6) % CACHE_LINES];
 }
@@ -140,7 +141,7 @@ static struct mhi_insn_dec *line_of(struct mhi_insn_cache *cache, u64 rip)
 static int decode(struct mhi_insn_ctx *c)
 {
 	u64 rip = c->s->rip;
-	struct mhi_insn_dec *d = line_of(c->cache, rip);
+	struct mhi_insn_dec *d = &line_of(c->cache, rip)->dec;
 	int rc;
 
 	c->d = d;
@@ -171,14 +172,13 @@ static void context_init(struct mhi_insn_ctx *c, struct mhk_state *s)
 	c->walk.window = c->env->window;
 	c->walk.read = c->env->fetch;
 	c->walk.opaque = c->env->opaque;
-	c->bytes.len = 0;
 }
 
 enum mhi_insn_result mhi_insn_emulate(struct mhi_insn_cache *cache, const struct mhi_insn_env *env,
 				      struct mhk_state *s, const u8 *bytes, unsigned int len,
 				      struct mhi_insn_out *out)
 {
-	const struct mhi_insn_dec *d = line_of(cache, s->rip);
+	struct mhi_insn_line *line = line_of(cache, s->rip);
 	struct mhi_insn_ctx c;
 	int rc = 0;
 
@@ -189,13 +189,15 @@ enum mhi_insn_result mhi_insn_emulate(struct mhi_insn_cache *cache, const struct
 	out->dirty = out->inject = out->inject_error = 0;
 	out->text[0] = '\0';
 	out->again = false;
-	if (c.mode == MHI_INSN_64 && d->mode == MHI_INSN_64 && !len &&
-	    (d->op == MHI_OP_STORE || d->op == MHI_OP_LOAD) && mhi_insn_fast(d, env, s, out))
-		return MHI_INSN_DONE;
-	context_init(&c, s);
+	c.bytes.len = 0;
 	if (len)
 		bytes_copy(&c.bytes, bytes, len);
-	else
+	if (c.mode == MHI_INSN_64 && line->dec.mode == MHI_INSN_64 &&
+	    (line->dec.op == MHI_OP_STORE || line->dec.op == MHI_OP_LOAD) &&
+	    mhi_insn_fast(line, &cache->regs, env, s, out, &c.bytes))
+		return MHI_INSN_DONE;
+	context_init(&c, s);
+	if (!len)
 		rc = fetch(&c);
 	if (!rc)
 		rc = decode(&c);

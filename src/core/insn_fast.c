@@ -5,25 +5,25 @@
  */
 #include "core/insn_priv.h"
 
-/* The bytes at RIP are still those of *d. */
-static bool same_code(const struct mhi_insn_env *env, const struct mhi_gwalk_env *walk,
-		      unsigned int user, u64 rip, const struct mhi_insn_dec *d)
+static bool same_bytes(const struct mhi_insn_dec *d, const u64 word[2])
 {
-	struct mhi_gwalk_fault fault;
-	const u8 *direct;
-	u64 word[2];
-	mh_gpa gpa;
-
-	if ((rip & MHI_PAGE_MASK) > MHI_PAGE_SIZE - sizeof(word))
-		return false;
-	if (mhi_gwalk(walk, rip, MHI_GWALK_X | user, &gpa, &fault))
-		return false;
-	direct = mhi_gwalk_direct(env->window, gpa);
-	if (direct)
-		memcpy(word, direct, sizeof(word));
-	else if (env->fetch(env->opaque, gpa, word, sizeof(word)))
-		return false;
 	return !((word[0] ^ d->word[0]) & d->mask[0]) && !((word[1] ^ d->word[1]) & d->mask[1]);
+}
+
+/* The bytes at RIP are still those of the line's instruction. */
+static bool same_code(struct mhi_insn_line *line, const struct mhi_insn_regs *r,
+		      const struct mhi_insn_env *env, u64 rip, unsigned int user)
+{
+	u64 offset = rip & MHI_PAGE_MASK, word[2];
+
+	if (offset > MHI_PAGE_SIZE - sizeof(word))
+		return false;
+	if (!mhi_insn_memo_walk(&line->code, r, rip, MHI_GWALK_X | user, env))
+		return false;
+	if (!line->code.direct)
+		return false;
+	memcpy(word, line->code.direct + offset, sizeof(word));
+	return same_bytes(&line->dec, word);
 }
 
 static mh_gva operand_address(const struct mhk_state *s, const struct mhi_insn_dec *d)
@@ -41,43 +41,47 @@ static mh_gva operand_address(const struct mhk_state *s, const struct mhi_insn_d
 	return d->seg >= MHK_FS ? ea + s->seg[d->seg].base : ea;
 }
 
-bool mhi_insn_fast(const struct mhi_insn_dec *d, const struct mhi_insn_env *env,
-		   struct mhk_state *s, struct mhi_insn_out *out)
+static bool do_store(const struct mhi_insn_dec *d, const struct mhi_insn_env *env,
+		     const struct mhk_state *s, mh_gpa gpa)
 {
-	const struct mhi_gwalk_env walk = {
-		.cr0 = s->cr0,
-		.cr3 = s->cr3,
-		.cr4 = s->cr4,
-		.efer = s->efer,
-		.rflags = s->rflags,
-		.window = env->window,
-		.read = env->fetch,
-		.opaque = env->opaque,
-	};
+	u64 v = d->src.kind == MHI_OPND_GPR ? s->gpr[d->src.reg] : d->imm;
+
+	return !env->write(env->opaque, gpa, &v, d->dst.size);
+}
+
+static bool do_load(const struct mhi_insn_dec *d, const struct mhi_insn_env *env,
+		    struct mhk_state *s, mh_gpa gpa)
+{
+	u64 v = 0;
+
+	if (env->read(env->opaque, gpa, &v, d->src.size))
+		return false;
+	mhi_insn_gpr_put(&s->gpr[d->dst.reg], d->dst.size, v);
+	return true;
+}
+
+bool mhi_insn_fast(struct mhi_insn_line *line, struct mhi_insn_regs *r,
+		   const struct mhi_insn_env *env, struct mhk_state *s, struct mhi_insn_out *out,
+		   const struct mhi_insn_bytes *given)
+{
+	const struct mhi_insn_dec *d = &line->dec;
 	unsigned int user = mhi_insn_cpl(s) == 3 ? MHI_GWALK_USER : 0;
 	bool store = d->op == MHI_OP_STORE;
-	unsigned int size = store ? d->dst.size : d->src.size;
-	struct mhi_gwalk_fault fault;
-	u64 v = 0;
-	mh_gva gva;
-	mh_gpa gpa;
+	mh_gva gva = operand_address(s, d);
+	u64 offset = gva & MHI_PAGE_MASK;
 
-	gva = operand_address(s, d);
-	if ((gva & MHI_PAGE_MASK) > MHI_PAGE_SIZE - size || !same_code(env, &walk, user, s->rip, d))
+	if (!env->window[0].bytes || offset > MHI_PAGE_SIZE - (store ? d->dst.size : d->src.size))
 		return false;
-	if (mhi_gwalk(&walk, gva, user | (store ? MHI_GWALK_W : 0), &gpa, &fault))
+	mhi_insn_regs_set(r, s, env);
+	if (given->len ? given->len < d->len || !same_bytes(d, given->word)
+		       : !same_code(line, r, env, s->rip, user))
 		return false;
-	out->dirty = MHK_G_RIP;
-	if (store) {
-		v = d->src.kind == MHI_OPND_GPR ? s->gpr[d->src.reg] : d->imm;
-		if (env->write(env->opaque, gpa, &v, size))
-			return false;
-	} else {
-		if (env->read(env->opaque, gpa, &v, size))
-			return false;
-		mhi_insn_gpr_put(&s->gpr[d->dst.reg], d->dst.size, v);
-		out->dirty |= MHK_G_GPR;
-	}
+	if (!mhi_insn_memo_walk(&line->operand, r, gva, user | (store ? MHI_GWALK_W : 0), env))
+		return false;
+	if (store ? !do_store(d, env, s, line->operand.gpa | offset)
+		  : !do_load(d, env, s, line->operand.gpa | offset))
+		return false;
+	out->dirty = store ? MHK_G_RIP : MHK_G_RIP | MHK_G_GPR;
 	s->rip += d->len;
 	s->rflags &= ~RFLAGS_RF;
 	return true;

@@ -112,6 +112,30 @@ struct mhi_insn_page {
 	mh_gpa gpa;
 };
 
+/* What governs page walks, as of the last look. */
+struct mhi_insn_regs {
+	u64 cr0, cr3, cr4, efer, rflags;
+	struct mhi_gwalk_window window[MHI_GWALK_WINDOWS];
+	u64 epoch; /* counts changes; not 0 after the first look */
+};
+
+/* A walk of the past, with the entries that it has read. */
+struct mhi_insn_memo {
+	u64 epoch; /* of the registers; 0: no walk */
+	mh_gva page;
+	mh_gpa gpa;	  /* of the page */
+	const u8 *direct; /* the page, when it lies in a window */
+	unsigned int access, levels;
+	const u64 *at[5]; /* [levels] */
+	u64 value[5];	  /* [levels] */
+};
+
+/* A line of the cache: an instruction, and the walks it has made. */
+struct mhi_insn_line {
+	struct mhi_insn_dec dec;
+	struct mhi_insn_memo code, operand;
+};
+
 /* A translated operand in guest-physical memory: two pieces when it crosses a page. */
 struct mhi_insn_ref {
 	mh_gpa gpa[2];
@@ -192,9 +216,23 @@ static inline unsigned int mhi_insn_cpl(const struct mhk_state *s)
 	return s->cr0 & MHI_CR0_PE ? s->seg[MHK_SS].attr >> 5 & 3 : 0;
 }
 
-/* insn_fast.c: for MHI_OP_LOAD and MHI_OP_STORE in 64-bit mode. False: nothing was done. */
-bool mhi_insn_fast(const struct mhi_insn_dec *d, const struct mhi_insn_env *env,
-		   struct mhk_state *s, struct mhi_insn_out *out);
+/* insn_memo.c: the current registers; a new epoch when they or the windows have changed. */
+void mhi_insn_regs_set(struct mhi_insn_regs *r, const struct mhk_state *s,
+		       const struct mhi_insn_env *env);
+/*
+ * Walk to gva's page in IA-32e paging: then m->gpa and m->direct are current. False: the walk
+ * faults, or its tables are not in the windows.
+ */
+bool mhi_insn_memo_walk(struct mhi_insn_memo *m, const struct mhi_insn_regs *r, mh_gva gva,
+			unsigned int access, const struct mhi_insn_env *env);
+
+/*
+ * insn_fast.c: for MHI_OP_LOAD and MHI_OP_STORE in 64-bit mode; given: the CPU's bytes, or none.
+ * False: nothing was done.
+ */
+bool mhi_insn_fast(struct mhi_insn_line *line, struct mhi_insn_regs *r,
+		   const struct mhi_insn_env *env, struct mhk_state *s, struct mhi_insn_out *out,
+		   const struct mhi_insn_bytes *given);
 
 /* insn_alu.c: results cut to bytes, status flags replaced in *rflags. */
 u64 mhi_alu_add(u64 a, u64 b, unsigned int carry, unsigned int bytes, u64 *rflags);

@@ -185,6 +185,16 @@ void vm_window(struct vm *vm, bool on)
 	vm->env.window[0].bytes = vm->env.window[1].bytes = on ? VM_RAM / 2 : 0;
 }
 
+u64 vm_remap(struct vm *vm, u64 gva, u64 entry)
+{
+	u8 *at = vm->ram + (gva >= VM_DATA ? PT_DATA : PT_CODE) + (gva >> 12 & 511) * 8;
+	u64 old;
+
+	memcpy(&old, at, 8);
+	memcpy(at, &entry, 8);
+	return old;
+}
+
 void vm_code(struct vm *vm, const u8 *code, unsigned int len)
 {
 	u64 at = vm->s.seg[MHK_CS].base + vm->s.rip;

@@ -46,6 +46,8 @@ void vm_init(struct vm *vm, enum vm_mode mode);
 void vm_fini(struct vm *vm);
 /* Let the emulator read memory without a call, or not. */
 void vm_window(struct vm *vm, bool on);
+/* The entry that maps a 4 KiB page of the code, data or stack areas above; returns the old one. */
+u64 vm_remap(struct vm *vm, u64 gva, u64 entry);
 /* Put code at RIP. */
 void vm_code(struct vm *vm, const u8 *code, unsigned int len);
 enum mhi_insn_result vm_run(struct vm *vm);

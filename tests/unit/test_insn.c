@@ -316,87 +316,7 @@ START_TEST(devices_see_each_access_once)
 }
 END_TEST
 
-/* ---- bytes and cache ---- */
-
-START_TEST(cache_follows_changed_code)
-{
-	begin(VM_LONG);
-	vm->s.gpr[MHK_RBX] = VM_DATA;
-	vm->s.gpr[MHK_RAX] = 1;
-	run_done(CODE(0x89, 0x03));
-	vm->s.rip = VM_CODE;
-	run_done(CODE(0x88, 0x03)); /* other bytes at the same place */
-	vm->s.rip = VM_CODE;
-	vm_put(vm, 0, 4, 0x500);
-	run_done(CODE(0x8b, 0x03));
-	ck_assert_uint_eq(vm->s.gpr[MHK_RAX], 0x500);
-	/* The same bytes in another mode: 40 89 03 is mov [rbx], eax there, and inc eax here. */
-	vm->s.rip = VM_CODE;
-	run_done(CODE(0x40, 0x89, 0x03));
-	vm->s.rip = VM_CODE;
-	vm->s.seg[MHK_CS].attr = 0xc09b;
-	ck_assert_int_eq(vm_run(vm), MHI_INSN_DONE);
-	ck_assert_uint_eq(vm->s.gpr[MHK_RAX], 0x501);
-	ck_assert_uint_eq(vm->s.rip, VM_CODE + 1);
-	end();
-}
-END_TEST
-
-START_TEST(code_across_pages)
-{
-	static const u8 code[] = { 0xc7, 0x05, 0x40, 0, 0, 0x10, 1, 2, 3, 4 };
-	unsigned int first;
-
-	for (first = 1; first < sizeof(code); first++) {
-		begin(VM_COMPAT);
-		vm->s.rip = VM_CODE + 4096 - first;
-		run_done(code, sizeof(code));
-		vm->s.rip = VM_CODE + 4096 - first; /* and from the cache */
-		run_done(code, sizeof(code));
-		ck_assert_uint_eq(vm_get(vm, 0x40, 4), 0x04030201);
-		end();
-	}
-	begin(VM_LONG);
-	vm->s.rip = VM_CODE + 8192 - 1; /* the next page is not present */
-	run_fault(CODE(0x89), PF, 0x10);
-	ck_assert_uint_eq(vm->s.cr2, VM_CODE + 8192);
-	end();
-}
-END_TEST
-
-START_TEST(bytes_from_the_cpu)
-{
-	static const u8 code[] = { 0x89, 0x03, 0xcc, 0xcc, 0xcc };
-
-	begin(VM_LONG);
-	vm->s.gpr[MHK_RBX] = VM_DATA;
-	vm->s.gpr[MHK_RAX] = 0x99;
-	/* Memory at RIP holds zeros: the given bytes count. */
-	ck_assert_int_eq(
-		mhi_insn_emulate(vm->cache, &vm->env, &vm->s, code, sizeof(code), &vm->out),
-		MHI_INSN_DONE);
-	ck_assert_uint_eq(vm_get(vm, 0, 4), 0x99);
-	/* One byte alone: the rest is fetched. */
-	vm_code(vm, CODE(0x00, 0x43, 0x04));
-	ck_assert_int_eq(mhi_insn_emulate(vm->cache, &vm->env, &vm->s, code, 1, &vm->out),
-			 MHI_INSN_DONE);
-	ck_assert_uint_eq(vm_get(vm, 4, 4), 0x99);
-	end();
-}
-END_TEST
-
-START_TEST(code_limit)
-{
-	begin(VM_PROT32);
-	vm->s.gpr[MHK_RBX] = DATA16;
-	vm->s.seg[MHK_CS].limit = (u32)vm->s.rip;
-	run_fault(CODE(0x89, 0x03), GP, 0);
-	vm->s.seg[MHK_CS].limit++;
-	run_done(CODE(0x89, 0x03));
-	run_fault(CODE(0x89, 0x03), GP, 0); /* RIP is beyond the limit now */
-	end();
-}
-END_TEST
+/* ---- what is not emulated ---- */
 
 START_TEST(unknown_instructions_are_named)
 {
@@ -484,10 +404,6 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, stack_instructions);
 	tcase_add_test(tcase, pair_compare_needs_alignment);
 	tcase_add_test(tcase, devices_see_each_access_once);
-	tcase_add_test(tcase, cache_follows_changed_code);
-	tcase_add_test(tcase, code_across_pages);
-	tcase_add_test(tcase, bytes_from_the_cpu);
-	tcase_add_test(tcase, code_limit);
 	tcase_add_test(tcase, unknown_instructions_are_named);
 	tcase_add_loop_test(tcase, random_bytes_never_hurt, VM_LONG, VM_REAL + 1);
 }
