@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0 OR MIT) */
-/* Atomics over the compiler's builtins: the same code in the kernel, in the library and in tests. */
+/*
+ * Atomics over the compiler's builtins: the same code in the kernel, in the library and in
+ * tests.
+ */
 #ifndef MHI_BASE_ATOMIC_H
 #define MHI_BASE_ATOMIC_H
 

@@ -11,7 +11,10 @@
 /* A zeroed page; NULL when there is none. May sleep. */
 void *mhi_host_page_alloc(void);
 void mhi_host_page_free(void *page); /* NULL is allowed */
-/* 2^order pages, zeroed, physically contiguous, aligned to their size; NULL when there are none. May sleep. */
+/*
+ * 2^order pages, zeroed, physically contiguous, aligned to their size; NULL when there are none.
+ * May sleep.
+ */
 void *mhi_host_pages_alloc(unsigned int order);
 void mhi_host_pages_free(void *pages, unsigned int order); /* NULL is allowed */
 mh_hpa mhi_host_va_to_pa(const void *va);

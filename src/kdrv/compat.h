@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0 OR MIT) */
-/* All tests of the kernel's version: what changed between 6.1 and the newest kernel we build for. */
+/*
+ * All tests of the kernel's version: what changed between 6.1 and the newest kernel we build
+ * for.
+ */
 #ifndef MHI_KDRV_COMPAT_H
 #define MHI_KDRV_COMPAT_H
 

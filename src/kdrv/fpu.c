@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: (GPL-2.0 OR MIT)
 /*
- * The guest's x87, SSE and AVX state: an XSAVE area of our own, loaded inside the kernel's own FPU section. The
- * host process' registers are in its task by then, so neither side ever sees the other's.
+ * The guest's x87, SSE and AVX state: an XSAVE area of our own, loaded inside the kernel's own
+ * FPU section. The host process' registers are in its task by then, so neither side ever sees the
+ * other's.
  */
 #include <asm/fpu/api.h>
 #include <linux/gfp.h>

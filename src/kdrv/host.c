@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: (GPL-2.0 OR MIT)
-/* What the freestanding code asks of the host: pages, kicks, the timer, guest memory without sleeping. */
+/*
+ * What the freestanding code asks of the host: pages, kicks, the timer, guest memory without
+ * sleeping.
+ */
 #include <linux/gfp.h>
 #include <linux/math64.h>
 #include <linux/sched/signal.h>
@@ -42,8 +45,8 @@ void *mhi_host_pa_to_va(mh_hpa pa)
 }
 
 /*
- * Paired with enter_mode in vcpu.c: the kicker sets its bit, then reads mode; the vCPU sets mode, then looks
- * for bits. Both order fully, so one of them sees the other.
+ * Paired with enter_mode in vcpu.c: the kicker sets its bit, then reads mode; the vCPU sets mode,
+ * then looks for bits. Both order fully, so one of them sees the other.
  */
 void mhi_host_kick(struct mhi_vcpu *v)
 {
@@ -113,7 +116,10 @@ void mhi_host_timer_set(struct mhi_vcpu *v, u64 host_tsc)
 
 void mhi_host_timer_cancel(struct mhi_vcpu *v)
 {
-	/* A callback that runs meanwhile only sets a signal bit, which the APIC then finds disarmed. */
+	/*
+	 * A callback that runs meanwhile only sets a signal bit, which the APIC then finds
+	 * disarmed.
+	 */
 	hrtimer_try_to_cancel(&to_drv(v)->timer);
 }
 

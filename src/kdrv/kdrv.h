@@ -3,8 +3,8 @@
  * The Linux side of the shim: its objects and what its files owe each other.
  *
  * Lock order: life.lock (main.c); vm->lock > vcpu->lock > vm->slots_sem > mmap_lock > vm->mmu_lock.
- * mmu_lock is a spinlock that is also taken with interrupts off inside sections (never by an interrupt), so nobody
- * waits for a section while holding it.
+ * mmu_lock is a spinlock that is also taken with interrupts off inside sections (never by an
+ * interrupt), so nobody waits for a section while holding it.
  */
 #ifndef MHI_KDRV_H
 #define MHI_KDRV_H

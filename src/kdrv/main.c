@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: (GPL-2.0 OR MIT)
 /*
- * The module: /dev/macrohard, and when the CPUs' virtualization extension is ours. It is taken with the first VM, given
- * back with the last, and kept in step with CPU hot-plug, suspend, reboot and unload.
+ * The module: /dev/macrohard, and when the CPUs' virtualization extension is ours. It is taken
+ * with the first VM, given back with the last, and kept in step with CPU hot-plug, suspend,
+ * reboot and unload.
  */
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
@@ -24,7 +25,8 @@
 #define LEAF80000001_ECX_SVM (1u << 2)
 
 /*
- * Legend: (c) constant after module init, (l) life.lock. CPUs' `on` is written on that CPU with interrupts off.
+ * Legend: (c) constant after module init, (l) life.lock. CPUs' `on` is written on that CPU with
+ * interrupts off.
  */
 static struct {
 	struct mutex lock;	      /* users, and everything that turns CPUs on or off */
@@ -200,8 +202,8 @@ static int life_cpu_offline(unsigned int id)
 }
 
 /*
- * Suspend and hibernation. User space is frozen between PREPARE and POST; a vCPU that comes before it freezes finds
- * its CPU off and goes round in run_until_exit.
+ * Suspend and hibernation. User space is frozen between PREPARE and POST; a vCPU that comes
+ * before it freezes finds its CPU off and goes round in run_until_exit.
  */
 static int life_pm(struct notifier_block *nb, unsigned long event, void *unused)
 {

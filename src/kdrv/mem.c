@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: (GPL-2.0 OR MIT)
 /*
- * Guest memory: slots of user memory, mapped into the nested tables on first touch and kept honest by MMU interval
- * notifiers. Nothing is pinned: when the host takes a page away, its entry goes first.
+ * Guest memory: slots of user memory, mapped into the nested tables on first touch and kept
+ * honest by MMU interval notifiers. Nothing is pinned: when the host takes a page away, its entry
+ * goes first.
  */
 #include <linux/io.h>
 #include <linux/pagemap.h>
@@ -13,9 +14,9 @@
 #define DROP_BYTES (256ull << 20)
 
 /*
- * Remove the entries of a range, and make sure that no vCPU uses them any more. In pieces: the lock is
- * spun for with interrupts off. Nobody can bring an entry back meanwhile: the slot is gone, or its
- * notifier's sequence says that an invalidation is on.
+ * Remove the entries of a range, and make sure that no vCPU uses them any more. In pieces: the
+ * lock is spun for with interrupts off. Nobody can bring an entry back meanwhile: the slot is
+ * gone, or its notifier's sequence says that an invalidation is on.
  */
 static void drop_entries(struct drv_vm *vm, mh_gpa gpa, u64 bytes)
 {
@@ -119,7 +120,10 @@ int mhi_mem_set(struct drv_vm *vm, const struct mhk_mem *arg)
 	return err;
 }
 
-/* How large a leaf the host's backing allows at hva; *pfn is its first page frame. The page holds a reference. */
+/*
+ * How large a leaf the host's backing allows at hva; *pfn is its first page frame. The page
+ * holds a reference.
+ */
 static unsigned int leaf_level(struct drv_vcpu *vcpu, const struct mhi_slot *slot, mh_gpa gpa,
 			       struct page *page, unsigned int gup_flags)
 {
@@ -135,7 +139,10 @@ static unsigned int leaf_level(struct drv_vcpu *vcpu, const struct mhi_slot *slo
 		return min_t(unsigned int, level, 1 + folio_order(folio) / 9);
 	if (level < 2 || folio_order(folio) < 9)
 		return 1;
-	/* A huge page may be mapped only in part: ask for each of its pages at the address in question. */
+	/*
+	 * A huge page may be mapped only in part: ask for each of its pages at the address in
+	 * question.
+	 */
 	got = get_user_pages_fast(hva, PAGES_2M, gup_flags, vcpu->gup);
 	contiguous = got == PAGES_2M;
 	for (i = 0; i < got; i++) {
@@ -168,7 +175,10 @@ static int map_once(struct drv_vcpu *vcpu, struct drv_watch *w, const struct mhi
 	else
 		err = mhi_npt_map(&vm->arch.npt, &vcpu->pool, gpa & mask, page_to_phys(page) & mask,
 				  level, prot);
-	/* Smaller entries are there already (another vCPU, or an earlier page size): fill in at their size. */
+	/*
+	 * Smaller entries are there already (another vCPU, or an earlier page size): fill in at
+	 * their size.
+	 */
 	if (err == MHI_EEXIST && level > 1)
 		err = mhi_npt_map(&vm->arch.npt, &vcpu->pool, gpa & PAGE_MASK, page_to_phys(page),
 				  1, prot);

@@ -9,7 +9,10 @@
 
 #include "kdrv.h"
 
-/* VPIDs are handed out in blocks of one VM's vCPUs; 0 is the host's. SDM 3C 29.1 "Virtual-Processor Identifiers". */
+/*
+ * VPIDs are handed out in blocks of one VM's vCPUs; 0 is the host's. SDM 3C 29.1
+ * "Virtual-Processor Identifiers".
+ */
 #define VPID_BLOCKS (65536 / MHK_MAX_VCPUS)
 static DEFINE_IDA(vpid_blocks);
 

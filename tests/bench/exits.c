@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * What an exit costs, in ticks of the guest's TSC: instructions in `lab svm --icount` and in Bochs, time on real
- * hardware. The median of many samples for each engine named on the command line, side by side.
+ * What an exit costs, in ticks of the guest's TSC: instructions in `lab svm --icount` and in
+ * Bochs, time on real hardware. The median of many samples for each engine named on the command
+ * line, side by side.
  */
 #include <errno.h>
 #include <pthread.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The guest of exits.c: 64-bit, identity-mapped, loaded at 1 MiB. For each test it tells the host the number (port
- * 0x10), does the thing SAMPLES times, leaving the TSC's difference of each at BUFFER, and tells the end (port 0x11).
+ * The guest of exits.c: 64-bit, identity-mapped, loaded at 1 MiB. For each test it tells the host
+ * the number (port 0x10), does the thing SAMPLES times, leaving the TSC's difference of each at
+ * BUFFER, and tells the end (port 0x11).
  */
 #define SAMPLES 256
 #define BUFFER 0x200000

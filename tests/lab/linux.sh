@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Debian's stock cloud kernel to user space on one and on several vCPUs: SHA-256 on each, vector registers kept
-# while the host computes with its own, clocks that go on, power-off.
+# Debian's stock cloud kernel to user space on one and on several vCPUs: SHA-256 on each, vector registers
+# kept while the host computes with its own, clocks that go on, power-off.
 # lab: svm --smp 2 --env CPUS=1,4
 # lab: svm --smp 2 --env CPUS=4 --kernel 6.12
 # lab: svm --smp 2 --env CPUS=4 --kernel 7.x

@@ -106,7 +106,7 @@ START_TEST(paging_32bit)
 	FAULTS(0xc0403000, READ, 0);
 	FAULTS(0xc0403000, WRITE | USER, 2 | 4);
 	FAULTS(0x1000, FETCH, 0); /* no NX, no SMEP: the I bit stays 0 */
-	env.efer = EFER_NXE; /* without PAE there is no NX */
+	env.efer = EFER_NXE;	  /* without PAE there is no NX */
 	FAULTS(0x1000, FETCH, 0);
 	/* The linear address has 32 bits. */
 	MAPS(0x5c07ff123, READ, 0xfee00123);

@@ -221,8 +221,8 @@ START_TEST(all_vectors)
 END_TEST
 
 /*
- * The guest takes the offered vector; before the exit is handled, its device raises the next edge. A bit
- * that stayed in IRR until mhi_lapic_accept would have swallowed it.
+ * The guest takes the offered vector; before the exit is handled, its device raises the next
+ * edge. A bit that stayed in IRR until mhi_lapic_accept would have swallowed it.
  */
 START_TEST(edge_while_offered)
 {
@@ -244,7 +244,10 @@ START_TEST(edge_while_offered)
 }
 END_TEST
 
-/* What was offered but not taken gives way to a higher vector, and to a raised TPR, and comes back. */
+/*
+ * What was offered but not taken gives way to a higher vector, and to a raised TPR, and comes
+ * back.
+ */
 START_TEST(offer_withdrawn)
 {
 	struct mhi_vcpu *v = V(0);

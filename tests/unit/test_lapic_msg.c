@@ -199,7 +199,10 @@ START_TEST(mixed_modes)
 }
 END_TEST
 
-/* One of the addressed takes it; different vectors do not all go to the same; disabled ones never. */
+/*
+ * One of the addressed takes it; different vectors do not all go to the same; disabled ones
+ * never.
+ */
 START_TEST(lowest_priority)
 {
 	u64 set, seen = 0;
@@ -351,7 +354,10 @@ static void *sender(void *arg)
 	return NULL;
 }
 
-/* A guest's handler sees its device before it ends the interrupt, and so before it is accepted here. */
+/*
+ * A guest's handler sees its device before it ends the interrupt, and so before it is accepted
+ * here.
+ */
 static void handle(int vector)
 {
 	u32 n = ((u32)vector - 0x51) / 0x21;

@@ -136,7 +136,10 @@ START_TEST(arithmetic)
 }
 END_TEST
 
-/* After each of many periods the deadline is where exact arithmetic puts it: no rounding adds up. */
+/*
+ * After each of many periods the deadline is where exact arithmetic puts it: no rounding adds
+ * up.
+ */
 START_TEST(periodic_without_drift)
 {
 	u64 start, n, init = 10007;

@@ -265,7 +265,10 @@ START_TEST(remembered_page_was_replaced)
 	fake_svm_exit(0x72, 0, 0, &x);
 	ck_assert_uint_eq(x.insn_len, 2);
 
-	/* The same linear page elsewhere: the old page's bytes are no CPUID, the new one's have a prefix. */
+	/*
+	 * The same linear page elsewhere: the old page's bytes are no CPUID, the new one's have
+	 * a prefix.
+	 */
 	paged((CODE + 0x1000) | 7);
 	memcpy(fake_svm.ram + CODE, "\x90\x90", 2);
 	memcpy(fake_svm.ram + CODE + 0x1000, "\x66\x0f\xa2", 3);

@@ -62,9 +62,9 @@ int mhi_cpuid_set(struct mhi_vcpu *v, u32 count)
 }
 
 /*
- * Size of the XSAVE area for the guest's XCR0, from the sub-leaves of the table. The standard format
- * has each component at its own offset, the compacted one packs those that are enabled: SDM 1 13.4
- * "XSAVE Area".
+ * Size of the XSAVE area for the guest's XCR0, from the sub-leaves of the table. The standard
+ * format has each component at its own offset, the compacted one packs those that are enabled:
+ * SDM 1 13.4 "XSAVE Area".
  */
 static u32 xsave_bytes(const struct mhi_vcpu *v, bool compacted)
 {

@@ -231,7 +231,10 @@ static enum mhi_run on_fault(struct mhi_vcpu *v, const struct mhi_exit *x)
 	return mhi_exit_to_user(v, x, MHK_EXIT_MMIO, G_EMULATE);
 }
 
-/* The instruction at RIP could not be read without sleeping: have its page faulted in, then execute it again. */
+/*
+ * The instruction at RIP could not be read without sleeping: have its page faulted in, then
+ * execute it again.
+ */
 static enum mhi_run on_fetch(struct mhi_vcpu *v, const struct mhi_exit *x)
 {
 	v->fault_gpa = x->fault.gpa;

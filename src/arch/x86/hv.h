@@ -41,7 +41,11 @@ enum mhi_reason {
 	MHI_X_MISCONFIG,
 	MHI_X_ENTRY_FAILED, /* x->raw = the CPU's error number */
 	MHI_X_UNHANDLED,
-	MHI_X_FETCH,	    /* the guest's memory at x->fault.gpa must be faulted in to read the instruction; then enter again */
+	/*
+	 * the guest's memory at x->fault.gpa must be faulted in to read the instruction; then
+	 * enter again
+	 */
+	MHI_X_FETCH,
 	MHI_X_COUNT
 };
 

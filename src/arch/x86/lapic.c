@@ -336,7 +336,8 @@ static void write_reg(struct mhi_vcpu *v, u32 reg, u32 value)
 	case LAPIC_SVR:
 		write_svr(l, value);
 		break;
-	case LAPIC_ESR: /* SDM 3A 11.5.3 "Error Handling": a write makes the collected errors readable */
+	/* SDM 3A 11.5.3 "Error Handling": a write makes the collected errors readable */
+	case LAPIC_ESR:
 		l->esr = mhi_xchg32(&l->esr_pending, 0);
 		break;
 	case LAPIC_ICR:
@@ -365,7 +366,10 @@ static void write_reg(struct mhi_vcpu *v, u32 reg, u32 value)
 
 /* ---- access by the xAPIC page ---- */
 
-/* The register of a page offset, or LAPIC_REGS; an offset without a register is an error of the guest. */
+/*
+ * The register of a page offset, or LAPIC_REGS; an offset without a register is an error of the
+ * guest.
+ */
 static u32 page_reg(struct mhi_vcpu *v, u32 offset)
 {
 	u32 reg = offset >> 4;

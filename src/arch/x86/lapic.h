@@ -19,8 +19,8 @@ struct mhi_vm;
 #define MHI_SIG_TIMER (1u << 3)
 
 /*
- * Legend: (c) constant, (v) only the vCPU's thread, (a) atomic, any thread, (r) written by the vCPU's
- * thread with release order, read by senders.
+ * Legend: (c) constant, (v) only the vCPU's thread, (a) atomic, any thread, (r) written by the
+ * vCPU's thread with release order, read by senders.
  */
 struct mhi_lapic {
 	u64 base;	    /* (r) IA32_APIC_BASE */
@@ -57,8 +57,8 @@ void mhi_lapic_reset(struct mhi_vcpu *v, bool init);
 void mhi_lapic_fini(struct mhi_vcpu *v);
 
 /*
- * One register by its offset in the xAPIC page. 0; MHI_EINVAL: no such register, or not in xAPIC mode.
- * Writes to read-only registers are ignored.
+ * One register by its offset in the xAPIC page. 0; MHI_EINVAL: no such register, or not in xAPIC
+ * mode. Writes to read-only registers are ignored.
  */
 int mhi_lapic_read(struct mhi_vcpu *v, u32 offset, u32 *value);
 int mhi_lapic_write(struct mhi_vcpu *v, u32 offset, u32 value);
@@ -69,16 +69,16 @@ u64 mhi_lapic_cr8(const struct mhi_vcpu *v);
 void mhi_lapic_set_cr8(struct mhi_vcpu *v, u64 cr8);
 
 /*
- * Highest vector that may be delivered now (priority above PPR), or -1. The vector moves from IRR to
- * `offered`, and back by a later call if it was not accepted: so an edge of the same vector that
- * comes after the guest took the interrupt, but before mhi_lapic_accept, is not lost.
+ * Highest vector that may be delivered now (priority above PPR), or -1. The vector moves from IRR
+ * to `offered`, and back by a later call if it was not accepted: so an edge of the same vector
+ * that comes after the guest took the interrupt, but before mhi_lapic_accept, is not lost.
  */
 int mhi_lapic_pending(struct mhi_vcpu *v);
 /* The guest took what mhi_lapic_pending returned: it is in service now. */
 void mhi_lapic_accept(struct mhi_vcpu *v, unsigned int vector);
 /*
- * Is there anything that ends a HLT: a deliverable interrupt, NMI, INIT, SIPI, an expired timer? On the
- * vCPU's thread; RFLAGS.IF is the caller's business.
+ * Is there anything that ends a HLT: a deliverable interrupt, NMI, INIT, SIPI, an expired timer?
+ * On the vCPU's thread; RFLAGS.IF is the caller's business.
  */
 bool mhi_lapic_has_work(struct mhi_vcpu *v);
 /* The armed time is over: sets MHI_SIG_TIMER, kicks; timer_sync does the rest. Any context. */

@@ -7,8 +7,8 @@
 #include "base/atomic.h"
 
 /*
- * Registers by offset >> 4 in the xAPIC page, which is the MSR's number less 0x800: SDM 3A 11.4.1 "The
- * Local APIC Block Diagram", 11.12.1.2 "x2APIC Register Address Space".
+ * Registers by offset >> 4 in the xAPIC page, which is the MSR's number less 0x800: SDM 3A 11.4.1
+ * "The Local APIC Block Diagram", 11.12.1.2 "x2APIC Register Address Space".
  */
 enum mhi_apic_reg {
 	LAPIC_ID = 0x02,
@@ -61,8 +61,8 @@ static inline bool mhi_lapic_x2(const struct mhi_lapic *l)
 }
 
 /*
- * Request an interrupt of t. own: t's thread calls, so nobody needs to be kicked; it looks at IRR before
- * it enters the guest.
+ * Request an interrupt of t. own: t's thread calls, so nobody needs to be kicked; it looks at IRR
+ * before it enters the guest.
  */
 void mhi_lapic_post(struct mhi_vcpu *t, u32 vector, bool level, bool own);
 /* Record errors in t's ESR, and raise its error interrupt. */

@@ -87,7 +87,10 @@ void mhi_lapic_error(struct mhi_vcpu *t, u32 bits, bool own)
 {
 	u32 lvt = mhi_load32(&t->lapic.lvt[LVT_ERROR]);
 
-	/* An error interrupt with an illegal vector is one more error, but not one more interrupt. */
+	/*
+	 * An error interrupt with an illegal vector is one more error, but not one more
+	 * interrupt.
+	 */
 	if (!(lvt & LVT_MASKED) && vector_of(lvt) < LAPIC_FIRST_VECTOR)
 		bits |= ESR_RECEIVE_VECTOR;
 	mhi_fetch_or32(&t->lapic.esr_pending, bits);
@@ -187,8 +190,9 @@ static bool logical_match(const struct mhi_vcpu *t, u32 dest)
 }
 
 /*
- * x2APIC's logical id is fixed (SDM 3A 11.12.10.2 "Deriving Logical x2APIC ID from the Local x2APIC ID"), so
- * the destination names the vCPUs: 16 in cluster dest 31:16. Those in xAPIC mode must be asked.
+ * x2APIC's logical id is fixed (SDM 3A 11.12.10.2 "Deriving Logical x2APIC ID from the Local
+ * x2APIC ID"), so the destination names the vCPUs: 16 in cluster dest 31:16. Those in xAPIC mode
+ * must be asked.
  */
 static u64 logical_targets(const struct msg *m)
 {
@@ -216,8 +220,9 @@ static u64 targets(const struct msg *m)
 }
 
 /*
- * Of several, the vector picks one: all interrupts of a source go to one vCPU, and sources spread. The
- * specification leaves the arbitration to the model (SDM 3A 11.6.2.4 "Lowest Priority Delivery Mode").
+ * Of several, the vector picks one: all interrupts of a source go to one vCPU, and sources
+ * spread. The specification leaves the arbitration to the model (SDM 3A 11.6.2.4 "Lowest Priority
+ * Delivery Mode").
  */
 static u64 pick_one(const struct msg *m, u64 set)
 {
@@ -262,7 +267,10 @@ void mhi_lapic_self_ipi(struct mhi_vcpu *v, u32 vector)
 static u64 icr_targets(const struct msg *m, u32 shorthand)
 {
 	u64 self = MHI_BIT(m->own->apic_id);
-	/* An INIT or SIPI never reaches its sender by shorthand: SDM 3A 11.6.1, valid combinations. */
+	/*
+	 * An INIT or SIPI never reaches its sender by shorthand: SDM 3A 11.6.1, valid
+	 * combinations.
+	 */
 	bool not_self = m->mode == DM_INIT || m->mode == DM_SIPI;
 
 	switch (shorthand) {
@@ -292,7 +300,10 @@ void mhi_lapic_send_icr(struct mhi_vcpu *v)
 		.one = ICR_MODE(icr) == DM_LOWEST,
 	};
 
-	/* IPIs are edge-triggered; only for INIT the bit tells the de-assert, which nobody takes. */
+	/*
+	 * IPIs are edge-triggered; only for INIT the bit tells the de-assert, which nobody
+	 * takes.
+	 */
 	if (m.mode == DM_INIT && (icr & ICR_LEVEL) && !(icr & ICR_ASSERT))
 		return;
 	if (m.mode <= DM_LOWEST && m.vector < LAPIC_FIRST_VECTOR) {

@@ -7,8 +7,8 @@
 enum { MODE_ONE_SHOT, MODE_PERIODIC, MODE_TSC_DEADLINE };
 
 /*
- * Counts and TSC ticks convert exactly at whole milliseconds: one is this many counts and tsc_khz ticks.
- * Splitting there keeps every product within 64 bits.
+ * Counts and TSC ticks convert exactly at whole milliseconds: one is this many counts and tsc_khz
+ * ticks. Splitting there keeps every product within 64 bits.
  */
 #define COUNTS_PER_MS (MHI_LAPIC_TIMER_HZ / 1000)
 /* Move timer_start on before timer_counts grows beyond what converts without overflow. */

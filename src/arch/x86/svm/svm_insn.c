@@ -82,8 +82,9 @@ static u64 paging_key(const struct mhi_vmcb_state *st)
 }
 
 /*
- * The page of RIP: as the guest's tables say, or as they said the last time. A stale page is found out when
- * its bytes are not the instruction that the exit names; parse_insn then asks the tables.
+ * The page of RIP: as the guest's tables say, or as they said the last time. A stale page is
+ * found out when its bytes are not the instruction that the exit names; parse_insn then asks the
+ * tables.
  */
 static int translate(struct insn *in, u64 linear, mh_gpa *gpa)
 {

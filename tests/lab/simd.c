@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Keeps a pattern of its own in the vector registers of each CPU for a while and checks it: one thread per
- * CPU, with AVX where the CPU has it, else SSE. Run in the guest and in its host at once, it finds
- * registers that leak or get lost. usage: simd [SEED [SECONDS]]
+ * Keeps a pattern of its own in the vector registers of each CPU for a while and checks it: one
+ * thread per CPU, with AVX where the CPU has it, else SSE. Run in the guest and in its host at
+ * once, it finds registers that leak or get lost. usage: simd [SEED [SECONDS]]
  */
 #include <cpuid.h>
 #include <pthread.h>
@@ -26,7 +26,10 @@ struct worker {
 	int wrong;
 };
 
-/* Loads eight registers, waits so that switches fall in between, stores them: 1 when they are as loaded. */
+/*
+ * Loads eight registers, waits so that switches fall in between, stores them: 1 when they are as
+ * loaded.
+ */
 static int round_avx(const uint8_t in[256], uint8_t out[256])
 {
 	__asm__ volatile("vmovdqu (%0), %%ymm0\n\tvmovdqu 32(%0), %%ymm1\n\t"
@@ -91,7 +94,10 @@ static void *work(void *opaque)
 	return NULL;
 }
 
-/* AVX, and an operating system that switches its registers: SDM 1 14.3 "Detection of Intel AVX Instructions". */
+/*
+ * AVX, and an operating system that switches its registers: SDM 1 14.3 "Detection of Intel AVX
+ * Instructions".
+ */
 static int has_avx(void)
 {
 	uint32_t a, b, c, d;
