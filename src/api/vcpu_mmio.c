@@ -4,6 +4,7 @@
  * handler. String port instructions come here too.
  */
 #include "api/impl.h"
+#include "base/x86.h"
 
 #define EMULATED_GROUPS (MHK_G_GPR | MHK_G_RIP | MHK_G_SEG | MHK_G_CR)
 #define LAPIC_REGISTER 0xff0u
@@ -13,6 +14,7 @@
  */
 #define APIC_BASE_EXTD (1ull << 10)
 #define APIC_BASE_EN (1ull << 11)
+#define DR6_BS (1ull << 14) /* SDM 3B 18.2.3 "Debug Status Register (DR6)" */
 
 /*
  * Registers are 32 bits wide on 16-byte boundaries; narrower reads see a part. False: no local
@@ -198,9 +200,22 @@ static void unknown_instruction(struct mh_vcpu *v, const struct mhi_insn_out *ou
 			      v->mmio_page << MHI_PAGE_SHIFT, out->text);
 }
 
+/* The emulated instruction was a single step: #DB behind it, as the CPU itself would. */
+static void single_step(struct mh_vcpu *v)
+{
+	struct mhk_run *page = v->page;
+
+	if (mhi_vcpu_fetch(v, MHK_G_DR))
+		return;
+	page->state.dr6 |= DR6_BS;
+	page->user.commit |= MHK_G_DR;
+	page->user.inject = MHK_INJECT_VALID | MHK_INJECT_EXCEPTION | MHI_VEC_DB;
+}
+
 void mhi_vcpu_emulate(struct mh_vcpu *v, const u8 *bytes, unsigned int len)
 {
 	struct mhk_run *page = v->page;
+	bool step = (page->state.rflags & MHI_RFLAGS_TF) != 0;
 	struct mhi_insn_out out;
 
 	v->ours = EMULATED_GROUPS;
@@ -209,6 +224,8 @@ void mhi_vcpu_emulate(struct mh_vcpu *v, const u8 *bytes, unsigned int len)
 		switch (mhi_insn_emulate(v->insn, &v->insn_env, &page->state, bytes, len, &out)) {
 		case MHI_INSN_DONE:
 			page->user.commit |= out.dirty;
+			if (step)
+				single_step(v);
 			break;
 		case MHI_INSN_EXCEPTION:
 			inject(v, &out);
@@ -217,6 +234,6 @@ void mhi_vcpu_emulate(struct mh_vcpu *v, const u8 *bytes, unsigned int len)
 			unknown_instruction(v, &out);
 			break;
 		}
-	} while (out.again && mhi_vm_go(v->vm));
+	} while (out.again && !step && mhi_vm_go(v->vm));
 	v->ours = 0;
 }

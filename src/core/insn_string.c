@@ -177,7 +177,8 @@ static bool ends_early(const struct mhi_insn_ctx *c)
 static int repeat(struct string *st, int (*step)(struct string *))
 {
 	struct mhi_insn_ctx *c = st->c;
-	unsigned int budget = REP_BUDGET;
+	/* Under TF each iteration is a step of its own: SDM 3B 18.3.1.4. */
+	unsigned int budget = c->s->rflags & MHI_RFLAGS_TF ? 1 : REP_BUDGET;
 	u64 count;
 	int rc;
 

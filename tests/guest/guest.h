@@ -60,17 +60,24 @@ void guest_skip(const char *why) __attribute__((noreturn));
 	report(&(const struct report){ (u64)(expr), (u64)(low), (u64)(high),              \
 				       (u32)ADDRESS_OF(#expr), (u32)ADDRESS_OF(__FILE__), \
 				       __LINE__, 0 })
-#define EXPECT(expr, want)                        \
-	do {                                      \
-		const u64 want_ = (u64)(want);    \
-		EXPECT_RANGE(expr, want_, want_); \
+#define EXPECT(expr, want)                                      \
+	do {                                                    \
+		const u64 expect_want_ = (u64)(want);           \
+		EXPECT_RANGE(expr, expect_want_, expect_want_); \
 	} while (0)
 #define EXPECT_TRUE(expr) EXPECT(!!(expr), 1)
+
+/* The devices' accesses since the last look. */
+void access_forget(void);
+u64 access_count(void);
+struct device_access access_at(u64 n);
 
 /* Ask the runner for something. */
 u64 host_call(enum host_op op, u64 arg0, u64 arg1, u64 arg2);
 bool on_kvm(void);
 bool on_intel(void);
+/* QEMU's CPU leaves some checks out; a guest that needs them says so by guest_skip. */
+bool on_qemu(void);
 
 /* ---- exceptions and interrupts ---- */
 
@@ -86,7 +93,8 @@ struct trap {
 
 struct cpu {
 	struct cpu *self;
-	u64 user_rsp; /* start.S: %gs:8 */
+	u64 user_rsp;	 /* start.S: %gs:8 */
+	u64 call_return; /* where a fault in call_at goes on */
 	u32 id;
 	struct trap trap;
 	u32 work; /* a call is in progress */
@@ -461,6 +469,41 @@ bool cpu_wait(u32 id, u64 ms);
 void *page_alloc(void);
 void *memset(void *to, int v, size_t bytes);
 void *memcpy(void *to, const void *from, size_t bytes);
+
+#define PTE_P (1ull << 0)
+#define PTE_W (1ull << 1)
+#define PTE_U (1ull << 2)
+#define PTE_PWT (1ull << 3)
+#define PTE_PCD (1ull << 4)
+#define PTE_A (1ull << 5)
+#define PTE_D (1ull << 6)
+#define PTE_PS (1ull << 7)
+#define PTE_G (1ull << 8)
+#define PTE_NX (1ull << 63)
+#define PTE_ADDRESS 0x000ffffffffff000ull
+
+/* Page-fault error codes: SDM 3A 4.7 "Page-Fault Exceptions". */
+#define PF_P 1u
+#define PF_W 2u
+#define PF_U 4u
+#define PF_R 8u
+#define PF_I 16u
+
+/* RAM that page_alloc does not give. */
+#define HEAP_FREE 0xc00000ull
+/* Where guests may map what they like. */
+#define VA_FREE 0x100000000ull
+
+/* The entry of va at a level (1: 4 KiB), tables made as needed. */
+u64 *pte_of(u64 va, unsigned int level);
+void map_page(u64 va, u64 pa, u64 flags);
+/* A new page at va, present and writable; returns its one-to-one address. */
+u64 *map_new_page(u64 va);
+/* 8 bytes at va, which may fault: see this_cpu()->trap. */
+u64 peek(u64 va);
+u64 poke(u64 va, u64 value);
+/* Call the code at va; a fault returns to the caller. Returns the trap's vector. */
+u64 call_at(u64 va);
 
 #define MMIO(type, offset) (*(volatile type *)(uintptr_t)(MMIO_GPA + (offset)))
 

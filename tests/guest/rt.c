@@ -39,6 +39,7 @@ static struct tss tss[MAX_CPUS];
 static u8 ist_stacks[MAX_CPUS][2][IST_BYTES] __attribute__((aligned(16)));
 static irq_fn *handlers[VECTORS];
 static u32 reports;
+static u64 accesses_seen;
 static u64 heap = HEAP;
 
 /* ---- talking to the runner ---- */
@@ -87,6 +88,24 @@ u64 host_call(enum host_op op, u64 arg0, u64 arg1, u64 arg2)
 	return call.ret;
 }
 
+void access_forget(void)
+{
+	accesses_seen = host_call(CALL_ACCESSES, 0, 0, 0);
+}
+
+u64 access_count(void)
+{
+	return host_call(CALL_ACCESSES, 0, 0, 0) - accesses_seen;
+}
+
+struct device_access access_at(u64 n)
+{
+	struct device_access access = { .offset = ~0ull };
+
+	host_call(CALL_ACCESS, accesses_seen + n, ADDRESS_OF(&access), 0);
+	return access;
+}
+
 bool on_kvm(void)
 {
 	return guest_info.engine == ENGINE_KVM;
@@ -95,6 +114,11 @@ bool on_kvm(void)
 bool on_intel(void)
 {
 	return cpuid(0, 0).ebx == 0x756e6547; /* "Genu" */
+}
+
+bool on_qemu(void)
+{
+	return cpuid(0x80000002, 0).eax == 0x554d4551; /* "QEMU" */
 }
 
 /* ---- exceptions ---- */
@@ -149,12 +173,16 @@ void trap(struct frame *f)
 	t->rip = f->rip;
 	t->rflags = f->rflags;
 	t->cr2 = f->vector == VEC_PF ? read_cr2() : 0;
-	if (fix)
+	if (fix) {
 		f->rip = fix->next;
-	else if (f->cs & 3)
+	} else if (this_cpu()->call_return) {
+		f->rip = this_cpu()->call_return;
+		f->rsp += 8;
+	} else if (f->cs & 3) {
 		user_end(f);
-	else
+	} else {
 		panic(f);
+	}
 }
 
 /* ---- descriptor tables ---- */

@@ -110,6 +110,8 @@ int main(int argc, char **argv)
 	size_t count[3] = { 0 };
 	uint64_t at;
 
+	/* A host that dies takes what is not written yet along. */
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (!parse(&o, argv) || h->magic != IMAGE_MAGIC) {
 		fprintf(stderr, "usage: guest-runner [--engine shim|kvm] [--list] [--only PATTERN] "
 				"[--not PATTERN] [--timeout SECONDS] [--verbose]\n");

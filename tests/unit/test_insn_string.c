@@ -43,6 +43,28 @@ START_TEST(rep_fault_keeps_finished_iterations)
 }
 END_TEST
 
+/* A bug: all iterations were done in one go, though TF makes each of them a step. */
+START_TEST(rep_under_single_step)
+{
+	u64 rip;
+
+	begin(VM_LONG);
+	rip = vm->s.rip;
+	vm->s.rflags |= 1u << 8;
+	vm->s.gpr[MHK_RDI] = VM_DATA;
+	vm->s.gpr[MHK_RCX] = 2;
+	vm_code(vm, CODE(0xf3, 0xaa));
+	ck_assert_int_eq(vm_run(vm), MHI_INSN_DONE);
+	ck_assert(vm->out.again);
+	ck_assert_uint_eq(vm->s.gpr[MHK_RCX], 1);
+	ck_assert_uint_eq(vm->s.rip, rip);
+	ck_assert_int_eq(vm_run(vm), MHI_INSN_DONE);
+	ck_assert(!vm->out.again);
+	ck_assert_uint_eq(vm->s.rip, rip + 2);
+	end();
+}
+END_TEST
+
 START_TEST(long_rep_stops_in_between)
 {
 	unsigned int calls = 0;
@@ -142,6 +164,7 @@ static void add_tests(TCase *tcase)
 {
 	tcase_add_test(tcase, rep_movs_page_by_page);
 	tcase_add_test(tcase, rep_fault_keeps_finished_iterations);
+	tcase_add_test(tcase, rep_under_single_step);
 	tcase_add_test(tcase, long_rep_stops_in_between);
 	tcase_add_test(tcase, rep_with_count_zero);
 	tcase_add_test(tcase, string_in_16_bits);
