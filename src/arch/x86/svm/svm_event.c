@@ -17,7 +17,16 @@
 
 void mhi_svm_irq_offer(struct mhi_vcpu *v, int vector)
 {
-	svm_of(v)->irq = vector;
+	struct svm_vcpu *svm = svm_of(v);
+	struct mhi_vmcb *vmcb = svm->vmcb;
+	u64 want = MHI_SVM_V_INTR_MASKING | MHI_SVM_V_INTR_PRIO(0xf) | MHI_SVM_V_IGN_TPR |
+		   (mhi_lapic_cr8(v) & 0xf);
+
+	svm->irq = vector;
+	if (vmcb->control.virtual_intr == want)
+		return;
+	vmcb->control.virtual_intr = want;
+	mhi_vmcb_dirty(vmcb, MHI_SVM_CLEAN_TPR);
 }
 
 void mhi_svm_nmi_set(struct mhi_vcpu *v, bool masked)
@@ -52,31 +61,21 @@ static bool guest_is_open(const struct mhi_vmcb *vmcb)
 	       !(vmcb->control.interrupt_shadow & MHI_SVM_SHADOW);
 }
 
-/*
- * Offers the external interrupt; returns it as an event when it can go in at once instead of
- * `event`.
- */
-static u32 place_irq(struct mhi_vcpu *v, struct svm_vcpu *svm, u32 event)
+/* Places the offered interrupt; returns it as an event when it can go in at once, else `event`. */
+static u32 place_irq(struct svm_vcpu *svm, u32 event)
 {
 	struct mhi_vmcb *vmcb = svm->vmcb;
-	u64 want = MHI_SVM_V_INTR_MASKING | MHI_SVM_V_INTR_PRIO(0xf) | MHI_SVM_V_IGN_TPR |
-		   (mhi_lapic_cr8(v) & 0xf);
 
-	svm->irq_way = SVM_IRQ_NONE;
 	/* While stepping over an IRET: the interrupt's handler would find our TF in the flags. */
-	if (svm->irq >= 0 && svm->nmi != SVM_NMI_STEPPING) {
-		if (!event && svm->irq_by_event && guest_is_open(vmcb)) {
-			svm->irq_way = SVM_IRQ_EVENT;
-			event = MHI_EVENT_VALID | MHI_SVM_EVENT_INTR << 8 | (svm->irq & 0xff);
-		} else {
-			svm->irq_way = SVM_IRQ_VIRTUAL;
-			want |= MHI_SVM_V_IRQ | MHI_SVM_V_INTR_VECTOR(svm->irq & 0xff);
-		}
+	if (svm->irq < 0 || svm->nmi == SVM_NMI_STEPPING)
+		return event;
+	if (!event && svm->irq_by_event && guest_is_open(vmcb)) {
+		svm->irq_way = SVM_IRQ_EVENT;
+		return MHI_EVENT_VALID | MHI_SVM_EVENT_INTR << 8 | (svm->irq & 0xff);
 	}
-	if (vmcb->control.virtual_intr != want) {
-		vmcb->control.virtual_intr = want;
-		mhi_vmcb_dirty(vmcb, MHI_SVM_CLEAN_TPR);
-	}
+	svm->irq_way = SVM_IRQ_VIRTUAL;
+	vmcb->control.virtual_intr |= MHI_SVM_V_IRQ | MHI_SVM_V_INTR_VECTOR(svm->irq & 0xff);
+	mhi_vmcb_dirty(vmcb, MHI_SVM_CLEAN_TPR);
 	return event;
 }
 
@@ -85,7 +84,7 @@ void mhi_svm_event_inject(struct mhi_vcpu *v)
 	struct svm_vcpu *svm = svm_of(v);
 	struct mhi_vmcb *vmcb = svm->vmcb;
 	u64 error = v->event_error;
-	u32 event = place_irq(v, svm, next_event(v, svm));
+	u32 event = place_irq(svm, next_event(v, svm));
 
 	svm->injected = event;
 	if (!event)

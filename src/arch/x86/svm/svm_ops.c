@@ -42,13 +42,21 @@ static void svm_enter(struct mhi_vcpu *v, struct mhi_exit *x)
 	struct svm_vcpu *svm = svm_of(v);
 	struct mhi_vmcb *vmcb = svm->vmcb;
 
-	mhi_svm_asid_prepare(v);
+	/*
+	 * Most entries bring nothing and most exits interrupt nothing: the calls are for the
+	 * others.
+	 */
+	if (v->flush || !svm->asid || svm->asid_gen != v->cpu->asid_gen)
+		mhi_svm_asid_prepare(v);
 	if (v->rip_dirty) {
 		vmcb->state.rip = v->rip;
 		v->rip_dirty = false;
 	}
 	vmcb->state.rax = v->gpr[MHK_RAX];
-	mhi_svm_event_inject(v);
+	svm->injected = 0;
+	svm->irq_way = SVM_IRQ_NONE;
+	if (svm->irq >= 0 || v->event || v->nmi_pending)
+		mhi_svm_event_inject(v);
 
 	mhi_svm_run(v->gpr, svm->vmcb_pa, svm->host_pa);
 
@@ -56,7 +64,10 @@ static void svm_enter(struct mhi_vcpu *v, struct mhi_exit *x)
 	vmcb->control.tlb_control = MHI_SVM_TLB_NOTHING;
 	v->gpr[MHK_RAX] = vmcb->state.rax;
 	v->rip = vmcb->state.rip;
-	mhi_svm_event_collect(v);
+	v->irq_taken = false;
+	if (svm->injected || svm->irq_way != SVM_IRQ_NONE ||
+	    vmcb->control.exit_int_info & MHI_EVENT_VALID)
+		mhi_svm_event_collect(v);
 	exit_decode(v, svm, x);
 }
 
