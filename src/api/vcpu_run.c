@@ -12,6 +12,7 @@
  * interface.
  */
 #define HYPERCALL_ENOSYS (-1000)
+#define NO_RAW_REASON (~0u) /* mhk_exit.raw */
 
 static void on_none(struct mh_vcpu *v)
 {
@@ -148,11 +149,17 @@ static void on_unhandled(struct mh_vcpu *v)
 {
 	const struct mhk_exit *exit = &v->page->exit;
 
-	mhi_vcpu_fail(
-		v, MH_STOP_ERROR,
-		"an exit that nobody handles: %s (raw reason 0x%x, information 0x%llx 0x%llx)",
-		mhi_engine_exit_name(v->vm->info, exit->raw), exit->raw, (u64)exit->raw_info[0],
-		(u64)exit->raw_info[1]);
+	if (exit->raw == NO_RAW_REASON)
+		mhi_vcpu_fail(v, MH_STOP_ERROR,
+			      "the %s engine gave up on the guest (information 0x%llx 0x%llx)",
+			      v->vm->ops->name, (u64)exit->raw_info[0], (u64)exit->raw_info[1]);
+	else
+		mhi_vcpu_fail(
+			v, MH_STOP_ERROR,
+			"an exit that nobody handles: %s (raw reason 0x%x, information 0x%llx "
+			"0x%llx)",
+			mhi_engine_exit_name(v->vm->info, exit->raw), exit->raw,
+			(u64)exit->raw_info[0], (u64)exit->raw_info[1]);
 }
 
 typedef void exit_fn(struct mh_vcpu *v);
