@@ -18,7 +18,7 @@ failed=0
 # boot CPUS: the guest with so many vCPUs.
 boot()
 {
-	nice -n 10 simd 7 3600 >/tmp/host-simd &
+	simd 7 3600 10 >/tmp/host-simd &
 	host=$!
 	macrohard-hypervisor run --kernel /lab/bin/vmlinuz --initrd /lab/bin/initramfs \
 		--memory 256M --cpus "$1" --stop-on-reset --cmdline \

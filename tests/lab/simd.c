@@ -2,7 +2,7 @@
 /*
  * Keeps a pattern of its own in the vector registers of each CPU for a while and checks it: one
  * thread per CPU, with AVX where the CPU has it, else SSE. Run in the guest and in its host at
- * once, it finds registers that leak or get lost. usage: simd [SEED [SECONDS]]
+ * once, it finds registers that leak or get lost. usage: simd [SEED [SECONDS [NICENESS]]]
  */
 #include <cpuid.h>
 #include <pthread.h>
@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -116,7 +117,7 @@ int main(int argc, char **argv)
 	struct worker *w = calloc((size_t)cpus, sizeof(*w));
 	int avx = has_avx(), status = 0;
 
-	if (!w)
+	if (!w || (argc > 3 && setpriority(PRIO_PROCESS, 0, (int)strtol(argv[3], NULL, 0))))
 		return 2;
 	for (i = 0; i < cpus; i++) {
 		w[i] = (struct worker){
