@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The life of VMs on a real engine, by the public API only: pause, stop, start again, destroy at any
- * moment, many at once; and guests that do what no guest should.
+ * The life of VMs on a real engine, by the public API only: pause, stop, start again, destroy at
+ * any moment, many at once; and guests that do what no guest should.
  * usage: life shim|kvm
  */
 #include <pthread.h>
