@@ -33,7 +33,8 @@ extern "C" {
 	X(EABI, -18, "the kernel module speaks another version of the interface")    \
 	X(EGUEST, -19, "the guest did something that cannot be continued")           \
 	X(EENTRY, -20, "the CPU refused to enter the guest")                         \
-	X(EUNHANDLED, -21, "an exit that nobody handles")
+	X(EUNHANDLED, -21, "an exit that nobody handles")                            \
+	X(ENOSPC, -22, "no space left")
 
 enum mh_error {
 	MH_OK = 0,

@@ -45,6 +45,10 @@ function target_of(path, angle, folder)
 		return "cjson"
 	if (path ~ /^Zy(dis|core)\//)
 		return "zydis"
+	if (path == "zlib.h")
+		return "zlib"
+	if (path == "zstd.h")
+		return "zstd"
 	if (path == "check.h")
 		return "check"
 	if (angle)
@@ -132,8 +136,9 @@ FNR == 1 && own == "" {
 	if (own != "" && code ~ /^[ \t]*#[ \t]*include/)
 		check_include(code, own)
 	if (code ~ /(^|[^a-z_])ioctl *\(/ && own ~ /^src\// && own != "src/kdrv" &&
-	    FILENAME !~ /^src\/core\/engine_[a-z_]+\.c$/)
-		fail("only the engines (src/core/engine_*.c) call ioctl")
+	    FILENAME !~ /^src\/core\/engine_[a-z_]+\.c$/ &&
+	    FILENAME !~ /^src\/virtio\/be_[a-z_]+\.c$/)
+		fail("only the engines (src/core/engine_*.c) and back ends (src/virtio/be_*.c) call ioctl")
 }
 
 END {
