@@ -172,6 +172,7 @@ static int init_machine(struct mh_vm *vm, struct mhi_err *err)
 		.ram_bytes = vm->ram_bytes,
 		.cpus = vm->cpus,
 		.tsc_khz = vm->info->tsc_khz,
+		.phys_bits = vm->info->phys_bits,
 	};
 
 	if (vm->flags & MH_VM_BARE)

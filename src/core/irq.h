@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Interrupt lines of the machine: devices raise a line (GSI), the interrupt controller behind it is
- * chosen by the platform.
+ * chosen by the platform. And the ways beside the lines: messages out, doorbells in.
  */
 #ifndef MHI_CORE_IRQ_H
 #define MHI_CORE_IRQ_H
@@ -17,6 +17,16 @@ struct mhi_irq_sink {
 /* Sink of messages: the engine. Any thread. */
 struct mhi_msi_sink {
 	void (*send)(void *opaque, u64 addr, u32 data);
+	void *opaque;
+};
+
+/*
+ * Sink of doorbells: a guest's write to gpa, of any width and value, is replaced by a count into
+ * the eventfd fd, as long as it is on. The engine may not be able to: then the write arrives at the
+ * device as any other does. Any thread.
+ */
+struct mhi_doorbell_sink {
+	void (*set)(void *opaque, mh_gpa gpa, int fd, bool on);
 	void *opaque;
 };
 

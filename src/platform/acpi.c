@@ -6,10 +6,12 @@
  */
 #include "platform/acpi.h"
 
+#include "platform/acpi_pci.h"
 #include "platform/aml.h"
 #include "platform/layout.h"
-#include "platform/le.h"
+#include "core/le.h"
 #include "platform/machine.h"
+#include "platform/pci.h"
 #include "platform/pmtimer.h"
 #include "platform/power.h"
 #include "platform/rtc.h"
@@ -27,7 +29,7 @@
 #define HEADER_LENGTH 4
 #define HEADER_CHECKSUM 9
 #define XSDT_REVISION 1
-#define XSDT_TABLES 2
+#define XSDT_TABLES 3
 
 /* 5.2.9 "Fixed ACPI Description Table (FADT)". */
 #define FADT_REVISION 6
@@ -81,6 +83,11 @@
 #define MADT_X2APIC 9
 #define MADT_X2APIC_BYTES 16
 #define XAPIC_IDS 255 /* ids from here on need the x2APIC's entry */
+
+/* Segment 0, buses 0 to 0 are the zeros behind the base. */
+#define MCFG_REVISION 1
+#define MCFG_BYTES (HEADER_BYTES + 8 + 16)
+#define MCFG_BASE (HEADER_BYTES + 8)
 
 #define DSDT_REVISION 2 /* integers have 64 bits */
 
@@ -259,6 +266,7 @@ static const u8 *build_dsdt(struct builder *b, const struct mhi_acpi_config *con
 			aml_uart(&aml, n);
 	aml_rtc(&aml);
 	aml_power_button(&aml);
+	mhi_acpi_pci(&aml, config);
 	for (u32 id = 0; id < config->cpus; id++)
 		aml_processor(&aml, id);
 	mhi_aml_end(&aml, scope);
@@ -340,7 +348,20 @@ static const u8 *build_madt(struct builder *b, u32 cpus)
 	return t;
 }
 
-static const u8 *build_xsdt(struct builder *b, const u8 *fadt, const u8 *madt)
+/* One segment of one bus. PCI Firmware Specification 3.0, 4.1.2 "MCFG Table Description". */
+static const u8 *build_mcfg(struct builder *b)
+{
+	u8 *t = reserve(b, MCFG_BYTES);
+
+	if (!t)
+		return NULL;
+	header(t, "MCFG", MCFG_BYTES, MCFG_REVISION);
+	mhi_put_le64(t + MCFG_BASE, MHI_ECAM_BASE);
+	seal(t);
+	return t;
+}
+
+static const u8 *build_xsdt(struct builder *b, const u8 *fadt, const u8 *madt, const u8 *mcfg)
 {
 	const size_t bytes = HEADER_BYTES + XSDT_TABLES * 8;
 	u8 *t = reserve(b, bytes);
@@ -350,6 +371,7 @@ static const u8 *build_xsdt(struct builder *b, const u8 *fadt, const u8 *madt)
 	header(t, "XSDT", bytes, XSDT_REVISION);
 	mhi_put_le64(t + HEADER_BYTES, address_of(b, fadt));
 	mhi_put_le64(t + HEADER_BYTES + 8, address_of(b, madt));
+	mhi_put_le64(t + HEADER_BYTES + 16, address_of(b, mcfg));
 	seal(t);
 	return t;
 }
@@ -373,7 +395,8 @@ int mhi_acpi_build(const struct mhi_acpi_config *config, u8 *buf, size_t cap, si
 	const u8 *dsdt = build_dsdt(&b, config);
 	const u8 *fadt = dsdt ? build_fadt(&b, dsdt) : NULL;
 	const u8 *madt = build_madt(&b, config->cpus);
-	const u8 *xsdt = fadt && madt ? build_xsdt(&b, fadt, madt) : NULL;
+	const u8 *mcfg = build_mcfg(&b);
+	const u8 *xsdt = fadt && madt && mcfg ? build_xsdt(&b, fadt, madt, mcfg) : NULL;
 
 	if (!rsdp || !xsdt)
 		return mhi_err_set(

@@ -5,7 +5,7 @@
  */
 #include "platform/aml.h"
 
-#include "platform/le.h"
+#include "core/le.h"
 
 #define ZERO_OP 0x00
 #define ONE_OP 0x01
@@ -37,8 +37,17 @@
 #define RES_IO_DECODE16 0x01
 #define RES_INTERRUPT 0x89
 #define RES_INTERRUPT_EDGE_HIGH 0x03 /* and: this device consumes it */
+/* 6.4.3.4 "32-Bit Fixed Memory Range Descriptor", 6.4.3.5 "Address Space Resource Descriptors". */
+#define RES_FIXED32 0x86
+#define RES_WORD_SPACE 0x88
+#define RES_DWORD_SPACE 0x87
+#define RES_QWORD_SPACE 0x8a
+#define RES_SPACE_MEMORY 0
+#define RES_SPACE_BUS 2
+#define RES_SPACE_FIXED 0x0c /* minimum and maximum do not move */
+#define RES_WRITABLE 0x01
 #define RES_END 0x79
-#define RES_MAX 24
+#define RES_MAX 160
 
 void mhi_aml_init(struct mhi_aml *aml, u8 *buf, size_t cap)
 {
@@ -218,6 +227,11 @@ void mhi_aml_eisaid(struct mhi_aml *aml, const char *id)
 	put_byte(aml, digits);
 }
 
+void mhi_aml_raw(struct mhi_aml *aml, const void *code, size_t bytes)
+{
+	put(aml, code, bytes);
+}
+
 void mhi_aml_notify(struct mhi_aml *aml, const char *object, u64 value)
 {
 	put_byte(aml, NOTIFY_OP);
@@ -246,6 +260,46 @@ static size_t put_interrupt(u8 *p, u32 gsi)
 	return 9;
 }
 
+static size_t put_fixed(u8 *p, u32 base, u32 bytes)
+{
+	p[0] = RES_FIXED32;
+	mhi_put_le16(p + 1, 9);
+	p[3] = RES_WRITABLE;
+	mhi_put_le32(p + 4, base);
+	mhi_put_le32(p + 8, bytes);
+	return 12;
+}
+
+/* Granularity, minimum, maximum, translation and length, each of one, two or four words. */
+static size_t put_space(u8 *p, unsigned int tag, u8 type, u64 base, u64 bytes)
+{
+	unsigned int width = tag == RES_WORD_SPACE ? 2 : tag == RES_DWORD_SPACE ? 4 : 8;
+	const u64 value[5] = { 0, base, base + bytes - 1, 0, bytes };
+
+	p[0] = (u8)tag;
+	mhi_put_le16(p + 1, (u16)(3 + 5 * width));
+	p[3] = type;
+	p[4] = RES_SPACE_FIXED;
+	p[5] = type == RES_SPACE_MEMORY ? RES_WRITABLE : 0;
+	for (unsigned int i = 0; i < 5; i++)
+		for (unsigned int j = 0; j < width; j++)
+			p[6 + i * width + j] = (u8)(value[i] >> (8 * j));
+	return 6 + 5 * width;
+}
+
+static size_t put_bridge(u8 *p, const struct mhi_aml_resources *res)
+{
+	size_t len = put_space(p, RES_WORD_SPACE, RES_SPACE_BUS, 0, 1);
+
+	if (res->window32_bytes)
+		len += put_space(p + len, RES_DWORD_SPACE, RES_SPACE_MEMORY, res->window32,
+				 res->window32_bytes);
+	if (res->window64_bytes)
+		len += put_space(p + len, RES_QWORD_SPACE, RES_SPACE_MEMORY, res->window64,
+				 res->window64_bytes);
+	return len;
+}
+
 void mhi_aml_resource_template(struct mhi_aml *aml, const struct mhi_aml_resources *res)
 {
 	u8 bytes[RES_MAX];
@@ -255,6 +309,10 @@ void mhi_aml_resource_template(struct mhi_aml *aml, const struct mhi_aml_resourc
 		len += put_io(bytes + len, res->io_base, res->io_ports);
 	if (res->has_irq)
 		len += put_interrupt(bytes + len, res->gsi);
+	if (res->mem_bytes)
+		len += put_fixed(bytes + len, res->mem_base, res->mem_bytes);
+	if (res->bus0)
+		len += put_bridge(bytes + len, res);
 	bytes[len++] = RES_END;
 	bytes[len++] = 0; /* no checksum */
 	put_byte(aml, BUFFER_OP);

@@ -30,14 +30,21 @@ void mhi_aml_integer(struct mhi_aml *aml, u64 value);
 void mhi_aml_string(struct mhi_aml *aml, const char *text);
 /* Three capitals and four hexadecimal digits: "PNP0501". */
 void mhi_aml_eisaid(struct mhi_aml *aml, const char *id);
+/* Code or data already encoded. */
+void mhi_aml_raw(struct mhi_aml *aml, const void *code, size_t bytes);
 void mhi_aml_notify(struct mhi_aml *aml, const char *object, u64 value);
 
-/* A resource template as the value of a name. */
+/* A resource template as the value of a name. What is 0 is left out. */
 struct mhi_aml_resources {
 	u16 io_base;
-	u8 io_ports;  /* 0: none */
+	u8 io_ports;
 	bool has_irq; /* edge-triggered, active high, not shared */
 	u32 gsi;
+	u32 mem_base, mem_bytes; /* fixed */
+	/* What a PCI host bridge passes on: bus 0, memory below and above 4 GiB. */
+	bool bus0;
+	u32 window32, window32_bytes;
+	u64 window64, window64_bytes;
 };
 void mhi_aml_resource_template(struct mhi_aml *aml, const struct mhi_aml_resources *res);
 

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "platform/le.h"
+#include "core/le.h"
 #include "platform/machine_priv.h"
 
 /* No kernel image is near this; it bounds what a wrong path can cost. */

@@ -7,7 +7,7 @@
 
 #include "base/checked.h"
 #include "platform/layout.h"
-#include "platform/le.h"
+#include "core/le.h"
 
 #define HDR_START 0x1f1
 #define HDR_SETUP_SECTS 0x1f1

@@ -8,7 +8,7 @@
 
 #include "base/checked.h"
 #include "platform/layout.h"
-#include "platform/le.h"
+#include "core/le.h"
 
 #define EHDR_BYTES 64
 #define EI_CLASS 4

@@ -7,7 +7,7 @@
 
 #include "base/checked.h"
 #include "platform/layout.h"
-#include "platform/le.h"
+#include "core/le.h"
 
 /* Page-table bits: SDM 3A 4.5 "4-Level Paging and 5-Level Paging". */
 #define PTE_PRESENT_WRITE 0x003ull

@@ -10,6 +10,38 @@
 
 #define CPUS_MAX 64 /* what mh_vm_config allows */
 
+/*
+ * The window for 64-bit BARs: a quarter of the guest's addresses, but no more than this, behind
+ * RAM.
+ */
+#define WINDOW64_BYTES_MAX (1ull << 38)
+
+/* The reset control register lies inside CONFIG_ADDRESS, which only takes doublewords. */
+static uint64_t pci_port_read(void *opaque, uint64_t offset, unsigned int bytes)
+{
+	struct mhi_machine *m = opaque;
+
+	if (offset == MHI_RESET_PORT - MHI_PCI_PORT && bytes == 1)
+		return mhi_reset_ops.read(&m->power, 0, bytes);
+	return mhi_pci_port_io_ops.read(m->pci, offset, bytes);
+}
+
+static void pci_port_write(void *opaque, uint64_t offset, unsigned int bytes, uint64_t value)
+{
+	struct mhi_machine *m = opaque;
+
+	if (offset == MHI_RESET_PORT - MHI_PCI_PORT && bytes == 1)
+		mhi_reset_ops.write(&m->power, 0, bytes, value);
+	else
+		mhi_pci_port_io_ops.write(m->pci, offset, bytes, value);
+}
+
+static const struct mh_io_ops pci_port_ops = {
+	.version = 1,
+	.read = pci_port_read,
+	.write = pci_port_write,
+};
+
 struct range {
 	bool mmio;
 	u64 start, bytes;
@@ -23,8 +55,8 @@ static const struct range ranges[] = {
 	{ false, MHI_RTC_PORT, MHI_RTC_PORTS, &mhi_rtc_ops, offsetof(struct mhi_machine, rtc) },
 	{ false, MHI_SLEEP_PORT, MHI_SLEEP_PORTS, &mhi_sleep_ops,
 	  offsetof(struct mhi_machine, power) },
-	{ false, MHI_RESET_PORT, 1, &mhi_reset_ops, offsetof(struct mhi_machine, power) },
 	{ false, MHI_KBC_PORT, 1, &mhi_kbc_ops, offsetof(struct mhi_machine, power) },
+	{ false, MHI_PCI_PORT, MHI_PCI_PORTS, &pci_port_ops, 0 },
 	{ false, MHI_PMTIMER_PORT, MHI_PMTIMER_PORTS, &mhi_pmtimer_ops, 0 },
 };
 
@@ -45,6 +77,14 @@ static void detach(struct mhi_machine *m)
 	}
 }
 
+static int taken(struct mhi_err *err, int rc, const char *what, u64 at)
+{
+	return mhi_err_set(err, rc,
+			   "placing the machine's devices: %s 0x%llx cannot be taken (%s); leave "
+			   "the machine's addresses free",
+			   what, at, mh_strerror(rc));
+}
+
 static int attach(struct mhi_machine *m, struct mhi_err *err)
 {
 	for (; m->ranges < MHI_COUNT(ranges); m->ranges++) {
@@ -53,14 +93,99 @@ static int attach(struct mhi_machine *m, struct mhi_err *err)
 				     (u8 *)m + range->opaque);
 
 		if (rc)
-			return mhi_err_set(err, rc,
-					   "placing the machine's devices: %s 0x%llx cannot be "
-					   "taken (%s); leave the machine's addresses free",
-					   range->mmio ? "address" : "port", range->start,
-					   mh_strerror(rc));
+			return taken(err, rc, range->mmio ? "address" : "port", range->start);
 	}
 	return 0;
 }
+
+/* ---- PCI ---- */
+
+static void detach_pci(struct mhi_machine *m)
+{
+	for (; m->pci_ranges; m->pci_ranges--)
+		mhi_bus_remove(m->env.mmio, m->pci_range[m->pci_ranges - 1]);
+}
+
+static int attach_pci_range(struct mhi_machine *m, u64 start, u64 bytes,
+			    const struct mh_io_ops *ops, struct mhi_err *err)
+{
+	int rc = bytes ? mhi_bus_add(m->env.mmio, start, bytes, ops, m->pci) : 0;
+
+	if (rc)
+		return taken(err, rc, "address", start);
+	if (bytes)
+		m->pci_range[m->pci_ranges++] = start;
+	return 0;
+}
+
+static void choose_window64(struct mhi_machine *m)
+{
+	u64 ram_end = m->env.ram_bytes, bytes, start;
+
+	if (m->env.phys_bits <= 32)
+		return;
+	bytes = MHI_BIT(m->env.phys_bits - 2);
+	if (bytes > WINDOW64_BYTES_MAX)
+		bytes = WINDOW64_BYTES_MAX;
+	if (ram_end > MHI_RAM_HOLE_START)
+		ram_end += MHI_RAM_HOLE_END - MHI_RAM_HOLE_START;
+	start = bytes;
+	while (start < ram_end)
+		start += bytes;
+	if (start + bytes > MHI_BIT(m->env.phys_bits))
+		return;
+	m->window64 = start;
+	m->window64_bytes = bytes;
+}
+
+static int attach_pci(struct mhi_machine *m, struct mhi_err *err)
+{
+	struct mhi_pci_env env = {
+		.lines = { .set = mhi_ioapic_set, .opaque = &m->ioapic },
+		.msi = m->env.msi,
+		.doorbell = m->env.doorbell,
+	};
+	int rc;
+
+	choose_window64(m);
+	env.window64 = m->window64;
+	env.window64_bytes = m->window64_bytes;
+	rc = mhi_pci_create(&env, &m->pci);
+	if (rc)
+		return mhi_err_set(err, rc, "making the PCI bus: %s", mh_strerror(rc));
+	rc = attach_pci_range(m, MHI_ECAM_BASE, MHI_ECAM_BYTES, &mhi_pci_ecam_ops, err);
+	if (!rc)
+		rc = attach_pci_range(m, MHI_PCI_WINDOW32, MHI_PCI_WINDOW32_BYTES,
+				      &mhi_pci_window32_ops, err);
+	if (!rc)
+		rc = attach_pci_range(m, m->window64, m->window64_bytes, &mhi_pci_window64_ops,
+				      err);
+	return rc;
+}
+
+int mhi_machine_pci_add(struct mhi_machine *m, struct mhi_pci_dev *dev, struct mhi_err *err)
+{
+	int rc = mhi_pci_add(m->pci, dev);
+
+	if (rc == MH_ERANGE)
+		mhi_err_set(err, rc, "no PCI slot, or no addresses, are left: at most %d devices",
+			    MHI_PCI_SLOTS - 1);
+	else if (rc)
+		mhi_err_set(err, rc, "plugging the device into PCI: %s", mh_strerror(rc));
+	return rc;
+}
+
+void mhi_machine_pci_remove(struct mhi_machine *m, struct mhi_pci_dev *dev)
+{
+	mhi_pci_remove(m->pci, dev);
+}
+
+void mhi_machine_run(struct mhi_machine *m, bool on)
+{
+	mhi_pci_run(m->pci, on);
+}
+
+/* ---- life ---- */
 
 static int attach_uart(struct mhi_machine *m, unsigned int n, struct mhi_err *err)
 {
@@ -114,6 +239,8 @@ int mhi_machine_create(const struct mhi_machine_env *env, struct mhi_machine **o
 	mhi_rtc_init(&m->rtc, NULL);
 	rc = attach(m, err);
 	if (!rc)
+		rc = attach_pci(m, err);
+	if (!rc)
 		rc = attach_uart(m, 0, err);
 	if (rc) {
 		mhi_machine_destroy(m);
@@ -128,6 +255,8 @@ void mhi_machine_destroy(struct mhi_machine *m)
 	if (!m)
 		return;
 	detach(m);
+	detach_pci(m);
+	mhi_pci_destroy(m->pci);
 	mhi_rtc_fini(&m->rtc);
 	for (unsigned int n = 0; n < MHI_UARTS; n++)
 		mhi_uart_fini(&m->com[n]);
@@ -142,6 +271,8 @@ static int write_firmware(struct mhi_machine *m, struct mhi_err *err)
 		.base = MHI_ACPI_BASE,
 		.cpus = m->env.cpus,
 		.uarts = m->uarts,
+		.window64 = m->window64,
+		.window64_bytes = m->window64_bytes,
 	};
 	u8 *tables = malloc(MHI_ACPI_BYTES);
 	size_t bytes;
@@ -164,6 +295,7 @@ static int write_firmware(struct mhi_machine *m, struct mhi_err *err)
 int mhi_machine_reset(struct mhi_machine *m, struct mhi_err *err)
 {
 	mhi_ioapic_reset(&m->ioapic);
+	mhi_pci_reset(m->pci);
 	for (unsigned int n = 0; n < MHI_UARTS; n++)
 		mhi_uart_reset(&m->com[n]);
 	mhi_rtc_reset(&m->rtc);

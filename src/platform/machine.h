@@ -11,6 +11,7 @@
 #include "core/err.h"
 #include "core/gmem.h"
 #include "core/irq.h"
+#include "core/pci_dev.h"
 
 /* Guest-physical map: RAM from 0 to at most 3 GiB, the rest from 4 GiB. SDM and PC conventions. */
 #define MHI_RAM_HOLE_START 0xc0000000ull
@@ -24,11 +25,13 @@ struct mhi_machine_env {
 	struct mhi_gmem *mem;
 	struct mhi_bus *pio, *mmio;
 	struct mhi_msi_sink msi;
+	struct mhi_doorbell_sink doorbell;		  /* set NULL: there are none */
 	void (*power)(void *opaque, enum mhi_power what); /* from a vCPU thread */
 	void *opaque;
 	u64 ram_bytes;
 	u32 cpus;
 	u32 tsc_khz;
+	u32 phys_bits; /* of guest-physical addresses */
 };
 
 struct mhi_machine;
@@ -62,6 +65,17 @@ int mhi_machine_reset(struct mhi_machine *m, struct mhi_err *err);
 /* The guest's IOAPIC hears of the EOI of a level-triggered vector. vCPU thread. */
 void mhi_machine_eoi(struct mhi_machine *m, u32 vector);
 void mhi_machine_power_button(struct mhi_machine *m);
+/*
+ * Plug a device into PCI, and out again: while no vCPU runs. The device's owner removes it before
+ * the machine is destroyed. MH_ERANGE (no slot or no addresses are left), MH_EINVAL, MH_ENOMEM.
+ */
+int mhi_machine_pci_add(struct mhi_machine *m, struct mhi_pci_dev *dev, struct mhi_err *err);
+void mhi_machine_pci_remove(struct mhi_machine *m, struct mhi_pci_dev *dev);
+/*
+ * vCPUs are about to run, or have stopped: devices touch guest memory only in between. It may wait
+ * for input and output under way.
+ */
+void mhi_machine_run(struct mhi_machine *m, bool on);
 /*
  * COM ports 0 .. 3: output from any thread to fn, one call at a time; input takes what fits. Only
  * port 0 exists at first, attaching fn adds another: while no vCPU runs. MH_EINVAL (port),

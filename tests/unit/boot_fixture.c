@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "platform/le.h"
+#include "core/le.h"
 
 #define LARGE_PAGE (2ull << 20)
 

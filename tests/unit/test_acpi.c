@@ -6,7 +6,7 @@
 #include "unit.h"
 #include "platform/acpi.h"
 #include "platform/aml.h"
-#include "platform/le.h"
+#include "core/le.h"
 
 #include <stdio.h>
 #include <sys/stat.h>
@@ -47,7 +47,12 @@ static const u8 *table_at(u64 gpa, const char *signature)
 
 static void build(u32 cpus)
 {
-	struct mhi_acpi_config config = { .base = BASE, .uarts = 0xf };
+	struct mhi_acpi_config config = {
+		.base = BASE,
+		.uarts = 0xf,
+		.window64 = 1ull << 38,
+		.window64_bytes = 1ull << 38,
+	};
 
 	memset(blob, 0xcc, sizeof(blob));
 	config.cpus = cpus;
@@ -66,13 +71,13 @@ static const u8 *find(const char *signature)
 	ck_assert_uint_eq(blob[15], 2);
 	ck_assert_uint_eq(mhi_get_le32(blob + 16), 0);
 	xsdt = table_at(mhi_get_le64(blob + 24), "XSDT");
-	ck_assert_uint_eq(mhi_get_le32(xsdt + 4), 36 + 2 * 8);
+	ck_assert_uint_eq(mhi_get_le32(xsdt + 4), 36 + 3 * 8);
 	fadt = table_at(mhi_get_le64(xsdt + 36), "FACP");
 	if (!strcmp(signature, "FACP"))
 		return fadt;
 	if (!strcmp(signature, "DSDT"))
 		return table_at(mhi_get_le64(fadt + 140), "DSDT");
-	return table_at(mhi_get_le64(xsdt + 44), signature);
+	return table_at(mhi_get_le64(xsdt + (strcmp(signature, "MCFG") ? 44 : 52)), signature);
 }
 
 START_TEST(fadt)
@@ -275,8 +280,8 @@ static void run(const char *dir, const char *command)
  */
 START_TEST(iasl)
 {
-	static const char *const name[] = { "facp", "apic", "dsdt" };
-	static const char *const signature[] = { "FACP", "APIC", "DSDT" };
+	static const char *const name[] = { "facp", "apic", "mcfg", "dsdt" };
+	static const char *const signature[] = { "FACP", "APIC", "MCFG", "DSDT" };
 	char dir[64], command[128];
 
 	if (shell("iasl -v >/dev/null 2>&1")) {
@@ -298,6 +303,7 @@ START_TEST(iasl)
 		run(dir, command);
 	}
 	run(dir, "grep -q 'Notify (PWRB, 0x80)' dsdt.dsl");
+	run(dir, "grep -q 'Device (PCI0)' dsdt.dsl && grep -q 'Return (Arg3)' dsdt.dsl");
 	run(dir, "! grep -i -e invalid -e unknown *.dsl");
 	snprintf(command, sizeof(command), "rm -rf %s", dir);
 	ck_assert_int_eq(shell(command), 0);

@@ -5,7 +5,7 @@
  */
 #include "unit.h"
 #include "boot_fixture.h"
-#include "platform/le.h"
+#include "core/le.h"
 #include "rng.h"
 
 #include <glob.h>

@@ -2,7 +2,7 @@
 /* The ELF loader: vmlinux by its entry, PVH by its note, every refusal, hostile images. */
 #include "unit.h"
 #include "boot_fixture.h"
-#include "platform/le.h"
+#include "core/le.h"
 #include "rng.h"
 
 #define MIB (1ull << 20)

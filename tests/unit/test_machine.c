@@ -6,7 +6,7 @@
 #include "unit.h"
 #include "guest_ram.h"
 #include "platform/layout.h"
-#include "platform/le.h"
+#include "core/le.h"
 #include "platform/machine.h"
 #include "platform/pmtimer.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Little-endian loads and stores on byte arrays: file formats, boot structures and ACPI tables. */
-#ifndef MHI_PLATFORM_LE_H
-#define MHI_PLATFORM_LE_H
+#ifndef MHI_CORE_LE_H
+#define MHI_CORE_LE_H
 
 #include "base/types.h"
 
