@@ -141,8 +141,8 @@ static void on_entry_failed(struct mh_vcpu *v)
 	mhi_vcpu_fail(v, MH_STOP_ERROR,
 		      "the CPU refused to enter the guest: %s (error 0x%x, information 0x%llx "
 		      "0x%llx)",
-		      mhi_engine_entry_error_name(v->vm->info, exit->raw), exit->raw,
-		      (u64)exit->raw_info[0], (u64)exit->raw_info[1]);
+		      mhi_engine_entry_error_name(v->vm->info, exit->raw, exit->raw_info[0]),
+		      exit->raw, (u64)exit->raw_info[0], (u64)exit->raw_info[1]);
 }
 
 static void on_unhandled(struct mh_vcpu *v)

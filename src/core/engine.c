@@ -16,9 +16,9 @@ const char *mhi_engine_exit_name(const struct mhk_info *info, u32 raw)
 	}
 }
 
-const char *mhi_engine_entry_error_name(const struct mhk_info *info, u32 raw)
+const char *mhi_engine_entry_error_name(const struct mhk_info *info, u32 raw, u64 raw_info)
 {
 	if (info->vendor == MHK_VENDOR_VMX)
-		return mhi_vmx_entry_error_name(raw);
+		return mhi_vmx_entry_error_name(raw, raw_info);
 	return mhi_engine_exit_name(info, raw);
 }

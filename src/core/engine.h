@@ -57,6 +57,6 @@ extern const struct mhi_engine_ops mhi_engine_kvm;
 
 /* The names of a raw exit reason, and of a refused entry's error, of this vendor. Never NULL. */
 const char *mhi_engine_exit_name(const struct mhk_info *info, u32 raw);
-const char *mhi_engine_entry_error_name(const struct mhk_info *info, u32 raw);
+const char *mhi_engine_entry_error_name(const struct mhk_info *info, u32 raw, u64 raw_info);
 
 #endif

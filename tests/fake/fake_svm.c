@@ -99,7 +99,7 @@ void mhi_svm_run(u64 *gpr, mh_hpa vmcb_pa, mh_hpa host_pa)
 	assert(host_pa == vmcb_pa + MHI_PAGE_SIZE && f->vmsaves);
 	assert(vmcb->control.guest_asid != 0);
 	assert(vmcb->state.efer & MHI_EFER_SVME);
-	assert(vmcb->control.intercept_misc2 & MHI_SVM_I2_VMRUN);
+	assert(vmcb->control.intercept_misc2 & SVM_INTERCEPT(VMRUN));
 	f->at_entry = *vmcb;
 	f->runs++;
 	/* Every exit disables breakpoints and leaves the guest's DR6: APM 2 15.6 "#VMEXIT". */

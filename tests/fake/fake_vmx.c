@@ -33,6 +33,7 @@ static bool known(u32 field)
 	switch (field) {
 #define X(width, group, name, encoding) case encoding:
 #include "arch/x86/vmx/vmcs_fields.def"
+#include "arch/x86/vmx/vmcs_fields_rest.def"
 #undef X
 		return field != fake_vmx.absent;
 	default:

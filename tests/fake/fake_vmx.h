@@ -6,7 +6,15 @@
 #ifndef FAKE_VMX_H
 #define FAKE_VMX_H
 
+#include "arch/x86/vmx/vmcs.h"
 #include "vmx_insn.h"
+
+/* What the shim has no use for. */
+enum fake_vmcs_rest {
+#define X(width, group, name, encoding) VMCS_##name = encoding,
+#include "arch/x86/vmx/vmcs_fields_rest.def"
+#undef X
+};
 
 #define FAKE_VMX_REVISION 0x1234u
 #define FAKE_TSS_BASE 0xfffffe0000003000ull

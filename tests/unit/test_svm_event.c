@@ -271,7 +271,7 @@ START_TEST(nmi_blocks_nmis_until_iret_is_done)
 	v->nmi_pending = true;
 	enter(-1);
 	ck_assert_uint_eq(fake_svm.at_entry.control.event_inject, NMI);
-	ck_assert(fake_svm.at_entry.control.intercept_misc1 & MHI_SVM_I1_IRET);
+	ck_assert(fake_svm.at_entry.control.intercept_misc1 & SVM_INTERCEPT(IRET));
 	ck_assert(!v->nmi_pending);
 	mhi_svm_ops.state_get(v, MHK_G_MISC, &s);
 	ck_assert_uint_eq(s.shadow, MHK_SHADOW_NMI);
@@ -290,7 +290,7 @@ START_TEST(nmi_blocks_nmis_until_iret_is_done)
 	enter(0x40);
 	ck_assert_uint_eq(fake_svm.at_entry.control.event_inject, 0);
 	ck_assert_uint_eq(fake_svm.at_entry.control.virtual_intr & MHI_SVM_V_IRQ, 0);
-	ck_assert_uint_eq(fake_svm.at_entry.control.intercept_misc1 & MHI_SVM_I1_IRET, 0);
+	ck_assert_uint_eq(fake_svm.at_entry.control.intercept_misc1 & SVM_INTERCEPT(IRET), 0);
 	ck_assert(fake_svm.at_entry.state.rflags & MHI_RFLAGS_TF);
 	ck_assert(!v->irq_taken);
 	mhi_svm_ops.state_get(v, MHK_G_RIP | MHK_G_MISC | MHK_G_DR, &s);

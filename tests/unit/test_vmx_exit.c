@@ -232,15 +232,19 @@ START_TEST(names)
 	ck_assert_str_eq(mhi_vmx_exit_name(48), "EPT violation");
 	ck_assert_str_eq(mhi_vmx_exit_name(64), "XRSTORS");
 	ck_assert_str_eq(mhi_vmx_exit_name(77), "TDCALL");
-	ck_assert_str_eq(mhi_vmx_entry_error_name(0x80000021),
+	ck_assert_str_eq(mhi_vmx_entry_error_name(0x80000021, 0),
 			 "entry failure: invalid guest state");
-	ck_assert_str_eq(mhi_vmx_entry_error_name(7), "VM entry with invalid control fields");
-	ck_assert_str_eq(mhi_vmx_entry_error_name(14), mhi_vmx_entry_error_name(99));
+	ck_assert_str_eq(mhi_vmx_entry_error_name(7, 0), "VM entry with invalid control fields");
+	ck_assert_str_eq(mhi_vmx_entry_error_name(14, 0), mhi_vmx_entry_error_name(99, 0));
 	ck_assert_ptr_nonnull(
-		strstr(mhi_vmx_entry_error_name(MHI_VMX_NEEDS_UNRESTRICTED), "unrestricted"));
-	ck_assert_ptr_nonnull(strstr(mhi_vmx_entry_error_name(MHI_VMX_BUSY), "another"));
-	ck_assert_str_ne(mhi_vmx_entry_error_name(MHI_VMX_FIELD_ERROR),
-			 mhi_vmx_entry_error_name(MHI_VMX_INSN_FAILED));
+		strstr(mhi_vmx_entry_error_name(MHI_VMX_NEEDS_UNRESTRICTED, 0), "unrestricted"));
+	ck_assert_ptr_nonnull(strstr(mhi_vmx_entry_error_name(MHI_VMX_BUSY, 0), "another"));
+	ck_assert_ptr_nonnull(
+		strstr(mhi_vmx_entry_error_name(MHI_VMX_FIELD_ERROR, 0x4402), "EXIT_REASON"));
+	ck_assert_ptr_nonnull(
+		strstr(mhi_vmx_entry_error_name(MHI_VMX_FIELD_ERROR, 0x2032), "TSC_MULTIPLIER"));
+	ck_assert_str_ne(mhi_vmx_entry_error_name(MHI_VMX_FIELD_ERROR, 1),
+			 mhi_vmx_entry_error_name(MHI_VMX_INSN_FAILED, 0));
 }
 END_TEST
 

@@ -15,6 +15,11 @@ enum mhi_svm_code {
 };
 /* clang-format on */
 
+/*
+ * The words intercept_misc1, 2 and 3 have one bit per exit code: 60h to 7Fh, 80h to 9Fh, from A0h.
+ */
+#define SVM_INTERCEPT(name) (1u << (MHI_SVM_X_##name & 31))
+
 /* APM 2 15.30 "SVM Related MSRs" */
 #define MHI_MSR_TSC_RATIO 0xc0000104
 #define MHI_MSR_VM_CR 0xc0010114

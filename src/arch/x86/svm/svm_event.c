@@ -36,9 +36,9 @@ void mhi_svm_nmi_set(struct mhi_vcpu *v, bool masked)
 
 	svm->nmi = masked ? SVM_NMI_MASKED : SVM_NMI_OPEN;
 	if (masked)
-		vmcb->control.intercept_misc1 |= MHI_SVM_I1_IRET;
+		vmcb->control.intercept_misc1 |= SVM_INTERCEPT(IRET);
 	else
-		vmcb->control.intercept_misc1 &= ~MHI_SVM_I1_IRET;
+		vmcb->control.intercept_misc1 &= ~SVM_INTERCEPT(IRET);
 	mhi_vmcb_dirty(vmcb, MHI_SVM_CLEAN_I);
 }
 
@@ -163,7 +163,7 @@ static void step_begin(struct svm_vcpu *svm)
 	svm->step_dr6 = vmcb->state.dr6;
 	svm->step_guest_tf = vmcb->state.rflags & MHI_RFLAGS_TF;
 	vmcb->state.rflags |= MHI_RFLAGS_TF;
-	vmcb->control.intercept_misc1 &= ~MHI_SVM_I1_IRET;
+	vmcb->control.intercept_misc1 &= ~SVM_INTERCEPT(IRET);
 	mhi_vmcb_dirty(vmcb, MHI_SVM_CLEAN_I);
 }
 

@@ -8,6 +8,7 @@ static const struct {
 } codes[] = {
 #define MHI_SVM_CODE(code, name) { code, #name },
 #include "arch/x86/svm/svm_codes.def"
+#include "arch/x86/svm/svm_codes_rest.def"
 #undef MHI_SVM_CODE
 };
 

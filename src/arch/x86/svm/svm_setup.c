@@ -35,14 +35,16 @@ MHI_STATIC_ASSERT(offsetof(struct svm_block, iopm) % MHI_PAGE_SIZE == 0);
  * are the guest's), INVLPG and CR0, CR3 (nested paging; EFER.LMA follows CR0.PG in the VMCB).
  */
 #define INTERCEPT_MISC1                                                                           \
-	(MHI_SVM_I1_INTR | MHI_SVM_I1_NMI | MHI_SVM_I1_SMI | MHI_SVM_I1_INIT | MHI_SVM_I1_RDPMC | \
-	 MHI_SVM_I1_CPUID | MHI_SVM_I1_RSM | MHI_SVM_I1_INVD | MHI_SVM_I1_HLT |                   \
-	 MHI_SVM_I1_INVLPGA | MHI_SVM_I1_IOIO | MHI_SVM_I1_MSR | MHI_SVM_I1_SHUTDOWN)
-#define INTERCEPT_MISC2                                                                       \
-	(MHI_SVM_I2_VMRUN | MHI_SVM_I2_VMMCALL | MHI_SVM_I2_VMLOAD | MHI_SVM_I2_VMSAVE |      \
-	 MHI_SVM_I2_STGI | MHI_SVM_I2_CLGI | MHI_SVM_I2_SKINIT | MHI_SVM_I2_WBINVD |          \
-	 MHI_SVM_I2_MONITOR | MHI_SVM_I2_MWAIT | MHI_SVM_I2_MWAIT_ARMED | MHI_SVM_I2_XSETBV | \
-	 MHI_SVM_I2_RDPRU)
+	(SVM_INTERCEPT(INTR) | SVM_INTERCEPT(NMI) | SVM_INTERCEPT(SMI) | SVM_INTERCEPT(INIT) |    \
+	 SVM_INTERCEPT(RDPMC) | SVM_INTERCEPT(CPUID) | SVM_INTERCEPT(RSM) | SVM_INTERCEPT(INVD) | \
+	 SVM_INTERCEPT(HLT) | SVM_INTERCEPT(INVLPGA) | SVM_INTERCEPT(IOIO) | SVM_INTERCEPT(MSR) | \
+	 SVM_INTERCEPT(SHUTDOWN))
+#define INTERCEPT_MISC2                                                                    \
+	(SVM_INTERCEPT(VMRUN) | SVM_INTERCEPT(VMMCALL) | SVM_INTERCEPT(VMLOAD) |           \
+	 SVM_INTERCEPT(VMSAVE) | SVM_INTERCEPT(STGI) | SVM_INTERCEPT(CLGI) |               \
+	 SVM_INTERCEPT(SKINIT) | SVM_INTERCEPT(WBINVD) | SVM_INTERCEPT(MONITOR) |          \
+	 SVM_INTERCEPT(MWAIT) | SVM_INTERCEPT(MWAIT_CONDITIONAL) | SVM_INTERCEPT(XSETBV) | \
+	 SVM_INTERCEPT(RDPRU))
 
 /* Their state is the VMCB's (VMLOAD, VMSAVE, VMRUN); no value of theirs can hurt the host. */
 static const u32 passthrough[] = {

@@ -129,13 +129,27 @@ const char *mhi_vmx_exit_name(u32 raw)
 		       "exit reason unknown to this version");
 }
 
-const char *mhi_vmx_entry_error_name(u32 raw)
+static const char *field_error(u64 field)
+{
+	switch (field) {
+#define X(width, group, name, encoding) \
+	case encoding:                  \
+		return "the CPU has no VMCS field " #name;
+#include "arch/x86/vmx/vmcs_fields.def"
+#include "arch/x86/vmx/vmcs_fields_rest.def"
+#undef X
+	default:
+		return "the CPU has no such VMCS field";
+	}
+}
+
+const char *mhi_vmx_entry_error_name(u32 raw, u64 info)
 {
 	switch (raw) {
 	case MHI_VMX_NEEDS_UNRESTRICTED:
 		return "real mode or paging off needs the unrestricted guest, which this CPU lacks";
 	case MHI_VMX_FIELD_ERROR:
-		return "the CPU has no such VMCS field";
+		return field_error(info);
 	case MHI_VMX_INSN_FAILED:
 		return "a VMX instruction failed without an error number";
 	case MHI_VMX_BUSY:
