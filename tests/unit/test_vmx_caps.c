@@ -179,58 +179,64 @@ START_TEST(ept_capabilities)
 }
 END_TEST
 
-static struct vmx_controls controls_of(const struct cpu_model *m)
+struct controls {
+	u32 word[VMX_WORDS];
+};
+
+static struct controls controls_of(const struct cpu_model *m)
 {
-	struct vmx_controls c = { 0 };
+	struct controls c = { 0 };
 	struct vmx_caps vmx;
 	u32 missing;
 
 	set_cpu(m);
 	mhi_vmx_caps_read(&vmx);
-	ck_assert_int_eq(mhi_vmx_controls(&vmx, &c, &missing), 0);
+	ck_assert_int_eq(mhi_vmx_controls(&vmx, c.word, &missing), 0);
 	return c;
 }
 
 START_TEST(controls_full)
 {
-	struct vmx_controls c = controls_of(&haswell);
+	struct controls c = controls_of(&haswell);
 
 	/* Must-be-one bits of the CPU, and ours, nothing else. */
-	ck_assert_uint_eq(c.pin,
+	ck_assert_uint_eq(c.word[VMX_PIN],
 			  0x16 | PIN_EXT_INTR | PIN_NMI | PIN_VIRTUAL_NMI | PIN_PREEMPTION_TIMER);
-	ck_assert_uint_eq(c.proc, 0x04006172 | PROC_TSC_OFFSET | PROC_HLT | PROC_MWAIT |
-					  PROC_RDPMC | PROC_CR8_LOAD | PROC_CR8_STORE |
-					  PROC_MOV_DR | PROC_IO | PROC_MSR_BITMAP | PROC_MONITOR |
-					  PROC_SECONDARY);
-	ck_assert_uint_eq(c.proc2, PROC2_EPT | PROC2_RDTSCP | PROC2_VPID | PROC2_WBINVD |
-					   PROC2_UNRESTRICTED | PROC2_INVPCID);
-	ck_assert_uint_eq(c.exit, 0x36dfb | EXIT_SAVE_DEBUG | EXIT_HOST_64 | EXIT_LOAD_PAT |
-					  EXIT_LOAD_EFER);
-	ck_assert_uint_eq(c.entry, 0x11fb | ENTRY_LOAD_DEBUG | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER);
+	ck_assert_uint_eq(c.word[VMX_PROC], 0x04006172 | PROC_TSC_OFFSET | PROC_HLT | PROC_MWAIT |
+						    PROC_RDPMC | PROC_CR8_LOAD | PROC_CR8_STORE |
+						    PROC_MOV_DR | PROC_IO | PROC_MSR_BITMAP |
+						    PROC_MONITOR | PROC_SECONDARY);
+	ck_assert_uint_eq(c.word[VMX_PROC2], PROC2_EPT | PROC2_RDTSCP | PROC2_VPID | PROC2_WBINVD |
+						     PROC2_UNRESTRICTED | PROC2_INVPCID);
+	ck_assert_uint_eq(c.word[VMX_EXIT], 0x36dfb | EXIT_SAVE_DEBUG | EXIT_HOST_64 |
+						    EXIT_LOAD_PAT | EXIT_LOAD_EFER);
+	ck_assert_uint_eq(c.word[VMX_ENTRY],
+			  0x11fb | ENTRY_LOAD_DEBUG | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER);
 	/* Acknowledging the interrupt at the exit would steal it from the host. */
-	ck_assert_uint_eq(c.exit & (1u << 15), 0);
+	ck_assert_uint_eq(c.word[VMX_EXIT] & (1u << 15), 0);
 }
 END_TEST
 
 START_TEST(controls_optional)
 {
 	struct cpu_model m = lynnfield;
-	struct vmx_controls c = controls_of(&m);
+	struct controls c = controls_of(&m);
 
-	ck_assert_uint_eq(c.proc2, PROC2_EPT | PROC2_RDTSCP | PROC2_VPID | PROC2_WBINVD);
+	ck_assert_uint_eq(c.word[VMX_PROC2], PROC2_EPT | PROC2_RDTSCP | PROC2_VPID | PROC2_WBINVD);
 	/* A VPID that cannot be flushed is not used. */
 	m.ept_vpid &= ~EPT_CAP_INVVPID;
-	ck_assert_uint_eq(controls_of(&m).proc2 & PROC2_VPID, 0);
+	ck_assert_uint_eq(controls_of(&m).word[VMX_PROC2] & PROC2_VPID, 0);
 	/* EFER is loaded both ways or not at all. */
 	m.exit &= ~((u64)EXIT_LOAD_EFER << 32);
 	c = controls_of(&m);
-	ck_assert_uint_eq(c.entry & ENTRY_LOAD_EFER, 0);
-	ck_assert_uint_eq(c.entry & ENTRY_LOAD_PAT, ENTRY_LOAD_PAT);
+	ck_assert_uint_eq(c.word[VMX_ENTRY] & ENTRY_LOAD_EFER, 0);
+	ck_assert_uint_eq(c.word[VMX_ENTRY] & ENTRY_LOAD_PAT, ENTRY_LOAD_PAT);
 	/* No enclaves where there could be some. */
 	m = haswell;
 	m.proc2 |= (u64)(PROC2_ENCLS | PROC2_ENCLV) << 32;
 	c = controls_of(&m);
-	ck_assert_uint_eq(c.proc2 & (PROC2_ENCLS | PROC2_ENCLV), PROC2_ENCLS | PROC2_ENCLV);
+	ck_assert_uint_eq(c.word[VMX_PROC2] & (PROC2_ENCLS | PROC2_ENCLV),
+			  PROC2_ENCLS | PROC2_ENCLV);
 }
 END_TEST
 

@@ -106,10 +106,10 @@ static inline void set_cpu(const struct cpu_model *m)
 	fake_cpuid_set(0x80000008u, 0, ext8);
 	fake_msr_set(MHI_MSR_FEATURE_CONTROL, 5);
 	fake_msr_set(MSR_VMX_BASIC, CAP_TRUE_CTLS | 0x1000ull << 32 | FAKE_VMX_REVISION);
-	fake_msr_set(MSR_VMX_TRUE_PIN_CTLS, m->pin);
-	fake_msr_set(MSR_VMX_TRUE_PROC_CTLS, m->proc);
-	fake_msr_set(MSR_VMX_TRUE_EXIT_CTLS, m->exit);
-	fake_msr_set(MSR_VMX_TRUE_ENTRY_CTLS, m->entry);
+	fake_msr_set(MSR_VMX_TRUE_CTLS + VMX_PIN, m->pin);
+	fake_msr_set(MSR_VMX_TRUE_CTLS + VMX_PROC, m->proc);
+	fake_msr_set(MSR_VMX_TRUE_CTLS + VMX_EXIT, m->exit);
+	fake_msr_set(MSR_VMX_TRUE_CTLS + VMX_ENTRY, m->entry);
 	fake_msr_set(MSR_VMX_PROC_CTLS2, m->proc2);
 	fake_msr_set(MSR_VMX_MISC, 0x7004c1e5);
 	if (m->ept_vpid)

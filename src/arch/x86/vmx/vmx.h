@@ -14,10 +14,7 @@
 
 /* Capability MSRs: SDM 3D appendix A "VMX Capability Reporting Facility". */
 #define MSR_VMX_BASIC 0x480
-#define MSR_VMX_PIN_CTLS 0x481
-#define MSR_VMX_PROC_CTLS 0x482
-#define MSR_VMX_EXIT_CTLS 0x483
-#define MSR_VMX_ENTRY_CTLS 0x484
+#define MSR_VMX_CTLS 0x481 /* and three more: enum vmx_word */
 #define MSR_VMX_MISC 0x485
 #define MSR_VMX_CR0_FIXED0 0x486
 #define MSR_VMX_CR0_FIXED1 0x487
@@ -25,10 +22,7 @@
 #define MSR_VMX_CR4_FIXED1 0x489
 #define MSR_VMX_PROC_CTLS2 0x48b
 #define MSR_VMX_EPT_VPID_CAP 0x48c
-#define MSR_VMX_TRUE_PIN_CTLS 0x48d
-#define MSR_VMX_TRUE_PROC_CTLS 0x48e
-#define MSR_VMX_TRUE_EXIT_CTLS 0x48f
-#define MSR_VMX_TRUE_ENTRY_CTLS 0x490
+#define MSR_VMX_TRUE_CTLS 0x48d /* likewise */
 
 #define CAP_TRUE_CTLS (1ull << 55)
 #define VMCS_REVISION_MASK 0x7fffffffu
@@ -148,17 +142,14 @@ enum vmx_insn {
 	VMX_INSN_INVALIDATE, /* INVEPT or INVVPID */
 };
 
-/* The controls to use, as far as the CPU allows them. */
-struct vmx_controls {
-	u32 pin, proc, proc2, exit, entry;
-};
+/* The words of controls, in the order of their capability MSRs. */
+enum vmx_word { VMX_PIN, VMX_PROC, VMX_EXIT, VMX_ENTRY, VMX_PROC2, VMX_WORDS };
 
 /* What the capability MSRs say. Filled by mhi_vmx_caps_read; constant. */
 struct vmx_caps {
 	u64 basic, misc, ept_vpid;
 	u64 cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1;
-	u64 pin, proc, proc2, exit,
-		entry; /* low half: bits that must be 1; high half: bits that may be 1 */
+	u64 ctls[VMX_WORDS]; /* low half: bits that must be 1; high half: bits that may be 1 */
 };
 
 struct vmx_msr_entry {
@@ -243,7 +234,7 @@ static inline struct vmx_vcpu *vmx_of(struct mhi_vcpu *v)
 /* vmx_caps.c */
 void mhi_vmx_caps_read(struct vmx_caps *caps);
 /* Computes what to use. 0, or MHI_EOPNOTSUPP and the enum mhk_feature that lacks. */
-int mhi_vmx_controls(const struct vmx_caps *caps, struct vmx_controls *out, u32 *missing);
+int mhi_vmx_controls(const struct vmx_caps *caps, u32 out[VMX_WORDS], u32 *missing);
 int mhi_vmx_probe(struct mhi_hv_caps *caps);
 /* Would VMXON be accepted by this CPU's CR0, CR4 (VMXE assumed set) and IA32_FEATURE_CONTROL? */
 bool mhi_vmx_cr_fixed_ok(const struct vmx_caps *caps);

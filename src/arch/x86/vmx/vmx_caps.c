@@ -30,48 +30,46 @@ struct control_word {
 	u32 feature;  /* enum mhk_feature named when this word does not do */
 };
 
-static const struct control_word pin_word = {
-	.required = PIN_EXT_INTR |	  /* the host keeps its interrupts */
-		    PIN_NMI |		  /* and its NMIs */
-		    PIN_VIRTUAL_NMI,	  /* the guest's NMIs are blocked and unblocked by itself */
-	.optional = PIN_PREEMPTION_TIMER, /* see SLICE_MS in vmx_setup.c */
-	.feature = MHK_F_EXEC_CONTROLS,
-};
-
-static const struct control_word proc_word = {
-	.required = PROC_TSC_OFFSET |		     /* the guest's time is the VM's */
-		    PROC_HLT |			     /* a halted guest gives the CPU back */
-		    PROC_MWAIT | PROC_MONITOR |	     /* likewise; not offered to guests */
-		    PROC_RDPMC |		     /* the counters are the host's */
-		    PROC_CR8_LOAD | PROC_CR8_STORE | /* the task priority is the local APIC's */
-		    PROC_MOV_DR |     /* debug registers are switched on their first use */
-		    PROC_IO |	      /* every port is the library's */
-		    PROC_MSR_BITMAP | /* without it SWAPGS-heavy guests exit all the time */
-		    PROC_SECONDARY,   /* EPT is there */
-	.able = PROC_INTR_WINDOW | PROC_NMI_WINDOW,
-	.refused = PROC_CR3_LOAD | PROC_CR3_STORE | PROC_INVLPG | PROC_RDTSC,
-	.feature = MHK_F_EXEC_CONTROLS,
-};
-
-static const struct control_word proc2_word = {
-	.required = PROC2_EPT |	  /* guest memory */
-		    PROC2_WBINVD, /* a guest shall not flush the host's caches */
-	.optional = PROC2_RDTSCP | PROC2_VPID | PROC2_UNRESTRICTED | PROC2_INVPCID | PROC2_ENCLS |
-		    PROC2_ENCLV, /* the last two: no enclaves behind our back */
-	.feature = MHK_F_EXEC_CONTROLS,
-};
-
-static const struct control_word exit_word = {
-	.required = EXIT_HOST_64 | EXIT_SAVE_DEBUG, /* a guest's DR7 is read back */
-	.optional = EXIT_LOAD_PAT | EXIT_LOAD_EFER,
-	.feature = MHK_F_EXIT_CONTROLS,
-};
-
-static const struct control_word entry_word = {
-	.required = ENTRY_LOAD_DEBUG,
-	.able = ENTRY_IA32E,
-	.optional = ENTRY_LOAD_PAT | ENTRY_LOAD_EFER,
-	.feature = MHK_F_ENTRY_CONTROLS,
+static const struct control_word words[VMX_WORDS] = {
+	[VMX_PIN] = {
+		.required = PIN_EXT_INTR |   /* the host keeps its interrupts */
+			    PIN_NMI |	     /* and its NMIs */
+			    PIN_VIRTUAL_NMI, /* the guest's are blocked and unblocked by itself */
+		.optional = PIN_PREEMPTION_TIMER, /* see SLICE_MS in vmx_setup.c */
+		.feature = MHK_F_EXEC_CONTROLS,
+	},
+	[VMX_PROC] = {
+		.required = PROC_TSC_OFFSET |		     /* the guest's time is the VM's */
+			    PROC_HLT |			     /* a halted guest gives the CPU back */
+			    PROC_MWAIT | PROC_MONITOR |	     /* likewise; not offered to guests */
+			    PROC_RDPMC |		     /* the counters are the host's */
+			    PROC_CR8_LOAD | PROC_CR8_STORE | /* the local APIC's priority */
+			    PROC_MOV_DR |     /* debug registers are switched on their first use */
+			    PROC_IO |	      /* every port is the library's */
+			    PROC_MSR_BITMAP | /* without it SWAPGS-heavy guests exit all the time */
+			    PROC_SECONDARY,   /* EPT is there */
+		.able = PROC_INTR_WINDOW | PROC_NMI_WINDOW,
+		.refused = PROC_CR3_LOAD | PROC_CR3_STORE | PROC_INVLPG | PROC_RDTSC,
+		.feature = MHK_F_EXEC_CONTROLS,
+	},
+	[VMX_EXIT] = {
+		.required = EXIT_HOST_64 | EXIT_SAVE_DEBUG, /* a guest's DR7 is read back */
+		.optional = EXIT_LOAD_PAT | EXIT_LOAD_EFER,
+		.feature = MHK_F_EXIT_CONTROLS,
+	},
+	[VMX_ENTRY] = {
+		.required = ENTRY_LOAD_DEBUG,
+		.able = ENTRY_IA32E,
+		.optional = ENTRY_LOAD_PAT | ENTRY_LOAD_EFER,
+		.feature = MHK_F_ENTRY_CONTROLS,
+	},
+	[VMX_PROC2] = {
+		.required = PROC2_EPT |	  /* guest memory */
+			    PROC2_WBINVD, /* a guest shall not flush the host's caches */
+		.optional = PROC2_RDTSCP | PROC2_VPID | PROC2_UNRESTRICTED | PROC2_INVPCID |
+			    PROC2_ENCLS | PROC2_ENCLV, /* these two: no enclaves behind our back */
+		.feature = MHK_F_EXEC_CONTROLS,
+	},
 };
 
 static u64 read_cap(u32 index)
@@ -81,19 +79,14 @@ static u64 read_cap(u32 index)
 	return mhi_rdmsr_safe(index, &value) ? 0 : value;
 }
 
-static u32 must_be_one(u64 cap)
+static u32 may_be_one(const struct vmx_caps *caps, enum vmx_word word)
 {
-	return (u32)cap;
-}
-
-static u32 may_be_one(u64 cap)
-{
-	return (u32)(cap >> 32);
+	return (u32)(caps->ctls[word] >> 32);
 }
 
 void mhi_vmx_caps_read(struct vmx_caps *caps)
 {
-	bool true_ctls;
+	u32 i, first;
 
 	memset(caps, 0, sizeof(*caps));
 	caps->basic = read_cap(MSR_VMX_BASIC);
@@ -102,25 +95,26 @@ void mhi_vmx_caps_read(struct vmx_caps *caps)
 	caps->cr0_fixed1 = read_cap(MSR_VMX_CR0_FIXED1);
 	caps->cr4_fixed0 = read_cap(MSR_VMX_CR4_FIXED0);
 	caps->cr4_fixed1 = read_cap(MSR_VMX_CR4_FIXED1);
-	true_ctls = (caps->basic & CAP_TRUE_CTLS) != 0;
-	caps->pin = read_cap(true_ctls ? MSR_VMX_TRUE_PIN_CTLS : MSR_VMX_PIN_CTLS);
-	caps->proc = read_cap(true_ctls ? MSR_VMX_TRUE_PROC_CTLS : MSR_VMX_PROC_CTLS);
-	caps->exit = read_cap(true_ctls ? MSR_VMX_TRUE_EXIT_CTLS : MSR_VMX_EXIT_CTLS);
-	caps->entry = read_cap(true_ctls ? MSR_VMX_TRUE_ENTRY_CTLS : MSR_VMX_ENTRY_CTLS);
-	if (may_be_one(caps->proc) & PROC_SECONDARY)
-		caps->proc2 = read_cap(MSR_VMX_PROC_CTLS2);
-	if (may_be_one(caps->proc2) & (PROC2_EPT | PROC2_VPID))
+	first = (caps->basic & CAP_TRUE_CTLS) ? MSR_VMX_TRUE_CTLS : MSR_VMX_CTLS;
+	for (i = VMX_PIN; i <= VMX_ENTRY; i++)
+		caps->ctls[i] = read_cap(first + i);
+	if (may_be_one(caps, VMX_PROC) & PROC_SECONDARY)
+		caps->ctls[VMX_PROC2] = read_cap(MSR_VMX_PROC_CTLS2);
+	if (may_be_one(caps, VMX_PROC2) & (PROC2_EPT | PROC2_VPID))
 		caps->ept_vpid = read_cap(MSR_VMX_EPT_VPID_CAP);
 }
 
 /* SDM 3D A.2 "Reserved Controls and Default Settings". False: the CPU forbids something needed. */
-static bool settle(u64 cap, const struct control_word *w, u32 *out)
+static bool settle(const struct vmx_caps *caps, enum vmx_word word, u32 *out)
 {
-	if ((w->required | w->able) & ~may_be_one(cap))
+	const struct control_word *w = &words[word];
+	u32 must_be_one = (u32)caps->ctls[word];
+
+	if ((w->required | w->able) & ~may_be_one(caps, word))
 		return false;
-	if (w->refused & must_be_one(cap))
+	if (w->refused & must_be_one)
 		return false;
-	*out = w->required | (w->optional & may_be_one(cap)) | must_be_one(cap);
+	*out = w->required | (w->optional & may_be_one(caps, word)) | must_be_one;
 	return true;
 }
 
@@ -130,51 +124,42 @@ static int lacks(u32 feature, u32 *missing)
 	return MHI_EOPNOTSUPP;
 }
 
-static int check_ept(const struct vmx_caps *caps, u32 *missing)
+static bool has_all(u64 have, u64 wanted)
 {
-	if (!(may_be_one(caps->proc2) & PROC2_EPT))
-		return lacks(MHK_F_NESTED_PAGING, missing);
-	if (!(caps->ept_vpid & EPT_CAP_INVEPT) ||
-	    !(caps->ept_vpid & (EPT_CAP_INVEPT_SINGLE | EPT_CAP_INVEPT_ALL)))
-		return lacks(MHK_F_NESTED_PAGING, missing);
-	if (!(caps->ept_vpid & EPT_CAP_WALK4) || !(caps->ept_vpid & EPT_CAP_WB))
-		return lacks(MHK_F_EPT_WRITEBACK, missing);
-	return 0;
+	return (have & wanted) == wanted;
 }
 
 static bool vpid_usable(const struct vmx_caps *caps)
 {
-	return (may_be_one(caps->proc2) & PROC2_VPID) && (caps->ept_vpid & EPT_CAP_INVVPID) &&
+	return (may_be_one(caps, VMX_PROC2) & PROC2_VPID) && (caps->ept_vpid & EPT_CAP_INVVPID) &&
 	       (caps->ept_vpid & (EPT_CAP_INVVPID_SINGLE | EPT_CAP_INVVPID_ALL));
 }
 
-int mhi_vmx_controls(const struct vmx_caps *caps, struct vmx_controls *out, u32 *missing)
+/* An MSR that only one direction could load would be lost in the other. */
+static void load_both_ways(u32 c[VMX_WORDS], u32 exit, u32 entry)
 {
-	int err = check_ept(caps, missing);
+	if ((c[VMX_EXIT] & exit) && (c[VMX_ENTRY] & entry))
+		return;
+	c[VMX_EXIT] &= ~exit;
+	c[VMX_ENTRY] &= ~entry;
+}
 
-	if (err)
-		return err;
-	if (!settle(caps->pin, &pin_word, &out->pin))
-		return lacks(pin_word.feature, missing);
-	if (!settle(caps->proc, &proc_word, &out->proc))
-		return lacks(proc_word.feature, missing);
-	if (!settle(caps->proc2, &proc2_word, &out->proc2))
-		return lacks(proc2_word.feature, missing);
-	if (!settle(caps->exit, &exit_word, &out->exit))
-		return lacks(exit_word.feature, missing);
-	if (!settle(caps->entry, &entry_word, &out->entry))
-		return lacks(entry_word.feature, missing);
+int mhi_vmx_controls(const struct vmx_caps *caps, u32 out[VMX_WORDS], u32 *missing)
+{
+	u32 i;
+
+	if (!(may_be_one(caps, VMX_PROC2) & PROC2_EPT) || !(caps->ept_vpid & EPT_CAP_INVEPT) ||
+	    !(caps->ept_vpid & (EPT_CAP_INVEPT_SINGLE | EPT_CAP_INVEPT_ALL)))
+		return lacks(MHK_F_NESTED_PAGING, missing);
+	if (!has_all(caps->ept_vpid, EPT_CAP_WALK4 | EPT_CAP_WB))
+		return lacks(MHK_F_EPT_WRITEBACK, missing);
+	for (i = 0; i < VMX_WORDS; i++)
+		if (!settle(caps, i, &out[i]))
+			return lacks(words[i].feature, missing);
 	if (!vpid_usable(caps))
-		out->proc2 &= ~PROC2_VPID;
-	/* An MSR that only one direction could load would be lost in the other. */
-	if (!(out->exit & EXIT_LOAD_PAT) || !(out->entry & ENTRY_LOAD_PAT)) {
-		out->exit &= ~EXIT_LOAD_PAT;
-		out->entry &= ~ENTRY_LOAD_PAT;
-	}
-	if (!(out->exit & EXIT_LOAD_EFER) || !(out->entry & ENTRY_LOAD_EFER)) {
-		out->exit &= ~EXIT_LOAD_EFER;
-		out->entry &= ~ENTRY_LOAD_EFER;
-	}
+		out[VMX_PROC2] &= ~PROC2_VPID;
+	load_both_ways(out, EXIT_LOAD_PAT, ENTRY_LOAD_PAT);
+	load_both_ways(out, EXIT_LOAD_EFER, ENTRY_LOAD_EFER);
 	return 0;
 }
 
@@ -187,34 +172,40 @@ bool mhi_vmx_cr_fixed_ok(const struct vmx_caps *caps)
 	       !(caps->cr4_fixed0 & ~cr4) && !(cr4 & ~caps->cr4_fixed1);
 }
 
-static u64 feature(bool present, u32 number)
-{
-	return present ? MHI_BIT(number) : 0;
-}
+/* Features that follow from bits alone. */
+static const struct {
+	u32 feature; /* enum mhk_feature */
+	u32 proc2;
+	u64 ept_vpid;
+} feature_bits[] = {
+	{ MHK_F_NESTED_PAGING, PROC2_EPT, 0 },
+	{ MHK_F_UNRESTRICTED, PROC2_UNRESTRICTED, 0 },
+	{ MHK_F_TSC_SCALING, PROC2_TSC_SCALING, 0 },
+	{ MHK_F_PAGE_2M, PROC2_EPT, EPT_CAP_2M },
+	{ MHK_F_PAGE_1G, PROC2_EPT, EPT_CAP_1G },
+	{ MHK_F_ACCESSED_DIRTY, PROC2_EPT, EPT_CAP_AD },
+	{ MHK_F_EPT_WRITEBACK, PROC2_EPT, EPT_CAP_WB | EPT_CAP_WALK4 },
+	{ MHK_F_FLUSH_BY_ASID, 0, EPT_CAP_INVVPID_SINGLE },
+};
 
 static u64 features_of(const struct vmx_caps *caps, u32 cpuid_1_ecx)
 {
-	u32 proc2 = may_be_one(caps->proc2);
-	bool ept = (proc2 & PROC2_EPT) != 0;
-	u32 ignored;
+	u64 f = MHI_BIT(MHK_F_NEXT_RIP) | MHI_BIT(MHK_F_EXEC_CONTROLS) |
+		MHI_BIT(MHK_F_EXIT_CONTROLS) | MHI_BIT(MHK_F_ENTRY_CONTROLS);
+	u32 i, ignored;
 
-	return feature(ept, MHK_F_NESTED_PAGING) | feature(vpid_usable(caps), MHK_F_TLB_TAG) |
-	       feature((proc2 & PROC2_UNRESTRICTED) != 0, MHK_F_UNRESTRICTED) |
-	       feature(true, MHK_F_NEXT_RIP) |
-	       feature(ept && (caps->ept_vpid & EPT_CAP_2M), MHK_F_PAGE_2M) |
-	       feature(ept && (caps->ept_vpid & EPT_CAP_1G), MHK_F_PAGE_1G) |
-	       feature(ept && (caps->ept_vpid & EPT_CAP_AD), MHK_F_ACCESSED_DIRTY) |
-	       feature(ept && (caps->ept_vpid & EPT_CAP_WB) && (caps->ept_vpid & EPT_CAP_WALK4),
-		       MHK_F_EPT_WRITEBACK) |
-	       feature(settle(caps->pin, &pin_word, &ignored) &&
-			       settle(caps->proc, &proc_word, &ignored) &&
-			       settle(caps->proc2, &proc2_word, &ignored),
-		       MHK_F_EXEC_CONTROLS) |
-	       feature(settle(caps->exit, &exit_word, &ignored), MHK_F_EXIT_CONTROLS) |
-	       feature(settle(caps->entry, &entry_word, &ignored), MHK_F_ENTRY_CONTROLS) |
-	       feature((caps->ept_vpid & EPT_CAP_INVVPID_SINGLE) != 0, MHK_F_FLUSH_BY_ASID) |
-	       feature((proc2 & PROC2_TSC_SCALING) != 0, MHK_F_TSC_SCALING) |
-	       feature((cpuid_1_ecx & CPUID_1_ECX_XSAVE) != 0, MHK_F_XSAVE);
+	for (i = 0; i < VMX_WORDS; i++)
+		if (!settle(caps, i, &ignored))
+			f &= ~MHI_BIT(words[i].feature);
+	for (i = 0; i < MHI_COUNT(feature_bits); i++)
+		if (has_all(may_be_one(caps, VMX_PROC2), feature_bits[i].proc2) &&
+		    has_all(caps->ept_vpid, feature_bits[i].ept_vpid))
+			f |= MHI_BIT(feature_bits[i].feature);
+	if (vpid_usable(caps))
+		f |= MHI_BIT(MHK_F_TLB_TAG);
+	if (cpuid_1_ecx & CPUID_1_ECX_XSAVE)
+		f |= MHI_BIT(MHK_F_XSAVE);
+	return f;
 }
 
 static u32 phys_bits(void)
@@ -244,7 +235,7 @@ static void fill_caps(const struct vmx_caps *vmx, u32 cpuid_1_ecx, struct mhi_hv
 
 int mhi_vmx_probe(struct mhi_hv_caps *caps)
 {
-	struct vmx_controls controls;
+	u32 controls[VMX_WORDS];
 	struct vmx_caps vmx;
 	u64 control;
 	u32 r[4];
@@ -264,7 +255,7 @@ int mhi_vmx_probe(struct mhi_hv_caps *caps)
 		return MHI_EOPNOTSUPP;
 	}
 	caps->hw = MHK_HW_MISSING;
-	if (mhi_vmx_controls(&vmx, &controls, &caps->missing))
+	if (mhi_vmx_controls(&vmx, controls, &caps->missing))
 		return MHI_EOPNOTSUPP;
 	if (mhi_read_cr4() & CR4_FRED) {
 		caps->missing = MHK_F_EXIT_CONTROLS;

@@ -91,16 +91,16 @@ void mhi_vmx_vcpu_fini(struct mhi_vcpu *v)
 }
 
 /* EFER and PAT go through the lists of MSRs where no control loads them. */
-static void fill_msr_lists(struct vmx_vcpu *h, const struct vmx_controls *c)
+static void fill_msr_lists(struct vmx_vcpu *h, const u32 c[VMX_WORDS])
 {
 	mh_hpa page = mhi_host_va_to_pa(h);
 	u32 n = 0;
 
-	if (!(c->entry & ENTRY_LOAD_EFER)) {
+	if (!(c[VMX_ENTRY] & ENTRY_LOAD_EFER)) {
 		h->entry_msrs[n].index = MHI_MSR_EFER;
 		h->exit_msrs[n++].index = MHI_MSR_EFER;
 	}
-	if (!(c->entry & ENTRY_LOAD_PAT)) {
+	if (!(c[VMX_ENTRY] & ENTRY_LOAD_PAT)) {
 		h->entry_msrs[n].index = MHI_MSR_PAT;
 		h->exit_msrs[n++].index = MHI_MSR_PAT;
 	}
@@ -111,24 +111,24 @@ static void fill_msr_lists(struct vmx_vcpu *h, const struct vmx_controls *c)
 	vmwrite64(&h->ref, VMCS_EXIT_MSR_LOAD_ADDR, page + offsetof(struct vmx_vcpu, exit_msrs));
 }
 
-static void fill_controls(struct mhi_vcpu *v, const struct vmx_controls *c)
+static void fill_controls(struct mhi_vcpu *v, const u32 c[VMX_WORDS])
 {
 	struct vmx_vcpu *h = vmx_of(v);
 	struct vmcs_ref *r = &h->ref;
-	u32 proc2 = c->proc2;
+	u32 proc2 = c[VMX_PROC2];
 
 	h->unrestricted = (proc2 & PROC2_UNRESTRICTED) != 0;
 	h->rdtscp = (proc2 & PROC2_RDTSCP) != 0;
 	if (v->vm->vpid_base == 0)
 		proc2 &= ~PROC2_VPID;
 	h->vpid = (proc2 & PROC2_VPID) ? (u16)(v->vm->vpid_base + v->apic_id) : 0;
-	h->proc = c->proc;
-	h->entry = c->entry;
-	vmwrite32(r, VMCS_PIN_CONTROLS, c->pin);
-	vmwrite32(r, VMCS_PROC_CONTROLS, c->proc);
+	h->proc = c[VMX_PROC];
+	h->entry = c[VMX_ENTRY];
+	vmwrite32(r, VMCS_PIN_CONTROLS, c[VMX_PIN]);
+	vmwrite32(r, VMCS_PROC_CONTROLS, c[VMX_PROC]);
 	vmwrite32(r, VMCS_PROC_CONTROLS2, proc2);
-	vmwrite32(r, VMCS_EXIT_CONTROLS, c->exit);
-	vmwrite32(r, VMCS_ENTRY_CONTROLS, c->entry);
+	vmwrite32(r, VMCS_EXIT_CONTROLS, c[VMX_EXIT]);
+	vmwrite32(r, VMCS_ENTRY_CONTROLS, c[VMX_ENTRY]);
 	if (h->vpid)
 		vmwrite16(r, VMCS_VPID, h->vpid);
 	if (proc2 & PROC2_ENCLS)
@@ -176,7 +176,7 @@ static void fill_host(struct vmx_vcpu *h)
 void mhi_vmx_fill_controls(struct mhi_vcpu *v)
 {
 	struct vmx_vcpu *h = vmx_of(v);
-	struct vmx_controls controls;
+	u32 controls[VMX_WORDS];
 	struct vmx_caps caps;
 	u32 missing;
 
@@ -185,12 +185,12 @@ void mhi_vmx_fill_controls(struct mhi_vcpu *v)
 	 * number.
 	 */
 	mhi_vmx_caps_read(&caps);
-	memset(&controls, 0, sizeof(controls));
-	(void)mhi_vmx_controls(&caps, &controls, &missing);
-	fill_controls(v, &controls);
-	if (controls.pin & PIN_PREEMPTION_TIMER)
+	memset(controls, 0, sizeof(controls));
+	(void)mhi_vmx_controls(&caps, controls, &missing);
+	fill_controls(v, controls);
+	if (controls[VMX_PIN] & PIN_PREEMPTION_TIMER)
 		fill_slice(v, &caps);
-	fill_msr_lists(h, &controls);
+	fill_msr_lists(h, controls);
 	fill_host(h);
 }
 
