@@ -18,6 +18,7 @@ struct raw {
 	int cached;	   /* (c) through the page cache: the same descriptor without direct I/O */
 	u32 align, memory; /* (c) of direct I/O; 1 without */
 	bool device;	   /* (c) */
+	bool guessed;	   /* (c) see MHI_RAW_GUESSED */
 	u32 no_nowait;	   /* (a) the file system has no RWF_NOWAIT */
 	u32 no_dsync;	   /* (a) the file system has no RWF_DSYNC */
 	dev_t st_dev;	   /* (c) */
@@ -152,6 +153,18 @@ static int raw_flush(struct mhi_blk *b)
 	return rc ? mhi_blk_errno(errno) : 0;
 }
 
+/* The first bytes of a qcow2 image, its magic number. */
+static bool begins_qcow2(const struct iovec *iov, u32 count)
+{
+	static const u8 magic[4] = { 'Q', 'F', 'I', 0xfb };
+	struct mhi_iovs from = { iov, count, 0 };
+	u8 begin[sizeof(magic)] = { 0 };
+
+	if (mhi_iov_bytes(iov, count) >= sizeof(magic))
+		mhi_iovs_take(&from, begin, sizeof(begin));
+	return !memcmp(begin, magic, sizeof(magic));
+}
+
 static int raw_write(struct mhi_blk *b, u64 offset, const struct iovec *iov, u32 count, u32 flags)
 {
 	struct raw *r = raw_of(b);
@@ -162,6 +175,8 @@ static int raw_write(struct mhi_blk *b, u64 offset, const struct iovec *iov, u32
 	ssize_t n = 0;
 	int rc;
 
+	if (r->guessed && !offset && begins_qcow2(iov, count))
+		return MH_EPERM;
 	if (count <= IOV_MAX)
 		n = pwritev2(fd_for(r, offset, iov, count), iov, (int)count, (off_t)offset,
 			     dsync ? RWF_DSYNC : 0);
@@ -388,6 +403,7 @@ int mhi_raw_open(const char *path, u32 flags, struct mhi_blk **out, struct mhi_e
 		return mhi_err_set(err, MH_ENOMEM, "open '%s': out of memory", path);
 	r->blk.ops = &raw_ops;
 	r->blk.read_only = (flags & MHI_RAW_READ_ONLY) != 0;
+	r->guessed = (flags & MHI_RAW_GUESSED) != 0;
 	r->fd = r->cached = open_fd(path, flags);
 	if (r->fd < 0) {
 		rc = fail_open(err, path, flags, errno);

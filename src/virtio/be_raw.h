@@ -11,9 +11,10 @@
 #include "core/blk.h"
 
 #define MHI_RAW_READ_ONLY 1u
-#define MHI_RAW_DIRECT 2u  /* no page cache; requests that are not aligned still go through it */
-#define MHI_RAW_NO_LOCK 4u /* for reading what somebody else may be writing */
-#define MHI_RAW_CREATE 8u  /* a new file; one that exists is an error */
+#define MHI_RAW_DIRECT 2u   /* no page cache; requests that are not aligned still go through it */
+#define MHI_RAW_NO_LOCK 4u  /* for reading what somebody else may be writing */
+#define MHI_RAW_GUESSED 16u /* refuse writes that would make it look like qcow2 */
+#define MHI_RAW_CREATE 8u   /* a new file; one that exists is an error */
 
 /*
  * Returns 0; MH_EINVAL (neither file nor block device), MH_ENOENT, MH_EEXIST, MH_EPERM, MH_EBUSY

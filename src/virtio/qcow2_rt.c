@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/* New refcount blocks, and a larger refcount table when it is full. */
+#include "virtio/qcow2_int.h"
+
+#include <stdlib.h>
+
+/* New tables have this many entries more than needed, in parts of the size: growing is dear. */
+#define SPARE_PART 4
+
+/*
+ * A cluster of counts on the disk: `ones` of them are 1, from index on. It is new, so nothing is in
+ * the cache.
+ */
+static int write_block(struct mhi_q2 *q, u64 cluster, u64 index, u64 ones)
+{
+	u8 *block = calloc(1, q->cluster);
+	u64 i;
+	int rc;
+
+	if (!block)
+		return MH_ENOMEM;
+	for (i = 0; i < ones; i++)
+		mhi_q2_ref_put(block, q->refcount_order, index + i, 1);
+	mhi_q2_cache_forget(q, cluster << q->cluster_bits, q->cluster);
+	rc = mhi_blk_write(q->file, cluster << q->cluster_bits, block, q->cluster);
+	free(block);
+	return rc;
+}
+
+static int own(struct mhi_q2 *q, u64 cluster, enum q2_meta kind)
+{
+	enum q2_meta other;
+	int rc = mhi_q2_meta_add(q, cluster, kind, &other);
+
+	if (rc == MH_EEXIST)
+		return mhi_q2_damaged(q, "cluster 0x%llx has no refcount but is %s",
+				      cluster << q->cluster_bits, mhi_q2_meta_name(other));
+	return rc;
+}
+
+/* The tables' sizes for `blocks` old blocks: how many new blocks and clusters of table. */
+static void plan(const struct mhi_q2 *q, u64 *blocks, u64 *table)
+{
+	u64 per_table = q->cluster / 8, per_block = 1ull << q->rb_bits;
+	u64 entries;
+
+	/* The new blocks count themselves and the table; a few rounds find the fixed point. */
+	*blocks = 1;
+	for (;;) {
+		entries = q->rt_size + *blocks;
+		entries += entries / SPARE_PART;
+		*table = (entries + per_table - 1) / per_table;
+		if (*blocks * per_block >= *blocks + *table)
+			return;
+		*blocks = (*blocks + *table + per_block - 1) / per_block;
+	}
+}
+
+static int write_table(struct mhi_q2 *q, u64 first, const u64 *rt, u64 entries)
+{
+	u64 *copy = malloc(entries * 8), i;
+	int rc;
+
+	if (!copy)
+		return MH_ENOMEM;
+	for (i = 0; i < entries; i++)
+		copy[i] = htobe64(rt[i]);
+	rc = mhi_blk_write(q->file, first << q->cluster_bits, copy, entries * 8);
+	free(copy);
+	return rc;
+}
+
+/* Blocks, the table behind them, flush, then the header, in one write within a sector. */
+static int write_grown(struct mhi_q2 *q, u64 first, u64 blocks, u64 table, const u64 *rt)
+{
+	u64 per_block = 1ull << q->rb_bits, i, ones;
+	u8 place[12];
+	int rc = 0;
+
+	for (i = 0; i < blocks && !rc; i++) {
+		ones = blocks + table - i * per_block;
+		rc = write_block(q, first + i, 0, ones < per_block ? ones : per_block);
+	}
+	if (!rc)
+		rc = write_table(q, first + blocks, rt, table * (q->cluster / 8));
+	if (!rc)
+		rc = q->file->ops->flush(q->file);
+	if (rc)
+		return rc;
+	q2_put64(place, (first + blocks) << q->cluster_bits);
+	q2_put32(place + 8, (u32)table);
+	rc = mhi_blk_write(q->file, Q2_H_RT_OFFSET, place, sizeof(place));
+	return rc ? rc : q->file->ops->flush(q->file);
+}
+
+/*
+ * A larger table, at the first cluster that the old one cannot count: nothing is counted there, so
+ * it is free.
+ */
+static int grow_table(struct mhi_q2 *q)
+{
+	u64 first = q->rt_size << q->rb_bits, blocks, table, i, *rt;
+	u64 old = q->rt_offset >> q->cluster_bits, old_clusters = q->rt_clusters;
+	int rc = 0;
+
+	plan(q, &blocks, &table);
+	if ((table << q->cluster_bits) > Q2_RT_BYTES_MOST)
+		return MH_ENOSPC;
+	rt = calloc(table * (q->cluster / 8), 8);
+	if (!rt)
+		return MH_ENOMEM;
+	memcpy(rt, q->rt, q->rt_size * 8);
+	for (i = 0; i < blocks && !rc; i++) {
+		rt[q->rt_size + i] = (first + i) << q->cluster_bits;
+		rc = own(q, first + i, Q2_META_REFBLOCK);
+	}
+	for (i = 0; i < table && !rc; i++)
+		rc = own(q, first + blocks + i, Q2_META_REFTABLE);
+	if (!rc)
+		rc = write_grown(q, first, blocks, table, rt);
+	if (rc) {
+		free(rt);
+		/* The header may name either table: neither may be changed any more. */
+		q->failed = q->failed ? q->failed : rc;
+		return rc;
+	}
+	free(q->rt);
+	q->rt = rt;
+	q->rt_size = table * (q->cluster / 8);
+	q->rt_offset = (first + blocks) << q->cluster_bits;
+	q->rt_clusters = (u32)table;
+	mhi_q2_first_use(q, first, blocks + table);
+	return mhi_q2_drop_later(q, old, old_clusters, false);
+}
+
+int mhi_q2_add_refblock(struct mhi_q2 *q, u64 cluster)
+{
+	u64 block = cluster >> q->rb_bits, index = cluster & ((1ull << q->rb_bits) - 1);
+	u8 entry[8];
+	int rc;
+
+	while (block >= q->rt_size) {
+		rc = grow_table(q);
+		if (rc)
+			return rc;
+		if (q->rt[block])
+			return 0;
+	}
+	rc = own(q, cluster, Q2_META_REFBLOCK);
+	if (rc)
+		return rc;
+	rc = write_block(q, cluster, index, 1);
+	if (!rc)
+		rc = q->file->ops->flush(q->file);
+	if (!rc) {
+		q2_put64(entry, cluster << q->cluster_bits);
+		rc = mhi_blk_write(q->file, q->rt_offset + 8 * block, entry, sizeof(entry));
+	}
+	if (rc) {
+		/* The entry may have reached the disk or not. */
+		q->failed = q->failed ? q->failed : rc;
+		return rc;
+	}
+	q->rt[block] = cluster << q->cluster_bits;
+	mhi_q2_first_use(q, cluster, 1);
+	return 0;
+}
