@@ -8,7 +8,7 @@
 # lab: vmx --env CPUS=1,2
 # lab: vmx --env CPUS=2 --kernel 6.12
 # lab: vmx --env CPUS=2 --kernel 7.x
-# lab: svm-full --env CPUS=1,2
+# lab: svm-full --smp 2 --env CPUS=1,2
 # bring: @BUILD@/tests/lab/simd
 # bring: @BUILD@/guest/vmlinuz
 # bring: @BUILD@/guest/initramfs
