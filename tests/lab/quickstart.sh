@@ -1,14 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# The newcomer's first command, when everything is there already: the guest's user space in time, its
-# tests, its power-off; and a shell in it on a terminal.
+# The newcomer's first command, when everything is there already: the guest's user space, its tests,
+# its power-off; and a shell in it on a terminal.
 # lab: outside
 # timeout: 400
 set -u
 
 BUILD=${BUILD:-build}
-# On an idle machine it is under 20 s; here another emulator may run beside it.
-LIMIT=${QUICKSTART_LIMIT:-90}
 WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
 failed=0
@@ -30,8 +28,8 @@ status=$?
 cat "$WORK/out"
 [ $status = 0 ] || bad "quickstart: exit status $status"
 grep -q 'GUEST TESTS: 0 failed' "$WORK/out" || bad "the guest's tests did not pass"
+# Told, not judged: another emulator may run beside it. On an idle machine it is under 20 s.
 echo "user space after $seconds s"
-[ $seconds -le "$LIMIT" ] || bad "that is more than $LIMIT s"
 
 "$BUILD/tests/lab/ptyrun" -t 120 -x 'switches the guest off' -s 'echo $((6*7))x\r' -x 42x \
 	-s 'exit\r' -x 'switching off' -- tools/quickstart --lab svm || bad "with a shell: status $?"
