@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT */
+/* Fids: the client's handles; what a request holds of them, and descriptors within the limit. */
+#include "virtio/p9_priv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static struct p9_fid **slot_of(struct mhi_p9 *s, u32 number)
+{
+	struct p9_fid **slot = &s->fid_table[number % P9_BUCKETS];
+
+	while (*slot && (*slot)->number != number)
+		slot = &(*slot)->chain;
+	return slot;
+}
+
+struct p9_fid *mhi_p9_fid_find(const struct mhi_p9 *s, u32 number)
+{
+	struct p9_fid *fid = s->fid_table[number % P9_BUCKETS];
+
+	while (fid && fid->number != number)
+		fid = fid->chain;
+	return fid;
+}
+
+/* ---- use by a request ---- */
+
+static struct p9_use *take_use(struct p9_ctx *c, struct p9_fid *fid)
+{
+	struct p9_use *use = &c->use[c->uses++];
+
+	fid->refs++;
+	*use = (struct p9_use){
+		.fid = fid,
+		.node = fid->node,
+		.fd = fid->io_fd,
+		.io_fd = fid->io_fd,
+		.access = fid->access,
+	};
+	return use;
+}
+
+struct p9_use *mhi_p9_use(struct p9_ctx *c, u32 number, int *error)
+{
+	struct mhi_p9 *s = c->s;
+	struct p9_use *use = NULL;
+	struct p9_fid *fid;
+
+	*error = -EBADF;
+	pthread_mutex_lock(&s->lock);
+	fid = mhi_p9_fid_find(s, number);
+	if (!fid || fid->xattr)
+		goto out;
+	if (fid->io_fd < 0) {
+		*error = mhi_p9_node_busy(s, fid->node);
+		if (*error)
+			goto out;
+	}
+	*error = 0;
+	use = take_use(c, fid);
+	if (use->fd < 0) {
+		use->fd = fid->node->fd;
+		use->busy = true;
+	}
+out:
+	pthread_mutex_unlock(&s->lock);
+	return use;
+}
+
+struct p9_use *mhi_p9_use_open(struct p9_ctx *c, u32 number, int *error)
+{
+	struct mhi_p9 *s = c->s;
+	struct p9_use *use = NULL;
+	struct p9_fid *fid;
+
+	pthread_mutex_lock(&s->lock);
+	fid = mhi_p9_fid_find(s, number);
+	if (fid && (fid->xattr || fid->io_fd >= 0))
+		use = take_use(c, fid);
+	pthread_mutex_unlock(&s->lock);
+	*error = use ? 0 : -EBADF;
+	return use;
+}
+
+/* Not in the table any more, and nobody else uses it. */
+static void destroy(struct mhi_p9 *s, struct p9_fid *fid)
+{
+	if (fid->io_fd >= 0)
+		close(fid->io_fd);
+	pthread_mutex_destroy(&fid->lock);
+	pthread_mutex_lock(&s->lock);
+	if (fid->io_fd >= 0) {
+		mhi_p9_fd_give(s);
+		mhi_p9_locks_drop(s, &fid->node->id);
+	}
+	if (fid->xattr) {
+		s->xattr_bytes -= fid->xattr->size;
+		free(fid->xattr->value);
+		free(fid->xattr);
+	}
+	mhi_p9_node_put(s, fid->node);
+	s->fids--;
+	fid->chain = s->free_fids;
+	s->free_fids = fid;
+	pthread_mutex_unlock(&s->lock);
+}
+
+void mhi_p9_fid_put(struct mhi_p9 *s, struct p9_fid *fid)
+{
+	bool last;
+
+	pthread_mutex_lock(&s->lock);
+	last = !--fid->refs;
+	pthread_mutex_unlock(&s->lock);
+	if (last)
+		destroy(s, fid);
+}
+
+void mhi_p9_unuse(struct p9_ctx *c)
+{
+	struct p9_fid *dead[MHI_COUNT(c->use)];
+	unsigned int n = 0;
+
+	if (!c->uses)
+		return;
+	pthread_mutex_lock(&c->s->lock);
+	while (c->uses) {
+		struct p9_use *use = &c->use[--c->uses];
+
+		if (use->busy)
+			mhi_p9_node_idle(c->s, use->node);
+		if (!--use->fid->refs)
+			dead[n++] = use->fid;
+	}
+	pthread_mutex_unlock(&c->s->lock);
+	while (n)
+		destroy(c->s, dead[--n]);
+}
+
+/* ---- the table ---- */
+
+static struct p9_fid *new_fid(struct mhi_p9 *s)
+{
+	struct p9_fid *fid = s->free_fids;
+
+	if (s->fids >= s->config.fids_max)
+		return NULL;
+	if (fid)
+		s->free_fids = fid->chain;
+	else
+		fid = malloc(sizeof(*fid));
+	if (!fid)
+		return NULL;
+	memset(fid, 0, sizeof(*fid));
+	pthread_mutex_init(&fid->lock, NULL);
+	s->fids++;
+	return fid;
+}
+
+static int insert(struct p9_ctx *c, u32 number, struct p9_fid *old, struct p9_node *node,
+		  const struct p9_open *open)
+{
+	struct mhi_p9 *s = c->s;
+	struct p9_fid **slot = slot_of(s, number);
+	struct p9_fid *fid;
+
+	if (*slot != old)
+		return -EBADF;
+	fid = new_fid(s);
+	if (!fid)
+		return -ENFILE;
+	fid->number = number;
+	fid->refs = 1;
+	fid->io_fd = open->fd;
+	fid->access = open->access;
+	fid->xattr = open->xattr;
+	fid->node = node;
+	node->refs++;
+	fid->uid = c->uses ? c->use[0].fid->uid : c->uid;
+	if (old) {
+		fid->chain = old->chain;
+		/* The request's own reference is left. */
+		old->refs--;
+	}
+	*slot = fid;
+	return 0;
+}
+
+int mhi_p9_fid_new(struct p9_ctx *c, u32 number, struct p9_fid *old, struct p9_node *node,
+		   const struct p9_open *open)
+{
+	int error;
+
+	if (number == P9_NOFID)
+		return -EBADF;
+	pthread_mutex_lock(&c->s->lock);
+	error = insert(c, number, old, node, open);
+	pthread_mutex_unlock(&c->s->lock);
+	return error;
+}
+
+struct p9_fid *mhi_p9_fid_take(struct mhi_p9 *s, u32 number)
+{
+	struct p9_fid **slot, *fid;
+
+	pthread_mutex_lock(&s->lock);
+	slot = slot_of(s, number);
+	fid = *slot;
+	if (fid)
+		*slot = fid->chain;
+	pthread_mutex_unlock(&s->lock);
+	return fid;
+}
+
+void mhi_p9_fids_clear(struct mhi_p9 *s)
+{
+	for (unsigned int i = 0; i < P9_BUCKETS; i++) {
+		for (;;) {
+			struct p9_fid *fid;
+
+			pthread_mutex_lock(&s->lock);
+			fid = s->fid_table[i];
+			if (fid)
+				s->fid_table[i] = fid->chain;
+			pthread_mutex_unlock(&s->lock);
+			if (!fid)
+				break;
+			mhi_p9_fid_put(s, fid);
+		}
+	}
+}
+
+void mhi_p9_fids_fini(struct mhi_p9 *s)
+{
+	struct p9_fid *fid;
+
+	mhi_p9_fids_clear(s);
+	while ((fid = s->free_fids)) {
+		s->free_fids = fid->chain;
+		free(fid);
+	}
+}
+
+/* ---- counted descriptors ---- */
+
+static int take_fd(struct mhi_p9 *s)
+{
+	int error;
+
+	pthread_mutex_lock(&s->lock);
+	error = mhi_p9_fd_take(s);
+	pthread_mutex_unlock(&s->lock);
+	return error;
+}
+
+/* Is another try worth while? If not, the descriptor that was counted is not one. */
+static bool again(struct mhi_p9 *s, int fd)
+{
+	bool again = false;
+
+	if (fd >= 0)
+		return false;
+	pthread_mutex_lock(&s->lock);
+	if (fd == -EMFILE || fd == -ENFILE)
+		again = mhi_p9_fd_squeeze(s);
+	if (!again)
+		mhi_p9_fd_give(s);
+	pthread_mutex_unlock(&s->lock);
+	return again;
+}
+
+int mhi_p9_counted_open_at(struct mhi_p9 *s, int dir, const char *name, u64 flags, u32 mode)
+{
+	int fd = take_fd(s);
+
+	if (fd)
+		return fd;
+	do
+		fd = mhi_p9_open_at(dir, name, flags, mode);
+	while (again(s, fd));
+	return fd;
+}
+
+int mhi_p9_counted_reopen(struct mhi_p9 *s, int fd, int flags)
+{
+	int new_fd = take_fd(s);
+
+	if (new_fd)
+		return new_fd;
+	do
+		new_fd = mhi_p9_reopen(s, fd, flags);
+	while (again(s, new_fd));
+	return new_fd;
+}
+
+void mhi_p9_counted_close(struct mhi_p9 *s, int fd)
+{
+	close(fd);
+	pthread_mutex_lock(&s->lock);
+	mhi_p9_fd_give(s);
+	pthread_mutex_unlock(&s->lock);
+}

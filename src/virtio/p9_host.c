@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/* The host's files: opening below a folder without being led elsewhere, identities, qids. */
+#include "virtio/p9_priv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+/* openat2(2), "struct open_how" */
+struct open_how_args {
+	u64 flags, mode, resolve;
+};
+#define RESOLVE_NO_MAGICLINKS_BIT 0x02
+#define RESOLVE_NO_SYMLINKS_BIT 0x04
+#define RESOLVE_BENEATH_BIT 0x08
+
+/* Keeps numbers of files on other devices of the folder apart from its own. */
+#define DEVICE_MIX 0x9e3779b97f4a7c15ull
+
+int mhi_p9_open_at(int dir, const char *name, u64 flags, u32 mode)
+{
+	struct open_how_args how = {
+		.flags = flags | O_CLOEXEC | O_NOFOLLOW,
+		.mode = mode,
+		.resolve =
+			RESOLVE_BENEATH_BIT | RESOLVE_NO_SYMLINKS_BIT | RESOLVE_NO_MAGICLINKS_BIT,
+	};
+	long fd = syscall(SYS_openat2, dir, name, &how, sizeof(how));
+
+	return fd < 0 ? -errno : (int)fd;
+}
+
+struct p9_proc_name mhi_p9_proc_name(int fd)
+{
+	struct p9_proc_name name;
+
+	snprintf(name.text, sizeof(name.text), "%d", fd);
+	return name;
+}
+
+struct p9_proc_path mhi_p9_proc_path(int fd)
+{
+	struct p9_proc_path path;
+
+	snprintf(path.text, sizeof(path.text), "/proc/self/fd/%d", fd);
+	return path;
+}
+
+/*
+ * Through the descriptor itself, not the name: what was found to be a regular file cannot have
+ * become a device by then.
+ */
+int mhi_p9_reopen(const struct mhi_p9 *s, int fd, int flags)
+{
+	struct p9_proc_name name = mhi_p9_proc_name(fd);
+	int new_fd = openat(s->proc_fd, name.text, flags | O_CLOEXEC | O_NOCTTY);
+
+	return new_fd < 0 ? -errno : new_fd;
+}
+
+static struct timespec time_of(const struct statx_timestamp *t)
+{
+	return (struct timespec){ .tv_sec = t->tv_sec, .tv_nsec = t->tv_nsec };
+}
+
+static int stat_call(int dir, const char *name, int flags, struct p9_attr *a)
+{
+	struct statx sx;
+
+	if (statx(dir, name, flags | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT,
+		  STATX_BASIC_STATS | STATX_BTIME, &sx))
+		return -errno;
+	memset(a, 0, sizeof(*a));
+	a->id.dev = makedev(sx.stx_dev_major, sx.stx_dev_minor);
+	a->id.ino = sx.stx_ino;
+	if (sx.stx_mask & STATX_BTIME) {
+		a->btime = time_of(&sx.stx_btime);
+		a->id.born = (u64)sx.stx_btime.tv_sec * 1000000000ull + sx.stx_btime.tv_nsec;
+	}
+	a->mode = a->host_mode = sx.stx_mode;
+	a->uid = sx.stx_uid;
+	a->gid = sx.stx_gid;
+	a->nlink = sx.stx_nlink;
+	a->rdev = makedev(sx.stx_rdev_major, sx.stx_rdev_minor);
+	a->size = sx.stx_size;
+	a->blksize = sx.stx_blksize;
+	a->blocks = sx.stx_blocks;
+	a->atime = time_of(&sx.stx_atime);
+	a->mtime = time_of(&sx.stx_mtime);
+	a->ctime = time_of(&sx.stx_ctime);
+	return 0;
+}
+
+int mhi_p9_stat(int fd, struct p9_attr *a)
+{
+	return stat_call(fd, "", AT_EMPTY_PATH, a);
+}
+
+int mhi_p9_stat_at(int dir, const char *name, struct p9_attr *a)
+{
+	return stat_call(dir, name, 0, a);
+}
+
+bool mhi_p9_same(const struct p9_id *a, const struct p9_id *b)
+{
+	return a->dev == b->dev && a->ino == b->ino && a->born == b->born;
+}
+
+u64 mhi_p9_qid_path(const struct mhi_p9 *s, u64 dev, u64 ino)
+{
+	return dev == s->root_id.dev ? ino : ino + dev * DEVICE_MIX;
+}
+
+/* Linux takes version 0 for "never cache". */
+static u32 version_of(const struct p9_attr *a)
+{
+	u64 ns = (u64)a->mtime.tv_sec * 1000000000ull + (u64)a->mtime.tv_nsec;
+	u32 v = (u32)(ns >> 32) ^ (u32)ns ^ (u32)(a->size << 8);
+
+	return v ? v : 1;
+}
+
+struct mhi_p9_qid mhi_p9_qid(const struct mhi_p9 *s, const struct p9_attr *a)
+{
+	struct mhi_p9_qid qid = {
+		.type = P9_QTFILE,
+		.version = version_of(a),
+		.path = mhi_p9_qid_path(s, a->id.dev, a->id.ino),
+	};
+
+	if (S_ISDIR(a->host_mode))
+		qid.type = P9_QTDIR;
+	else if (S_ISLNK(a->host_mode))
+		qid.type = P9_QTSYMLINK;
+	return qid;
+}

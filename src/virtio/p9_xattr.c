@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/* Extended attributes: a fid holds the value that is read, or that is written at its clunk. */
+#include "virtio/p9_priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/xattr.h>
+
+static bool take_bytes(struct mhi_p9 *s, u32 bytes)
+{
+	bool fits;
+
+	pthread_mutex_lock(&s->lock);
+	fits = bytes <= P9_XATTR_TOTAL - s->xattr_bytes;
+	if (fits)
+		s->xattr_bytes += bytes;
+	pthread_mutex_unlock(&s->lock);
+	return fits;
+}
+
+static void free_xattr(struct mhi_p9 *s, struct p9_xattr *x)
+{
+	pthread_mutex_lock(&s->lock);
+	s->xattr_bytes -= x->size;
+	pthread_mutex_unlock(&s->lock);
+	free(x->value);
+	free(x);
+}
+
+/* A value of so many bytes, zeroed. */
+static struct p9_xattr *new_xattr(struct mhi_p9 *s, u32 size)
+{
+	struct p9_xattr *x = calloc(1, sizeof(*x));
+
+	if (!x)
+		return NULL;
+	x->value = calloc(1, size ? size : 1);
+	if (!x->value || !take_bytes(s, size)) {
+		free(x->value);
+		free(x);
+		return NULL;
+	}
+	x->size = size;
+	return x;
+}
+
+/* What the client may see of a list of names; returns its new size. */
+static ssize_t filter(const struct mhi_p9 *s, char *names, ssize_t n)
+{
+	ssize_t to = 0;
+
+	for (ssize_t at = 0; at < n;) {
+		size_t len = strlen(names + at) + 1;
+
+		if (mhi_p9_xattr_allowed(s, names + at)) {
+			memmove(names + to, names + at, len);
+			to += (ssize_t)len;
+		}
+		at += (ssize_t)len;
+	}
+	return to;
+}
+
+/* name "": the list of names. */
+static ssize_t load(const struct mhi_p9 *s, int fd, const char *name, void *buf, size_t room)
+{
+	struct p9_proc_path path = mhi_p9_proc_path(fd);
+	ssize_t n;
+
+	if (*name)
+		n = getxattr(path.text, name, buf, room);
+	else
+		n = listxattr(path.text, buf, room);
+	if (n < 0)
+		return -errno;
+	return *name ? n : filter(s, buf, n);
+}
+
+static int read_value(struct p9_ctx *c, int fd, const char *name, struct p9_xattr **out)
+{
+	u8 *big = NULL, *from = c->text;
+	ssize_t n;
+
+	if (*name && !mhi_p9_xattr_allowed(c->s, name))
+		return -EOPNOTSUPP;
+	n = load(c->s, fd, name, c->text, sizeof(c->text));
+	if (n == -ERANGE) {
+		from = big = malloc(P9_XATTR_MAX);
+		n = big ? load(c->s, fd, name, big, P9_XATTR_MAX) : -ENOMEM;
+	}
+	if (n >= 0) {
+		*out = new_xattr(c->s, (u32)n);
+		if (*out)
+			memcpy((*out)->value, from, (size_t)n);
+	}
+	free(big);
+	if (n < 0)
+		return (int)n;
+	return *out ? 0 : -ENOMEM;
+}
+
+int mhi_p9_do_xattrwalk(struct p9_ctx *c)
+{
+	u32 number = mhi_p9_get32(&c->in);
+	u32 new_number = mhi_p9_get32(&c->in);
+	struct mhi_p9_str name = mhi_p9_get_str(&c->in);
+	char text[MHI_P9_NAME] = "";
+	struct p9_open open = { .fd = -1 };
+	struct p9_use *use;
+	int error;
+
+	error = c->in.bad ? -EINVAL : 0;
+	if (!error && name.len)
+		error = mhi_p9_str_copy(name, text, sizeof(text));
+	if (error)
+		return error;
+	use = mhi_p9_use(c, number, &error);
+	if (!use)
+		return error;
+	error = read_value(c, use->fd, text, &open.xattr);
+	if (error)
+		return error;
+	mhi_p9_put64(&c->out, open.xattr->size);
+	error = mhi_p9_fid_new(c, new_number, NULL, use->node, &open);
+	if (error)
+		free_xattr(c->s, open.xattr);
+	return error;
+}
+
+int mhi_p9_do_xattrcreate(struct p9_ctx *c)
+{
+	u32 number = mhi_p9_get32(&c->in);
+	struct mhi_p9_str name = mhi_p9_get_str(&c->in);
+	u64 size = mhi_p9_get64(&c->in);
+	u32 flags = mhi_p9_get32(&c->in);
+	struct p9_open open = { .fd = -1 };
+	char text[MHI_P9_NAME];
+	struct p9_use *use;
+	int error;
+
+	if (c->in.bad || (flags & ~(P9_XATTR_CREATE | P9_XATTR_REPLACE)))
+		return -EINVAL;
+	error = mhi_p9_str_copy(name, text, sizeof(text));
+	if (error)
+		return error;
+	if (size > P9_XATTR_MAX)
+		return -E2BIG;
+	if (!mhi_p9_xattr_allowed(c->s, text))
+		return -EOPNOTSUPP;
+	use = mhi_p9_use(c, number, &error);
+	if (!use)
+		return error;
+	if (use->io_fd >= 0)
+		return -EBADF;
+	open.xattr = new_xattr(c->s, (u32)size);
+	if (!open.xattr)
+		return -ENOMEM;
+	open.xattr->create = true;
+	open.xattr->flags = flags;
+	memcpy(open.xattr->name, text, sizeof(text));
+	error = mhi_p9_fid_new(c, number, use->fid, use->node, &open);
+	if (error)
+		free_xattr(c->s, open.xattr);
+	return error;
+}
+
+static int store(const struct p9_xattr *x, int fd)
+{
+	struct p9_proc_path path = mhi_p9_proc_path(fd);
+	int flags = 0;
+
+	/* The only way to say "remove", which Linux' client uses. */
+	if (!x->size && x->flags == P9_XATTR_REPLACE)
+		return removexattr(path.text, x->name) ? -errno : 0;
+	flags |= x->flags & P9_XATTR_CREATE ? XATTR_CREATE : 0;
+	flags |= x->flags & P9_XATTR_REPLACE ? XATTR_REPLACE : 0;
+	return setxattr(path.text, x->name, x->value, x->size, flags) ? -errno : 0;
+}
+
+int mhi_p9_xattr_commit(struct mhi_p9 *s, struct p9_fid *fid)
+{
+	struct p9_node *node = fid->node;
+	struct p9_xattr *x = fid->xattr;
+	bool complete;
+	int error;
+
+	pthread_mutex_lock(&fid->lock);
+	complete = x->filled == x->size;
+	pthread_mutex_unlock(&fid->lock);
+	if (!complete)
+		return -EINVAL;
+	pthread_mutex_lock(&s->lock);
+	error = mhi_p9_node_busy(s, node);
+	pthread_mutex_unlock(&s->lock);
+	if (error)
+		return error;
+	error = store(x, node->fd);
+	pthread_mutex_lock(&s->lock);
+	mhi_p9_node_idle(s, node);
+	pthread_mutex_unlock(&s->lock);
+	return error;
+}
