@@ -184,6 +184,9 @@ static int map_once(struct drv_vcpu *vcpu, struct drv_watch *w, const struct mhi
 				  1, prot);
 	if (err == MHI_EEXIST)
 		err = 0;
+	/* The guest's writes leave no trace in the host's tables: reclaim would drop them. */
+	if (!err && !slot->readonly)
+		folio_set_dirty(page_folio(page));
 	spin_unlock(&vm->mmu_lock);
 	put_page(page);
 	return err;
