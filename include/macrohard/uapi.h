@@ -9,7 +9,8 @@
  *
  * Every ioctl takes a struct that starts with { size, flags }: size is the caller's sizeof. A
  * shorter struct is zero-extended; a longer one is accepted when the unknown tail is zero (else
- * -E2BIG). Unknown flags are -EINVAL. Structs grow only at their end; zero means the old behaviour.
+ * -E2BIG). Unknown flags are -EINVAL. A process that does not own the VM gets -EPERM, but for KICK
+ * and MSI. Structs grow only at their end; zero means the old behaviour.
  */
 #ifndef MACROHARD_UAPI_H
 #define MACROHARD_UAPI_H
@@ -366,7 +367,11 @@ struct mhk_stats {
 #define MHK_TSC _IOWR(MHK_IOC, 0x12, struct mhk_tsc)
 #define MHK_VCPU_CREATE _IOW(MHK_IOC, 0x13, struct mhk_vcpu_create) /* returns the vCPU's fd */
 /* vCPU */
-/* 0; -EINTR: a signal is pending; else the exit could not be made */
+/*
+ * 0; -EINTR: a signal is pending; -EINVAL: the user half or committed state is wrong. As of all
+ * ioctls of a vCPU but KICK and STATS, -EBUSY: another thread is in one. Else the exit could not be
+ * made: -EBUSY: another hypervisor has taken the CPU; -ESHUTDOWN: the host goes down; -ENOMEM.
+ */
 #define MHK_RUN _IO(MHK_IOC, 0x20)
 /* makes a running or the next MHK_RUN return MHK_EXIT_NONE; any thread */
 #define MHK_KICK _IO(MHK_IOC, 0x21)

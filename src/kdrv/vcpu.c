@@ -351,8 +351,9 @@ static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	/* Counters are read as they are: who asks must not wait for the end of a long run. */
 	if (_IOC_NR(cmd) == _IOC_NR(MHK_STATS))
 		return vcpu_stats(vcpu, (void __user *)arg);
-	if (mutex_lock_killable(&vcpu->lock))
-		return -EINTR;
+	/* A run may have no end: who comes second is told, and does not wait for it. */
+	if (!mutex_trylock(&vcpu->lock))
+		return -EBUSY;
 	ret = vcpu_locked_ioctl(vcpu, _IOC_NR(cmd), (void __user *)arg);
 	mutex_unlock(&vcpu->lock);
 	return ret;
