@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: (GPL-2.0 OR MIT)
 /* The vCPU object: its fd, its shared pages, and the loop around sections of guest execution. */
 #include <linux/anon_inodes.h>
+#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -436,22 +437,30 @@ static struct drv_vcpu *vcpu_new(struct drv_vm *vm, u32 apic_id)
 static int vcpu_create(struct drv_vm *vm, u32 apic_id)
 {
 	struct drv_vcpu *vcpu;
+	struct file *file;
 	int fd;
 
 	if (vm->arch.vcpu[apic_id])
 		return -EEXIST;
-	vcpu = vcpu_new(vm, apic_id);
-	if (IS_ERR(vcpu))
-		return PTR_ERR(vcpu);
-	mhi_vm_get(vm);
-	fd = anon_inode_getfd("macrohard-vcpu", &vcpu_fops, vcpu, O_RDWR | O_CLOEXEC);
-	if (fd < 0) {
-		mhi_vcpu_free(vcpu);
-		mhi_vm_put(vm);
+	fd = get_unused_fd_flags(O_RDWR | O_CLOEXEC);
+	if (fd < 0)
 		return fd;
+	vcpu = vcpu_new(vm, apic_id);
+	if (IS_ERR(vcpu)) {
+		put_unused_fd(fd);
+		return PTR_ERR(vcpu);
 	}
+	file = anon_inode_getfile("macrohard-vcpu", &vcpu_fops, vcpu, O_RDWR | O_CLOEXEC);
+	if (IS_ERR(file)) {
+		put_unused_fd(fd);
+		mhi_vcpu_free(vcpu);
+		return PTR_ERR(file);
+	}
+	mhi_vm_get(vm);
 	/* From here on others may send it interrupts; it is freed with the VM. */
 	smp_store_release(&vm->arch.vcpu[apic_id], &vcpu->arch);
+	/* Not before: a vCPU runs only where those who change memory can see it. */
+	fd_install(fd, file);
 	return fd;
 }
 
