@@ -75,8 +75,8 @@ static inline struct drv_vcpu *to_drv(struct mhi_vcpu *v)
 int mhi_life_get(u32 *hw,
 		 u32 *missing); /* virtualization on all CPUs, or a reason; with one reference */
 void mhi_life_put(void);
-bool mhi_life_stopping(void);	 /* reboot: nobody may enter a guest again */
-bool mhi_life_changing(u32 cpu); /* it is off for a while: hot-unplug, suspend */
+bool mhi_life_stopping(void);		       /* reboot: nobody may enter a guest again */
+bool mhi_life_lost(const struct mhi_cpu *cpu); /* somebody else has taken the CPU */
 const struct mhi_hv_ops *mhi_life_ops(void);
 const struct mhi_hv_caps *mhi_life_caps(void);
 struct mhi_cpu *mhi_life_this_cpu(void); /* preemption off */

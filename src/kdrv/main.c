@@ -66,10 +66,14 @@ bool mhi_life_stopping(void)
 	return READ_ONCE(life.stopping);
 }
 
-/* Is it in order that a CPU is off though a VM lives? */
-bool mhi_life_changing(u32 cpu)
+/*
+ * It is off, and neither hot-unplug nor suspend is the reason. It comes on before these end, and
+ * goes off after they have begun: only what is off before and after no change was seen is lost.
+ */
+bool mhi_life_lost(const struct mhi_cpu *cpu)
 {
-	return READ_ONCE(life.suspended) || !cpu_active(cpu);
+	return !READ_ONCE(cpu->on) && !READ_ONCE(life.suspended) && cpu_active(cpu->id) &&
+	       !READ_ONCE(cpu->on);
 }
 
 /* ---- CPUs on and off ---- */
@@ -145,6 +149,9 @@ static int all_on(void)
 	probe_now(&life.caps);
 	if (life.caps.hw != MHK_HW_OK)
 		return hw_error(life.caps.hw);
+	/* Not into the suspend: its end turns CPUs on for whoever is there. */
+	if (life.suspended)
+		return 0;
 	on_each_cpu(cpu_on_here, &err, 1);
 	if (!atomic_read(&err))
 		return 0;
@@ -188,7 +195,7 @@ static int life_cpu_online(unsigned int id)
 	atomic_t err = ATOMIC_INIT(0);
 
 	mutex_lock(&life.lock);
-	if (life.users)
+	if (life.users && !life.suspended && !life.stopping)
 		cpu_on_here(&err);
 	mutex_unlock(&life.lock);
 	return atomic_read(&err);
@@ -235,9 +242,11 @@ static struct notifier_block life_pm_nb = { .notifier_call = life_pm };
 
 static int life_reboot(struct notifier_block *nb, unsigned long event, void *unused)
 {
+	mutex_lock(&life.lock);
 	WRITE_ONCE(life.stopping, true);
 	if (life.ops)
 		on_each_cpu(cpu_off_here, NULL, 1);
+	mutex_unlock(&life.lock);
 	return NOTIFY_DONE;
 }
 

@@ -127,7 +127,7 @@ static int run_until_exit(struct drv_vcpu *vcpu, u32 wanted, u32 *valid)
 		case MHI_RUN_HOST:
 		case MHI_RUN_AGAIN:
 			/* Somebody else took the CPU while we had to let it go. */
-			if (!READ_ONCE(v->cpu->on) && !mhi_life_changing(v->cpu->id))
+			if (mhi_life_lost(v->cpu))
 				return -EBUSY;
 			break;
 		}
@@ -232,6 +232,8 @@ static int get_groups(struct drv_vcpu *vcpu, u32 groups)
 		if (err == -EAGAIN) {
 			if (mhi_life_stopping())
 				return -ESHUTDOWN;
+			if (mhi_life_lost(v->cpu))
+				return -EBUSY;
 			if (signal_pending(current))
 				return -EINTR;
 			cond_resched();
