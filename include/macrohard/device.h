@@ -35,6 +35,46 @@ MH_API int mh_serial_input(struct mh_vm *vm, unsigned int port, const void *data
  */
 MH_API int mh_vm_power_button(struct mh_vm *vm);
 
+/* ---- virtio devices ---- */
+
+/*
+ * An attached device. It lives until mh_dev_detach, or until its VM is destroyed. Devices have a
+ * thread of the library that all VMs of a context share; their callbacks come from there: a
+ * callback must not wait, and may not pause, resume, start or destroy a VM; mh_vm_stop stops the VM
+ * when it has returned.
+ */
+struct mh_dev;
+
+/* for all virtio devices: offer the split ring only */
+#define MH_VIRTIO_SPLIT (1u << 0)
+
+/**
+ * Take a device out of its VM and free it; NULL is a no-op.
+ * Thread: [setup]
+ * Returns 0; MH_ESTATE (the VM runs: nothing happens).   Since: 1.0
+ */
+MH_API int mh_dev_detach(struct mh_dev *dev);
+
+struct mh_rng_config {
+	size_t size;	/* sizeof(struct mh_rng_config), by MH_RNG_CONFIG_INIT */
+	uint32_t flags; /* MH_VIRTIO_* */
+};
+
+#define MH_RNG_CONFIG_INIT                       \
+	{                                        \
+		sizeof(struct mh_rng_config), 0u \
+	}
+
+/**
+ * Give the guest random numbers of this host (virtio-rng).
+ * @config  NULL: defaults
+ * @out     the device; NULL: not needed
+ * Thread: [setup]
+ * Returns 0; MH_EINVAL (config; MH_VM_BARE), MH_ESTATE, MH_ERANGE (no PCI slot is left), MH_ENOMEM.
+ * Since: 1.0
+ */
+MH_API int mh_rng_attach(struct mh_vm *vm, const struct mh_rng_config *config, struct mh_dev **out);
+
 #ifdef __cplusplus
 }
 #endif

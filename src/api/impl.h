@@ -17,6 +17,7 @@
 #include "core/insn.h"
 #include "core/kvmclock.h"
 #include "core/log.h"
+#include "core/loop.h"
 #include "core/msr.h"
 #include "macrohard/macrohard.h"
 #include "platform/machine.h"
@@ -32,6 +33,7 @@ struct mh_ctx {
 	char *device;			  /* (c) NULL: the engine's default */
 	pthread_mutex_t lock;
 	struct mhi_engine *engine;   /* (x) open while there are VMs */
+	struct mhi_loop *loop;	     /* (a) NULL until there is a device that needs it */
 	u32 vms;		     /* (x) */
 	struct thread_error *errors; /* (x) one per thread that ever failed */
 };
@@ -64,6 +66,7 @@ struct mh_vm {
 	u32 flags, cpus;		  /* (c) */
 	struct mh_vcpu *vcpu;		  /* (c) [cpus] */
 	struct mhi_machine *machine;	  /* (c) NULL: MH_VM_BARE */
+	struct mh_dev *devs;		  /* (p) attached devices */
 	u8 *ram;			  /* (c) NULL: none of ours */
 	u64 ram_bytes;			  /* (c) */
 
@@ -107,6 +110,14 @@ struct mh_vm {
 struct mhi_err *mhi_ctx_err(struct mh_ctx *ctx);
 int mhi_ctx_engine_get(struct mh_ctx *ctx, struct mhi_engine **out, struct mhi_err *err);
 void mhi_ctx_engine_put(struct mh_ctx *ctx);
+/* The context's loop, made when it is first needed. 0; MH_ENOMEM. */
+int mhi_ctx_loop(struct mh_ctx *ctx, struct mhi_loop **out, struct mhi_err *err);
+/* Is the caller on the thread of the context's loop? */
+bool mhi_ctx_on_loop(struct mh_ctx *ctx);
+
+/* ---- dev.c ---- */
+
+void mhi_vm_free_devs(struct mh_vm *vm);
 
 /* ---- vm_engine.c ---- */
 
@@ -134,6 +145,11 @@ void mhi_vm_begin_work(struct mh_vm *vm);
 void mhi_vm_end_work(struct mh_vm *vm);
 /* The vCPU whose thread calls, or NULL. Under vm->lock. */
 struct mh_vcpu *mhi_vm_self(struct mh_vm *vm);
+/*
+ * Is the caller a handler or a device's callback? A transition waits for those threads: they must
+ * not wait for one. Under vm->lock.
+ */
+bool mhi_vm_inside(struct mh_vm *vm);
 /*
  * Ask for a stop or a reset, from any thread of the VM. A stop outdoes a reset; else the first
  * request counts.

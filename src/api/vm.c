@@ -151,6 +151,17 @@ static void send_msi(void *opaque, u64 addr, u32 data)
 	pthread_rwlock_unlock(&vm->engine_lock);
 }
 
+/* Where the engine cannot, the guest's write comes as an exit, and does the same. */
+static void set_doorbell(void *opaque, mh_gpa gpa, int fd, bool on)
+{
+	struct mh_vm *vm = opaque;
+
+	pthread_rwlock_rdlock(&vm->engine_lock);
+	if (vm->eng)
+		vm->ops->doorbell(vm->eng, gpa, fd, on);
+	pthread_rwlock_unlock(&vm->engine_lock);
+}
+
 static void power(void *opaque, enum mhi_power what)
 {
 	if (what == MHI_POWER_RESET)
@@ -167,6 +178,7 @@ static int init_machine(struct mh_vm *vm, struct mhi_err *err)
 		.pio = &vm->pio,
 		.mmio = &vm->mmio,
 		.msi = { send_msi, vm },
+		.doorbell = { vm->ops->doorbell ? set_doorbell : NULL, vm },
 		.power = power,
 		.opaque = vm,
 		.ram_bytes = vm->ram_bytes,
@@ -185,6 +197,7 @@ static void vm_free(struct mh_vm *vm)
 {
 	u32 i;
 
+	mhi_vm_free_devs(vm);
 	if (vm->machine)
 		mhi_machine_destroy(vm->machine);
 	if (vm->boot)

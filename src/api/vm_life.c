@@ -26,6 +26,11 @@ struct mh_vcpu *mhi_vm_self(struct mh_vm *vm)
 	return NULL;
 }
 
+bool mhi_vm_inside(struct mh_vm *vm)
+{
+	return mhi_ctx_on_loop(vm->ctx) || mhi_vm_self(vm);
+}
+
 static bool is_keeper(const struct mh_vm *vm)
 {
 	return vm->has_keeper && pthread_equal(vm->keeper, pthread_self());
@@ -57,6 +62,8 @@ static void set_state(struct mh_vm *vm, enum mh_vm_state state)
 static void let_run(struct mh_vm *vm)
 {
 	vm->fresh = false;
+	if (vm->machine)
+		mhi_machine_run(vm->machine, true);
 	__atomic_store_n(&vm->go, 1, __ATOMIC_SEQ_CST);
 	pthread_cond_broadcast(&vm->cond_cpu);
 }
@@ -71,11 +78,20 @@ static void recall(struct mh_vm *vm)
 		vm->ops->kick(vm->vcpu[i].eng);
 }
 
+/*
+ * Until no vCPU executes, and no device works. vm->busy is set: the lock is let go while devices
+ * finish, since their callbacks may ask for the state.
+ */
 static void park_all(struct mh_vm *vm)
 {
 	recall(vm);
 	while (vm->active)
 		pthread_cond_wait(&vm->cond, &vm->lock);
+	if (!vm->machine)
+		return;
+	pthread_mutex_unlock(&vm->lock);
+	mhi_machine_run(vm->machine, false);
+	pthread_mutex_lock(&vm->lock);
 }
 
 static void stopped(struct mh_vm *vm, enum mh_stop_reason reason, const char *text)
@@ -265,7 +281,7 @@ static void wait_change(struct mh_vm *vm, const struct timespec *until, int *tim
 /* A vCPU thread must not wait for a transition, which waits for it. */
 static void settle(struct mh_vm *vm)
 {
-	if (mhi_vm_self(vm))
+	if (mhi_vm_inside(vm))
 		return;
 	while (vm->busy || vm->request)
 		wait_change(vm, NULL, NULL);
@@ -289,7 +305,7 @@ void mhi_vm_leave(struct mh_vm *vm)
 int mhi_vm_enter_setup(struct mh_vm *vm, const char *what)
 {
 	mhi_vm_enter(vm);
-	if (vm->state != MH_VM_RUNNING && !mhi_vm_self(vm))
+	if (vm->state != MH_VM_RUNNING && !mhi_vm_inside(vm))
 		return 0;
 	mhi_vm_leave(vm);
 	return mhi_err_set(mhi_ctx_err(vm->ctx), MH_ESTATE, "%s VM \"%s\": it is running", what,
@@ -302,7 +318,7 @@ static int wrong_state(struct mh_vm *vm, const char *what)
 
 	return mhi_err_set(mhi_ctx_err(vm->ctx), MH_ESTATE, "%s VM \"%s\": it is %s%s", what,
 			   vm->name, names[vm->state],
-			   mhi_vm_self(vm) ? ", and the call comes from its handler" : "");
+			   mhi_vm_inside(vm) ? ", and the call comes from its handler" : "");
 }
 
 /* ---- transitions ---- */
@@ -314,7 +330,7 @@ int mh_vm_pause(struct mh_vm *vm)
 	if (!vm)
 		return MH_EINVAL;
 	mhi_vm_enter(vm);
-	if (vm->state != MH_VM_RUNNING || mhi_vm_self(vm)) {
+	if (vm->state != MH_VM_RUNNING || mhi_vm_inside(vm)) {
 		rc = wrong_state(vm, "pause");
 	} else {
 		vm->busy = true;
@@ -333,7 +349,7 @@ int mh_vm_resume(struct mh_vm *vm)
 	if (!vm)
 		return MH_EINVAL;
 	mhi_vm_enter(vm);
-	if (vm->state != MH_VM_PAUSED || mhi_vm_self(vm)) {
+	if (vm->state != MH_VM_PAUSED || mhi_vm_inside(vm)) {
 		rc = wrong_state(vm, "resume");
 	} else {
 		set_state(vm, MH_VM_RUNNING);
@@ -369,7 +385,7 @@ int mh_vm_stop(struct mh_vm *vm)
 	mhi_vm_enter(vm);
 	if (vm->state == MH_VM_CREATED)
 		rc = wrong_state(vm, "stop");
-	else if (mhi_vm_self(vm))
+	else if (mhi_vm_inside(vm))
 		rc = stop_from_handler(vm);
 	else if (vm->state != MH_VM_STOPPED)
 		stop_now(vm);
@@ -431,7 +447,7 @@ int mh_vm_wait(struct mh_vm *vm, int timeout_ms)
 		deadline(&until, timeout_ms);
 	pthread_mutex_lock(&vm->lock);
 	vm->callers++;
-	if (mhi_vm_self(vm))
+	if (mhi_vm_inside(vm))
 		rc = wrong_state(vm, "wait for");
 	while (!rc && !(vm->state == MH_VM_STOPPED && !vm->busy)) {
 		if (vm->dying)
@@ -461,7 +477,7 @@ void mh_vm_on_state(struct mh_vm *vm, mh_vm_state_fn *fn, void *opaque)
 bool mhi_vm_end_threads(struct mh_vm *vm)
 {
 	pthread_mutex_lock(&vm->lock);
-	if (mhi_vm_self(vm) || is_keeper(vm)) {
+	if (mhi_vm_inside(vm) || is_keeper(vm)) {
 		pthread_mutex_unlock(&vm->lock);
 		mhi_log(&vm->ctx->log, MH_LOG_ERROR,
 			"destroy VM \"%s\": not done: the call comes from its own handler or "

@@ -30,6 +30,11 @@ struct mhi_engine_ops {
 	void (*vm_destroy)(struct mhi_eng_vm *vm);
 	int (*mem_set)(struct mhi_eng_vm *vm, const struct mhk_mem *mem, struct mhi_err *err);
 	int (*msi)(struct mhi_eng_vm *vm, u64 addr, u32 data); /* any thread; >= 0: APICs reached */
+	/*
+	 * A guest's write to gpa, of any width and value, counts into the eventfd fd and ends
+	 * there, or does no longer. NULL: it comes as an exit. Any thread. MH_E*: it cannot.
+	 */
+	int (*doorbell)(struct mhi_eng_vm *vm, mh_gpa gpa, int fd, bool on);
 	int (*tsc_offset)(struct mhi_eng_vm *vm, bool set, u64 *offset);
 
 	int (*vcpu_create)(struct mhi_eng_vm *vm, u32 apic_id, struct mhi_eng_vcpu **out,

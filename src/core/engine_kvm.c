@@ -81,6 +81,7 @@ static const struct {
 	{ KVM_CAP_SIGNAL_MSI, "KVM_CAP_SIGNAL_MSI", "3.5" },
 	{ KVM_CAP_READONLY_MEM, "KVM_CAP_READONLY_MEM", "3.7" },
 	{ KVM_CAP_SPLIT_IRQCHIP, "KVM_CAP_SPLIT_IRQCHIP", "4.4" },
+	{ KVM_CAP_IOEVENTFD_ANY_LENGTH, "KVM_CAP_IOEVENTFD_ANY_LENGTH", "4.4" },
 	{ KVM_CAP_IMMEDIATE_EXIT, "KVM_CAP_IMMEDIATE_EXIT", "4.13" },
 	{ KVM_CAP_X86_USER_SPACE_MSR, "KVM_CAP_X86_USER_SPACE_MSR", "5.10" },
 };
@@ -400,6 +401,15 @@ static int kvm_msi(struct mhi_eng_vm *vm, u64 addr, u32 data)
 	return rc < 0 ? MH_EINVAL : rc;
 }
 
+static int kvm_doorbell(struct mhi_eng_vm *vm, mh_gpa gpa, int fd, bool on)
+{
+	struct kvm_ioeventfd bell = { .addr = gpa,
+				      .fd = fd,
+				      .flags = on ? 0 : KVM_IOEVENTFD_FLAG_DEASSIGN };
+
+	return ioctl(vm->fd, KVM_IOEVENTFD, &bell) < 0 ? MH_EIO : 0;
+}
+
 /* ---- TSC ---- */
 
 int mhi_kvm_tsc_apply(struct mhi_eng_vcpu *v, u64 offset)
@@ -499,6 +509,7 @@ const struct mhi_engine_ops mhi_engine_kvm = {
 	.vm_destroy = kvm_vm_destroy,
 	.mem_set = kvm_mem_set,
 	.msi = kvm_msi,
+	.doorbell = kvm_doorbell,
 	.tsc_offset = kvm_tsc_offset,
 	.vcpu_create = mhi_kvm_vcpu_create,
 	.vcpu_destroy = mhi_kvm_vcpu_destroy,

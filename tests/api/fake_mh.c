@@ -108,6 +108,12 @@ void mh_vm_on_state(struct mh_vm *vm, mh_vm_state_fn *fn, void *opaque)
 	vm->state_opaque = opaque;
 }
 
+int mh_rng_attach(struct mh_vm *vm, const struct mh_rng_config *config, struct mh_dev **out)
+{
+	printf("rng\n");
+	return 0;
+}
+
 int mh_serial_attach(struct mh_vm *vm, unsigned int port, mh_serial_fn *fn, void *opaque)
 {
 	vm->print = fn;

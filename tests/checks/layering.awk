@@ -98,7 +98,7 @@ BEGIN {
 	split("assert.h ctype.h dirent.h dlfcn.h endian.h errno.h fcntl.h fnmatch.h getopt.h glob.h inttypes.h libgen.h " \
 	      "poll.h pthread.h pty.h sched.h semaphore.h signal.h stdatomic.h stdio.h stdlib.h " \
 	      "string.h strings.h termios.h time.h unistd.h utmp.h wchar.h math.h locale.h ucontext.h " \
-	      "sys/auxv.h sys/epoll.h sys/eventfd.h sys/io.h sys/ioctl.h sys/mman.h sys/mount.h " \
+	      "sys/auxv.h sys/epoll.h sys/eventfd.h sys/io.h sys/ioctl.h sys/random.h sys/mman.h sys/mount.h " \
 	      "sys/prctl.h sys/ptrace.h sys/reboot.h sys/resource.h sys/select.h sys/sendfile.h " \
 	      "sys/signalfd.h sys/socket.h sys/stat.h sys/sysmacros.h sys/syscall.h sys/time.h " \
 	      "sys/timerfd.h sys/types.h sys/uio.h sys/un.h sys/utsname.h sys/vfs.h sys/wait.h sys/xattr.h net/if.h " \

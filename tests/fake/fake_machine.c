@@ -44,6 +44,30 @@ int mhi_machine_reset(struct mhi_machine *m, struct mhi_err *err)
 	return 0;
 }
 
+int mhi_machine_pci_add(struct mhi_machine *m, struct mhi_pci_dev *dev, struct mhi_err *err)
+{
+	if (fake_machine.add_error)
+		return mhi_err_set(err, fake_machine.add_error, "fake: no slot");
+	fake_machine.devs[fake_machine.dev_count++] = dev;
+	return 0;
+}
+
+void mhi_machine_pci_remove(struct mhi_machine *m, struct mhi_pci_dev *dev)
+{
+	unsigned int n = 0;
+
+	while (fake_machine.devs[n] != dev)
+		n++;
+	fake_machine.devs[n] = fake_machine.devs[--fake_machine.dev_count];
+}
+
+void mhi_machine_run(struct mhi_machine *m, bool on)
+{
+	__atomic_store_n(&fake_machine.running, on, __ATOMIC_SEQ_CST);
+	for (unsigned int n = 0; n < fake_machine.dev_count; n++)
+		fake_machine.devs[n]->ops->run(fake_machine.devs[n]->opaque, on);
+}
+
 void mhi_machine_eoi(struct mhi_machine *m, u32 vector)
 {
 	fake_machine.eois++;

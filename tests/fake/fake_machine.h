@@ -10,6 +10,10 @@ extern struct fake_machine {
 	u32 machines, boots;	    /* alive */
 	u32 resets, loads, eois, buttons;
 	u32 eoi_vector;
+	struct mhi_pci_dev *devs[4];
+	unsigned int dev_count;
+	bool running;
+	int add_error;
 	int create_error, reset_error, boot_error, load_error;
 	struct mhi_entry entry; /* what the next load answers */
 } fake_machine;

@@ -19,7 +19,7 @@ struct run_options {
 	struct mh_vm_config vm;
 	enum mh_engine_kind engine;
 	int escape;
-	bool stats, verbose;
+	bool stats, verbose, rng;
 };
 
 enum {
@@ -33,7 +33,8 @@ enum {
 	OPT_STATS,
 	OPT_ESCAPE,
 	OPT_NAME,
-	OPT_VERBOSE
+	OPT_VERBOSE,
+	OPT_RNG
 };
 
 static const struct option long_options[] = {
@@ -48,6 +49,7 @@ static const struct option long_options[] = {
 	{ "escape", required_argument, NULL, OPT_ESCAPE },
 	{ "name", required_argument, NULL, OPT_NAME },
 	{ "verbose", no_argument, NULL, OPT_VERBOSE },
+	{ "rng", no_argument, NULL, OPT_RNG },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -99,6 +101,9 @@ static void take_option(struct run_options *o, int option, const char *value)
 		break;
 	case OPT_STATS:
 		o->stats = true;
+		break;
+	case OPT_RNG:
+		o->rng = true;
 		break;
 	default:
 		o->verbose = true;
@@ -216,6 +221,8 @@ static int run_vm(struct mh_ctx *ctx, const struct run_options *o, struct consol
 	if (error)
 		return cli_library_error(ctx, error);
 	error = mh_vm_boot(vm, &o->boot);
+	if (!error && o->rng)
+		error = mh_rng_attach(vm, NULL, NULL);
 	if (!error)
 		error = console_attach(console, vm);
 	if (!error && terminal_raw(&console->terminal)) {
@@ -283,6 +290,7 @@ static const char run_usage[] =
 	"  --cmdline TEXT   kernel command line (default: console=ttyS0)\n"
 	"  --memory SIZE    512M (default), 2G, ...; a number alone is MiB\n"
 	"  --cpus N         1 (default) to 64 virtual CPUs\n"
+	"  --rng            give the guest random numbers of this host (virtio-rng)\n"
 	"  --engine NAME    shim (default): our kernel module; kvm: the host's KVM\n"
 	"  --stop-on-reset  end when the guest resets itself, instead of starting it again\n"
 	"  --escape KEY     the key that ends the VM: '^]' (default), 'ctrl-a', 'none'\n"

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/* Virtio devices: making them, plugging them into a VM, taking them out. */
+#include "api/dev.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "virtio/rng.h"
+
+int mhi_dev_begin(struct mh_vm *vm, const char *what, struct mh_dev **out)
+{
+	struct mhi_err *err = mhi_ctx_err(vm->ctx);
+	struct mh_dev *dev;
+	int rc;
+
+	if (!vm->machine)
+		return mhi_err_set(err, MH_EINVAL,
+				   "%s of VM \"%s\": a bare VM (MH_VM_BARE) has no place for it",
+				   what, vm->name);
+	rc = mhi_vm_enter_setup(vm, what);
+	if (rc)
+		return rc;
+	dev = calloc(1, sizeof(*dev));
+	if (!dev) {
+		rc = mhi_err_set(err, MH_ENOMEM, "out of memory");
+	} else {
+		snprintf(dev->owner, sizeof(dev->owner), "VM \"%s\"", vm->name);
+		dev->vm = vm;
+		dev->env = (struct mhi_vdev_env){ .mem = &vm->mem,
+						  .log = &vm->ctx->log,
+						  .owner = dev->owner };
+		rc = mhi_ctx_loop(vm->ctx, &dev->env.loop, err);
+	}
+	if (rc) {
+		mhi_err_wrap(err, "%s of VM \"%s\"", what, vm->name);
+		free(dev);
+		mhi_vm_leave(vm);
+		return rc;
+	}
+	*out = dev;
+	return 0;
+}
+
+static int plug(struct mh_dev *dev, u32 flags, struct mhi_err *err)
+{
+	struct mh_vm *vm = dev->vm;
+	int rc;
+
+	if (flags & MH_VIRTIO_SPLIT)
+		dev->vdev->offered &= ~VIRTIO_F_RING_PACKED;
+	rc = mhi_vpci_init(&dev->pci, dev->vdev, vm->ops->doorbell != NULL);
+	if (rc)
+		return mhi_err_set(err, rc, "out of memory or file descriptors");
+	rc = mhi_machine_pci_add(vm->machine, &dev->pci.pci, err);
+	if (rc)
+		mhi_vpci_fini(&dev->pci);
+	return rc;
+}
+
+int mhi_dev_end(struct mh_dev *dev, const char *what, u32 flags, int rc, struct mh_dev **out)
+{
+	struct mh_vm *vm = dev->vm;
+	struct mhi_err *err = mhi_ctx_err(vm->ctx);
+
+	if (!rc)
+		rc = plug(dev, flags, err);
+	if (rc) {
+		mhi_err_wrap(err, "%s of VM \"%s\"", what, vm->name);
+		if (dev->vdev)
+			dev->vdev->ops->destroy(dev->vdev);
+		free(dev);
+	} else {
+		dev->next = vm->devs;
+		vm->devs = dev;
+		if (out)
+			*out = dev;
+	}
+	mhi_vm_leave(vm);
+	return rc;
+}
+
+static void dev_free(struct mh_dev *dev)
+{
+	mhi_machine_pci_remove(dev->vm->machine, &dev->pci.pci);
+	mhi_vpci_fini(&dev->pci);
+	dev->vdev->ops->destroy(dev->vdev);
+	free(dev);
+}
+
+void mhi_vm_free_devs(struct mh_vm *vm)
+{
+	while (vm->devs) {
+		struct mh_dev *dev = vm->devs;
+
+		vm->devs = dev->next;
+		dev_free(dev);
+	}
+}
+
+int mh_dev_detach(struct mh_dev *dev)
+{
+	struct mh_dev **at;
+	struct mh_vm *vm;
+	int rc;
+
+	if (!dev)
+		return 0;
+	vm = dev->vm;
+	rc = mhi_vm_enter_setup(vm, "detach a device of");
+	if (rc)
+		return rc;
+	for (at = &vm->devs; *at != dev;)
+		at = &(*at)->next;
+	*at = dev->next;
+	dev_free(dev);
+	mhi_vm_leave(vm);
+	return 0;
+}
+
+int mhi_dev_check_flags(struct mh_vm *vm, const char *what, u32 flags)
+{
+	if (flags & ~MH_VIRTIO_SPLIT)
+		return mhi_err_set(mhi_ctx_err(vm->ctx), MH_EINVAL,
+				   "%s of VM \"%s\": config.flags has unknown bits 0x%x", what,
+				   vm->name, flags & ~MH_VIRTIO_SPLIT);
+	return 0;
+}
+
+int mhi_dev_check_size(struct mh_vm *vm, const char *what, size_t size, size_t want)
+{
+	if (size != want)
+		return mhi_err_set(mhi_ctx_err(vm->ctx), MH_EINVAL,
+				   "%s of VM \"%s\": config.size is %zu, not %zu; use the INIT "
+				   "macro",
+				   what, vm->name, size, want);
+	return 0;
+}
+
+int mh_rng_attach(struct mh_vm *vm, const struct mh_rng_config *config, struct mh_dev **out)
+{
+	static const char what[] = "random numbers";
+	const struct mh_rng_config defaults = MH_RNG_CONFIG_INIT;
+	struct mh_dev *dev;
+	int rc;
+
+	if (!vm)
+		return MH_EINVAL;
+	if (!config)
+		config = &defaults;
+	rc = mhi_dev_check_size(vm, what, config->size, sizeof(*config));
+	if (!rc)
+		rc = mhi_dev_check_flags(vm, what, config->flags);
+	if (!rc)
+		rc = mhi_dev_begin(vm, what, &dev);
+	if (rc)
+		return rc;
+	rc = mhi_rng_create(&dev->env, &dev->vdev);
+	if (rc)
+		mhi_err_set(mhi_ctx_err(vm->ctx), rc, "out of memory");
+	return mhi_dev_end(dev, what, config->flags, rc, out);
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/* The loop: a thread with a libuv loop, a lock-free list of work for it, watched descriptors. */
+#include "core/loop.h"
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <uv.h>
+
+#include "macrohard/error.h"
+
+struct mhi_loop {
+	uv_loop_t uv;	       /* [loop] */
+	uv_async_t async;      /* uv_async_send: any thread */
+	pthread_t thread;      /* (c) */
+	struct mhi_wake *in;   /* (a) asked for, the last one first */
+	struct mhi_wake *todo; /* [loop] in order */
+	bool stop;	       /* [loop] */
+};
+
+struct mhi_watch {
+	uv_poll_t poll;
+	mhi_watch_fn *fn;
+	void *opaque;
+};
+
+/* Everything asked for so far to the end of todo, in order. */
+static void take_in(struct mhi_loop *loop)
+{
+	/* Paired with the exchange in mhi_loop_wake. */
+	struct mhi_wake *wake = __atomic_exchange_n(&loop->in, NULL, __ATOMIC_ACQUIRE);
+	struct mhi_wake *ordered = NULL, **end = &loop->todo;
+
+	while (wake) {
+		struct mhi_wake *next = wake->next;
+
+		wake->next = ordered;
+		ordered = wake;
+		wake = next;
+	}
+	while (*end)
+		end = &(*end)->next;
+	*end = ordered;
+}
+
+static void on_async(uv_async_t *async)
+{
+	struct mhi_loop *loop = async->data;
+
+	take_in(loop);
+	/*
+	 * What is asked for meanwhile comes with another call, so that descriptors have their
+	 * turn.
+	 */
+	while (loop->todo) {
+		struct mhi_wake *wake = loop->todo;
+
+		loop->todo = wake->next;
+		/* From here on a request queues it anew: what it asks for may come too late now. */
+		__atomic_store_n(&wake->pending, 0, __ATOMIC_SEQ_CST);
+		wake->fn(wake->opaque);
+	}
+	if (loop->stop && !uv_is_closing((uv_handle_t *)async))
+		uv_close((uv_handle_t *)async, NULL);
+}
+
+static void *loop_main(void *opaque)
+{
+	struct mhi_loop *loop = opaque;
+
+	uv_run(&loop->uv, UV_RUN_DEFAULT);
+	return NULL;
+}
+
+static int start_thread(struct mhi_loop *loop)
+{
+	sigset_t all, old;
+	int rc;
+
+	/* The embedder's signals are for the embedder's threads. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	rc = pthread_create(&loop->thread, NULL, loop_main, loop);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (!rc)
+		pthread_setname_np(loop->thread, "devices");
+	return rc ? MH_ENOMEM : 0;
+}
+
+int mhi_loop_create(struct mhi_loop **out)
+{
+	struct mhi_loop *loop = calloc(1, sizeof(*loop));
+
+	if (!loop)
+		return MH_ENOMEM;
+	if (uv_loop_init(&loop->uv))
+		goto fail;
+	if (uv_async_init(&loop->uv, &loop->async, on_async))
+		goto fail_loop;
+	loop->async.data = loop;
+	if (start_thread(loop))
+		goto fail_async;
+	*out = loop;
+	return 0;
+
+fail_async:
+	uv_close((uv_handle_t *)&loop->async, NULL);
+	uv_run(&loop->uv, UV_RUN_DEFAULT);
+fail_loop:
+	uv_loop_close(&loop->uv);
+fail:
+	free(loop);
+	return MH_ENOMEM;
+}
+
+static void stop(void *opaque)
+{
+	((struct mhi_loop *)opaque)->stop = true;
+}
+
+void mhi_loop_destroy(struct mhi_loop *loop)
+{
+	struct mhi_wake wake = { .fn = stop, .opaque = loop };
+
+	if (!loop)
+		return;
+	mhi_loop_wake(loop, &wake);
+	pthread_join(loop->thread, NULL);
+	uv_loop_close(&loop->uv);
+	free(loop);
+}
+
+bool mhi_loop_current(const struct mhi_loop *loop)
+{
+	return pthread_equal(loop->thread, pthread_self());
+}
+
+void mhi_loop_wake(struct mhi_loop *loop, struct mhi_wake *wake)
+{
+	struct mhi_wake *head;
+
+	/* Paired with the store in on_async: who finds it pending is before its run. */
+	if (__atomic_exchange_n(&wake->pending, 1, __ATOMIC_SEQ_CST))
+		return;
+	head = __atomic_load_n(&loop->in, __ATOMIC_RELAXED);
+	do {
+		wake->next = head;
+		/* Paired with take_in. */
+	} while (!__atomic_compare_exchange_n(&loop->in, &head, wake, true, __ATOMIC_RELEASE,
+					      __ATOMIC_RELAXED));
+	if (!head)
+		uv_async_send(&loop->async);
+}
+
+void mhi_loop_cancel(struct mhi_loop *loop, struct mhi_wake *wake)
+{
+	struct mhi_wake **at = &loop->todo;
+
+	take_in(loop);
+	while (*at && *at != wake)
+		at = &(*at)->next;
+	if (*at) {
+		*at = wake->next;
+		__atomic_store_n(&wake->pending, 0, __ATOMIC_SEQ_CST);
+	}
+	/* What was taken in early must still run. */
+	if (loop->todo)
+		uv_async_send(&loop->async);
+}
+
+struct call {
+	void (*fn)(void *opaque);
+	void *opaque;
+	sem_t done;
+};
+
+static void run_call(void *opaque)
+{
+	struct call *call = opaque;
+
+	call->fn(call->opaque);
+	sem_post(&call->done);
+}
+
+void mhi_loop_call(struct mhi_loop *loop, void (*fn)(void *opaque), void *opaque)
+{
+	struct call call = { .fn = fn, .opaque = opaque };
+	struct mhi_wake wake = { .fn = run_call, .opaque = &call };
+
+	if (mhi_loop_current(loop)) {
+		fn(opaque);
+		return;
+	}
+	sem_init(&call.done, 0, 0);
+	mhi_loop_wake(loop, &wake);
+	while (sem_wait(&call.done))
+		continue; /* a signal's handler ran */
+	sem_destroy(&call.done);
+}
+
+struct uv_loop_s *mhi_loop_uv(struct mhi_loop *loop)
+{
+	return &loop->uv;
+}
+
+/* ---- descriptors ---- */
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+	struct mhi_watch *watch = poll->data;
+	unsigned int what = 0;
+
+	/* An error is told as both: who then reads or writes learns it. */
+	if (status < 0 || (events & UV_READABLE))
+		what |= MHI_WATCH_READ;
+	if (status < 0 || (events & UV_WRITABLE))
+		what |= MHI_WATCH_WRITE;
+	watch->fn(watch->opaque, what);
+}
+
+static void free_watch(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+int mhi_loop_watch(struct mhi_loop *loop, int fd, unsigned int events, mhi_watch_fn *fn,
+		   void *opaque, struct mhi_watch **out)
+{
+	struct mhi_watch *watch = calloc(1, sizeof(*watch));
+	int rc;
+
+	if (!watch)
+		return MH_ENOMEM;
+	watch->fn = fn;
+	watch->opaque = opaque;
+	rc = uv_poll_init(&loop->uv, &watch->poll, fd);
+	if (rc) {
+		free(watch);
+		return rc == UV_ENOMEM ? MH_ENOMEM : MH_EINVAL;
+	}
+	watch->poll.data = watch;
+	uv_poll_start(&watch->poll,
+		      (events & MHI_WATCH_READ ? UV_READABLE : 0) |
+			      (events & MHI_WATCH_WRITE ? UV_WRITABLE : 0),
+		      on_poll);
+	*out = watch;
+	return 0;
+}
+
+void mhi_loop_unwatch(struct mhi_watch *watch)
+{
+	if (!watch)
+		return;
+	uv_poll_stop(&watch->poll);
+	uv_close((uv_handle_t *)&watch->poll, free_watch);
+}

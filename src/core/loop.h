@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The loop: the one thread of a context on which devices work, over libuv. What it runs must not
+ * wait. Tags: [any] thread, [loop] only on the loop's thread.
+ */
+#ifndef MHI_CORE_LOOP_H
+#define MHI_CORE_LOOP_H
+
+#include "base/types.h"
+
+struct mhi_loop;
+struct uv_loop_s;
+
+/* Work that may be asked for from anywhere, and is done once for any number of requests. */
+struct mhi_wake {
+	void (*fn)(void *opaque); /* (c) */
+	void *opaque;		  /* (c) */
+	u32 pending;		  /* (a) it is on a list of the loop */
+	struct mhi_wake *next;	  /* whose list it is on */
+};
+
+/* A file descriptor that is watched. */
+struct mhi_watch;
+#define MHI_WATCH_READ 1u
+#define MHI_WATCH_WRITE 2u
+typedef void mhi_watch_fn(void *opaque, unsigned int events);
+
+/* Starts the thread. 0; MH_ENOMEM. [any] */
+int mhi_loop_create(struct mhi_loop **out);
+/* Everything has been cancelled and unwatched. Not on the loop's thread. */
+void mhi_loop_destroy(struct mhi_loop *loop);
+/* Is the caller on the loop's thread? [any] */
+bool mhi_loop_current(const struct mhi_loop *loop);
+/* fn runs on the loop soon, and sees what was written before. [any] */
+void mhi_loop_wake(struct mhi_loop *loop, struct mhi_wake *wake);
+/* The wake will not run any more, unless it is asked for again. [loop] */
+void mhi_loop_cancel(struct mhi_loop *loop, struct mhi_wake *wake);
+/* Run fn on the loop and wait for its end. [any]: on the loop it runs at once. */
+void mhi_loop_call(struct mhi_loop *loop, void (*fn)(void *opaque), void *opaque);
+/* libuv's own loop, for who needs more of it. [loop] */
+struct uv_loop_s *mhi_loop_uv(struct mhi_loop *loop);
+/*
+ * Watch a descriptor until mhi_loop_unwatch, which the caller does before he closes it. 0;
+ * MH_ENOMEM; MH_EINVAL (it cannot be watched). [loop]
+ */
+int mhi_loop_watch(struct mhi_loop *loop, int fd, unsigned int events, mhi_watch_fn *fn,
+		   void *opaque, struct mhi_watch **out);
+void mhi_loop_unwatch(struct mhi_watch *watch);
+
+#endif

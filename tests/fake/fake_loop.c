@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+/* The loop without a thread. */
+#include "fake_loop.h"
+
+#include <poll.h>
+#include <stdlib.h>
+
+#define WATCHES 16
+#define ROUNDS_MAX 10000
+
+struct mhi_watch {
+	struct mhi_loop *loop;
+	int fd;
+	unsigned int events;
+	mhi_watch_fn *fn;
+	void *opaque;
+	bool used;
+};
+
+struct mhi_loop {
+	struct mhi_wake *first;
+	struct mhi_watch watch[WATCHES];
+};
+
+int mhi_loop_create(struct mhi_loop **out)
+{
+	*out = calloc(1, sizeof(**out));
+	return 0;
+}
+
+void mhi_loop_destroy(struct mhi_loop *loop)
+{
+	if (loop->first)
+		abort(); /* something was not cancelled */
+	free(loop);
+}
+
+bool mhi_loop_current(const struct mhi_loop *loop)
+{
+	return true;
+}
+
+void mhi_loop_wake(struct mhi_loop *loop, struct mhi_wake *wake)
+{
+	struct mhi_wake **at = &loop->first;
+
+	if (wake->pending)
+		return;
+	wake->pending = 1;
+	wake->next = NULL;
+	while (*at)
+		at = &(*at)->next;
+	*at = wake;
+}
+
+void mhi_loop_cancel(struct mhi_loop *loop, struct mhi_wake *wake)
+{
+	struct mhi_wake **at = &loop->first;
+
+	while (*at && *at != wake)
+		at = &(*at)->next;
+	if (*at) {
+		*at = wake->next;
+		wake->pending = 0;
+	}
+}
+
+void mhi_loop_call(struct mhi_loop *loop, void (*fn)(void *opaque), void *opaque)
+{
+	fn(opaque);
+}
+
+struct uv_loop_s *mhi_loop_uv(struct mhi_loop *loop)
+{
+	return NULL;
+}
+
+int mhi_loop_watch(struct mhi_loop *loop, int fd, unsigned int events, mhi_watch_fn *fn,
+		   void *opaque, struct mhi_watch **out)
+{
+	unsigned int n = 0;
+
+	while (n < WATCHES && loop->watch[n].used)
+		n++;
+	if (n == WATCHES)
+		return -2; /* MH_ENOMEM */
+	loop->watch[n] = (struct mhi_watch){ loop, fd, events, fn, opaque, true };
+	*out = &loop->watch[n];
+	return 0;
+}
+
+void mhi_loop_unwatch(struct mhi_watch *watch)
+{
+	if (watch)
+		watch->used = false;
+}
+
+static void look(struct mhi_watch *watch)
+{
+	struct pollfd p = { .fd = watch->fd };
+	unsigned int what = 0;
+
+	p.events = (short)((watch->events & MHI_WATCH_READ ? POLLIN : 0) |
+			   (watch->events & MHI_WATCH_WRITE ? POLLOUT : 0));
+	if (poll(&p, 1, 0) <= 0)
+		return;
+	what |= p.revents & (POLLIN | POLLHUP | POLLERR) ? MHI_WATCH_READ : 0;
+	what |= p.revents & POLLOUT ? MHI_WATCH_WRITE : 0;
+	watch->fn(watch->opaque, what);
+}
+
+void fake_loop_run(struct mhi_loop *loop)
+{
+	for (unsigned int n = 0; n < WATCHES; n++)
+		if (loop->watch[n].used)
+			look(&loop->watch[n]);
+	for (unsigned int n = 0; loop->first; n++) {
+		struct mhi_wake *wake = loop->first;
+
+		if (n == ROUNDS_MAX)
+			abort(); /* it never ends */
+		loop->first = wake->next;
+		wake->pending = 0;
+		wake->fn(wake->opaque);
+	}
+}

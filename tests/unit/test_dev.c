@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+/* Devices by the public interface: attaching, what is refused, quiet while the VM does not run. */
+#include "api_fixture.h"
+
+#include "core/pci_dev.h"
+
+START_TEST(attach)
+{
+	struct mh_rng_config config = MH_RNG_CONFIG_INIT;
+	struct mh_dev *dev = NULL, *other = NULL;
+	struct mh_vm *vm;
+
+	api_set_up();
+	vm = api_vm(1, 0, 1 << 20);
+	ck_assert_int_eq(mh_rng_attach(vm, NULL, NULL), 0);
+	config.flags = MH_VIRTIO_SPLIT;
+	ck_assert_int_eq(mh_rng_attach(vm, &config, &dev), 0);
+	ck_assert_ptr_nonnull(dev);
+	ck_assert_uint_eq(fake_machine.dev_count, 2);
+	ck_assert_uint_eq(fake_machine.devs[0]->device, 0x1044);
+	ck_assert_int_eq(mh_dev_detach(dev), 0);
+	ck_assert_uint_eq(fake_machine.dev_count, 1);
+	ck_assert_int_eq(mh_dev_detach(NULL), 0);
+	/* Others of the machine's own. */
+	config.size--;
+	ck_assert_int_eq(mh_rng_attach(vm, &config, &other), MH_EINVAL);
+	ck_error_has("config.size");
+	config.size++;
+	config.flags = 1u << 31;
+	ck_assert_int_eq(mh_rng_attach(vm, &config, &other), MH_EINVAL);
+	ck_error_has("0x80000000");
+	fake_machine.add_error = MH_ERANGE;
+	ck_assert_int_eq(mh_rng_attach(vm, NULL, &other), MH_ERANGE);
+	ck_error_has("no slot");
+	ck_error_has("random numbers of VM");
+	ck_assert_ptr_null(other);
+	ck_assert_int_eq(mh_rng_attach(NULL, NULL, &other), MH_EINVAL);
+	/* What is still attached goes with the VM. */
+	mh_vm_destroy(vm);
+	ck_assert_uint_eq(fake_machine.dev_count, 0);
+	vm = api_vm(1, MH_VM_BARE, 1 << 20);
+	ck_assert_int_eq(mh_rng_attach(vm, NULL, NULL), MH_EINVAL);
+	ck_error_has("bare");
+	mh_vm_destroy(vm);
+	api_tear_down();
+}
+END_TEST
+
+START_TEST(states)
+{
+	struct mh_dev *dev;
+	struct mh_vm *vm;
+
+	api_set_up();
+	vm = api_vm(1, 0, 1 << 20);
+	ck_assert_int_eq(mh_rng_attach(vm, NULL, &dev), 0);
+	ck_assert(!fake_machine.running);
+	ck_assert_int_eq(mh_vm_start(vm), 0);
+	ck_assert(fake_machine.running);
+	ck_assert_int_eq(mh_rng_attach(vm, NULL, NULL), MH_ESTATE);
+	ck_assert_int_eq(mh_dev_detach(dev), MH_ESTATE);
+	ck_assert_int_eq(mh_vm_pause(vm), 0);
+	ck_assert(!fake_machine.running);
+	ck_assert_int_eq(mh_vm_resume(vm), 0);
+	ck_assert(fake_machine.running);
+	ck_assert_int_eq(mh_vm_stop(vm), 0);
+	ck_assert(!fake_machine.running);
+	ck_assert_int_eq(mh_dev_detach(dev), 0);
+	mh_vm_destroy(vm);
+	api_tear_down();
+}
+END_TEST
+
+static void add_tests(TCase *tcase)
+{
+	tcase_add_test(tcase, attach);
+	tcase_add_test(tcase, states);
+}
+
+UNIT_MAIN("dev", add_tests)
