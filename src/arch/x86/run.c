@@ -86,8 +86,11 @@ static void take_signals(struct mhi_vcpu *v)
 {
 	u32 taken = mhi_fetch_and32(&v->lapic.signals, MHI_SIG_TIMER);
 
-	if (taken & MHI_SIG_INIT)
+	if (taken & MHI_SIG_INIT) {
 		take_init(v);
+		/* An NMI that waited for the CPU is lost with its old state. */
+		taken &= ~MHI_SIG_NMI;
+	}
 	if (taken & MHI_SIG_SIPI)
 		take_sipi(v);
 	if (taken & MHI_SIG_NMI)
