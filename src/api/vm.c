@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include "api/impl.h"
+#include "core/hw_error.h"
 
 #define RAM_ALIGN (2ull << 20) /* so that 2 MiB pages can back it */
 #define VM_FLAGS (MH_VM_STOP_ON_RESET | MH_VM_BARE)
@@ -241,6 +242,9 @@ static int vm_init(struct mh_vm *vm, const struct mh_vm_config *config, struct m
 	if (rc)
 		return rc;
 	vm->info = vm->ops->info(vm->engine);
+	/* What the CPU lacks comes first; the rest may have changed since the device was opened. */
+	if (vm->info->hw == MHK_HW_NO_CPU || vm->info->hw == MHK_HW_MISSING)
+		return mhi_hw_error(err, vm->info->vendor, vm->info->hw, vm->info->missing);
 	rc = init_memory(vm, config->memory_bytes, err);
 	if (!rc)
 		rc = mhi_vm_power_cycle(vm, err);
