@@ -286,6 +286,8 @@ static int vm_setup(const struct mhi_engine *e, int vm, struct mhi_err *err)
 			       KVM_MSR_EXIT_REASON_FILTER);
 	if (error)
 		return mhi_kvm_error(err, "KVM's exits for MSRs", error);
+	/* Kernels before 6.0 do MONITOR and MWAIT for every guest, and cannot be told not to. */
+	(void)enable(vm, KVM_CAP_DISABLE_QUIRKS2, KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS);
 	/* Where this fails, KVM answers hypercalls itself, with "does not exist". */
 	if (e->hypercalls)
 		(void)ioctl(vm, KVM_XEN_HVM_CONFIG, &hypercalls);
@@ -518,7 +520,7 @@ const struct mhi_engine_ops mhi_engine_kvm = {
 	.fpu_image = kvm_fpu_image,
 	.run = mhi_kvm_run,
 	.kick = mhi_kvm_kick,
-	.get = mhi_kvm_state_get,
+	.get = mhi_kvm_get,
 	.lapic = kvm_lapic,
 	.stats = kvm_stats,
 };

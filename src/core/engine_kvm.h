@@ -68,6 +68,7 @@ int mhi_kvm_state_get(struct mhi_eng_vcpu *v, u32 groups);
 int mhi_kvm_inject(struct mhi_eng_vcpu *v, u32 inject, u32 error);
 
 /* engine_kvm_vcpu.c */
+int mhi_kvm_get(struct mhi_eng_vcpu *v, u32 groups);
 int mhi_kvm_vcpu_create(struct mhi_eng_vm *vm, u32 apic_id, struct mhi_eng_vcpu **out,
 			struct mhi_err *err);
 void mhi_kvm_vcpu_destroy(struct mhi_eng_vcpu *v);

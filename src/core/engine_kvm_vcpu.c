@@ -132,6 +132,23 @@ static int finish_access(struct mhi_eng_vcpu *v, bool *exited)
 	return rc;
 }
 
+/*
+ * For a handler that looks at the registers: an OUT is behind it, as it is with the shim, though
+ * KVM may move RIP on only when it finishes the access.
+ */
+int mhi_kvm_get(struct mhi_eng_vcpu *v, u32 groups)
+{
+	const struct kvm_run *run = v->run;
+	bool exited = false;
+	int rc = 0;
+
+	if (v->pending == PEND_PIO && run->io.direction == KVM_EXIT_IO_OUT && run->io.count == 1)
+		rc = finish_access(v, &exited);
+	if (!rc && exited)
+		rc = MH_EIO;
+	return rc ? rc : mhi_kvm_state_get(v, groups);
+}
+
 static int take_user_half(struct mhi_eng_vcpu *v)
 {
 	struct mhk_run *page = v->page;
