@@ -7,27 +7,27 @@
 #define IMAGE_MAGIC 0x74736575672d686d /* "mh-guest" */
 #define GUEST_RAM_BYTES (16 << 20)
 
-#ifndef __ASSEMBLER__
-#include <stdint.h>
-
 /* How the runner enters a guest. */
-enum guest_mode { MODE_LONG = 0, MODE_PROTECTED, MODE_REAL };
+#define MODE_LONG 0
+#define MODE_PROTECTED 1 /* flat, 32 bits, no paging */
+#define MODE_REAL 2	 /* CS, DS, ES at the image's start */
 
 /* How a guest is to end. */
-enum guest_end {
-	END_EXIT = 0, /* it writes to PORT_EXIT */
-	END_SHUTDOWN, /* triple fault */
-	END_ERROR,    /* the library stops it, and its text holds guest_entry.text */
-	END_LOOP,     /* it runs on until it is stopped */
-};
+#define END_EXIT 0     /* it writes to PORT_EXIT */
+#define END_SHUTDOWN 1 /* triple fault */
+#define END_ERROR 2    /* the library stops it, and its text holds guest_entry.text */
+#define END_LOOP 3     /* it runs on until it is stopped */
+
+#ifndef __ASSEMBLER__
+#include <stdint.h>
 
 /* One guest of the image; all addresses are guest-physical. */
 struct guest_entry {
 	uint64_t name;	/* string */
 	uint64_t entry; /* function; MODE_REAL: below 1 MiB */
 	uint64_t text;	/* string: END_ERROR */
-	uint32_t mode;	/* enum guest_mode */
-	uint32_t end;	/* enum guest_end */
+	uint32_t mode;	/* MODE_* */
+	uint32_t end;	/* END_* */
 	uint32_t cpus;
 	uint32_t pad;
 };
@@ -43,7 +43,7 @@ struct image_header {
 	uint64_t info; /* struct guest_info, filled by the runner */
 };
 
-enum guest_engine { ENGINE_SHIM = 0, ENGINE_KVM };
+enum guest_engine { ENGINE_SHIM = 0, ENGINE_KVM }; /* prot_task_* know the values */
 
 struct guest_info {
 	uint32_t engine; /* enum guest_engine */
@@ -122,6 +122,13 @@ enum host_op {
 	CALL_AVX_START, /* host threads begin to compute in vector registers */
 	CALL_AVX_STOP,	/* ret: how often a host thread found a wrong value; arg[0]: rounds */
 	CALL_WRITE,	/* write arg[1] to guest address arg[0] through the library, 8 bytes */
+	/*
+	 * Memory slots, by another thread, with the VM paused meanwhile; the call returns at once.
+	 */
+	CALL_SLOT_UNMAP, /* the slot at arg[0] */
+	/* at arg[0]: LOOSE's host memory from arg[1], arg[2] bytes, +1: read-only */
+	CALL_SLOT_MAP,
+	CALL_SLOT_COUNT, /* ret: how many of these are done */
 };
 
 struct host_call {

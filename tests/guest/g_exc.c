@@ -302,7 +302,7 @@ GUEST(delivery_interrupt)
 			 "mov %%r12, %%rsp"
 			 :
 			 : "r"((set_handler(VEC_NMI, count_irq), untouched())),
-			   "r"(APIC_BASE + APIC_ICR), "i"(ICR_SELF | ICR_ASSERT | ICR_NMI)
+			   "r"(APIC_BASE + APIC_ICR), "i"(ICR_ASSERT | ICR_NMI)
 			 : "r12", "memory");
 	EXPECT(irq_count[VEC_NMI], 1);
 }

@@ -457,7 +457,10 @@ bool wait_irqs(u32 count, u64 ms);
 
 /* ---- other CPUs ---- */
 
-/* Start all of them (INIT, SIPI, SIPI); they wait for work. Returns how many came. */
+/*
+ * Start all of them (INIT, SIPI, SIPI); they wait for work. Returns how many came. Switches
+ * interrupts on, as cpu_wait does; the others do their work with interrupts on, too.
+ */
 u32 start_cpus(void);
 /* Have CPU id call fn(arg); wait with cpu_wait. */
 void cpu_call(u32 id, void (*fn)(void *), void *arg);

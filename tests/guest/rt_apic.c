@@ -114,6 +114,10 @@ bool wait_irqs(u32 count, u64 ms)
 
 /* ---- other CPUs ---- */
 
+/*
+ * CPUs that wait for each other do so with interrupts on: in Bochs a guest with interrupts off
+ * keeps its host from running the others.
+ */
 void ap_main(u32 id)
 {
 	struct cpu *cpu = &cpus[id];
@@ -124,6 +128,7 @@ void ap_main(u32 id)
 	apic_enable();
 	__atomic_add_fetch(&cpus_up, 1, __ATOMIC_RELEASE);
 	for (;;) {
+		sti();
 		while (!__atomic_load_n(&cpu->work, __ATOMIC_ACQUIRE))
 			pause();
 		work[id].fn(work[id].arg);
@@ -139,12 +144,13 @@ u32 start_cpus(void)
 
 	cpus_up = 0;
 	apic_enable();
+	sti();
 	apic_ipi(0, ICR_OTHERS | ICR_ASSERT | ICR_INIT);
 	delay_ms(10);
 	apic_ipi(0, ICR_OTHERS | ICR_ASSERT | ICR_SIPI | vector);
 	delay_ms(1);
 	apic_ipi(0, ICR_OTHERS | ICR_ASSERT | ICR_SIPI | vector);
-	end = rdtsc() + 2000 * tsc_per_ms();
+	end = rdtsc() + 10000 * tsc_per_ms();
 	while (cpus_up < others && rdtsc() < end)
 		pause();
 	return cpus_up;
@@ -161,6 +167,7 @@ bool cpu_wait(u32 id, u64 ms)
 {
 	u64 end = rdtsc() + ms * tsc_per_ms();
 
+	sti();
 	while (__atomic_load_n(&cpus[id].work, __ATOMIC_ACQUIRE)) {
 		if (rdtsc() > end)
 			return false;

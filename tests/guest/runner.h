@@ -14,7 +14,7 @@
 
 #define RUN_TEXT 1024
 #define RUN_ACCESSES 4096
-#define RUN_TIMERS 16
+#define RUN_TASKS 128
 
 extern const uint8_t guest_image[], guest_image_end[];
 
@@ -22,10 +22,10 @@ enum run_result { RUN_OK = 0, RUN_FAIL, RUN_SKIP };
 
 struct run;
 
-/* A message that is sent later. */
-struct run_timer {
+/* What a guest has asked for, on a thread of its own. */
+struct run_task {
 	struct run *run;
-	uint64_t ms, addr, data;
+	struct host_call call;
 	pthread_t thread;
 };
 
@@ -33,6 +33,7 @@ struct run_timer {
 struct run {
 	const struct guest_entry *guest; /* (c) */
 	const char *name;		 /* (c) */
+	enum guest_engine engine;	 /* (c) */
 	bool verbose;			 /* (c) */
 	struct mh_ctx *ctx;		 /* (c) */
 	struct mh_vm *vm;		 /* (c) */
@@ -48,8 +49,8 @@ struct run {
 	uint8_t mmio_ram[MMIO_BYTES];		     /* (m) */
 	struct device_access accesses[RUN_ACCESSES]; /* (m) */
 	uint64_t access_count;			     /* (m) */
-	struct run_timer timers[RUN_TIMERS];	     /* (m) */
-	unsigned int timer_count;		     /* (m) */
+	struct run_task tasks[RUN_TASKS];	     /* (m) */
+	unsigned int task_count, slots_done;	     /* (m) */
 };
 
 /* A string or object of the image, by its guest address; NULL: not in it. */
@@ -63,7 +64,7 @@ void run_fail(struct run *r, const char *fmt, ...) __attribute__((format(printf,
 
 /* runner_calls.c: what a guest may ask for. */
 void run_call(struct run *r, uint64_t gpa);
-void run_join_timers(struct run *r);
+void run_join_tasks(struct run *r);
 
 /*
  * runner_avx.c: host threads that compute in vector registers; stop returns the wrong values seen.

@@ -26,39 +26,78 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-static void *timer_main(void *opaque)
-{
-	struct run_timer *t = opaque;
+/* ---- what takes its time: on threads ---- */
 
-	sleep_ms(t->ms);
-	if (mh_vm_msi(t->run->vm, t->addr, (uint32_t)t->data))
+static void *message_main(void *opaque)
+{
+	struct run_task *t = opaque;
+
+	sleep_ms(t->call.arg[0]);
+	if (mh_vm_msi(t->run->vm, t->call.arg[1], (uint32_t)t->call.arg[2]))
 		run_fail(t->run, "message refused: %s", mh_last_error(t->run->ctx));
 	return NULL;
 }
 
-static void start_timer(struct run *r, const struct host_call *call)
+static int change_slot(struct run *r, const struct host_call *call)
 {
-	struct run_timer *t = &r->timers[r->timer_count];
+	uint64_t bytes = call->arg[2] & ~1ull;
+	int rc = mh_vm_pause(r->vm), rc2;
 
-	if (r->timer_count == RUN_TIMERS) {
-		run_fail(r, "too many CALL_MSI_AFTER");
-		return;
-	}
-	*t = (struct run_timer){
-		.run = r, .ms = call->arg[0], .addr = call->arg[1], .data = call->arg[2]
-	};
-	if (pthread_create(&t->thread, NULL, timer_main, t))
-		run_fail(r, "cannot make a thread");
+	if (rc)
+		return rc;
+	if (call->op == CALL_SLOT_UNMAP)
+		rc = mh_vm_mem_unmap(r->vm, call->arg[0]);
 	else
-		r->timer_count++;
+		rc = mh_vm_mem_map(r->vm, call->arg[0], r->loose + call->arg[1], bytes,
+				   call->arg[2] & 1 ? MH_MEM_READONLY : 0);
+	rc2 = mh_vm_resume(r->vm);
+	return rc ? rc : rc2;
 }
 
-void run_join_timers(struct run *r)
+static void *slot_main(void *opaque)
+{
+	struct run_task *t = opaque;
+	struct run *r = t->run;
+
+	if (change_slot(r, &t->call))
+		run_fail(r, "memory slot: %s", mh_last_error(r->ctx));
+	pthread_mutex_lock(&r->lock);
+	r->slots_done++;
+	pthread_mutex_unlock(&r->lock);
+	return NULL;
+}
+
+static void start_task(struct run *r, const struct host_call *call, void *(*fn)(void *))
+{
+	struct run_task *t = &r->tasks[r->task_count];
+
+	if (r->task_count == RUN_TASKS) {
+		run_fail(r, "too many threads");
+		return;
+	}
+	*t = (struct run_task){ .run = r, .call = *call };
+	if (pthread_create(&t->thread, NULL, fn, t))
+		run_fail(r, "cannot make a thread");
+	else
+		r->task_count++;
+}
+
+void run_join_tasks(struct run *r)
 {
 	unsigned int i;
 
-	for (i = 0; i < r->timer_count; i++)
-		pthread_join(r->timers[i].thread, NULL);
+	for (i = 0; i < r->task_count; i++)
+		pthread_join(r->tasks[i].thread, NULL);
+}
+
+static uint64_t count_slots(struct run *r)
+{
+	uint64_t n;
+
+	pthread_mutex_lock(&r->lock);
+	n = r->slots_done;
+	pthread_mutex_unlock(&r->lock);
+	return n;
 }
 
 /* ---- the host side of memory ---- */
@@ -141,8 +180,14 @@ static uint64_t serve(struct run *r, struct host_call *call)
 		sleep_ms(call->arg[0]);
 		return 0;
 	case CALL_MSI_AFTER:
-		start_timer(r, call);
+		start_task(r, call, message_main);
 		return 0;
+	case CALL_SLOT_UNMAP:
+	case CALL_SLOT_MAP:
+		start_task(r, call, slot_main);
+		return 0;
+	case CALL_SLOT_COUNT:
+		return count_slots(r);
 	case CALL_MUNMAP:
 	case CALL_DONTNEED:
 	case CALL_REPLACE:

@@ -61,6 +61,7 @@ static void on_report(struct run *r, uint64_t gpa)
 {
 	struct report rep;
 	const char *file, *slash;
+	char text[256];
 
 	if (mh_vm_mem_read(r->vm, gpa, &rep, sizeof(rep))) {
 		run_fail(r, "a report at 0x%llx, which is not memory", (unsigned long long)gpa);
@@ -72,11 +73,14 @@ static void on_report(struct run *r, uint64_t gpa)
 	if (r->verbose)
 		printf("    %s:%u: %s: 0x%llx\n", file, rep.line, image_text(rep.what),
 		       (unsigned long long)rep.got);
-	if (rep.got < rep.low || rep.got > rep.high)
-		run_fail(r, "%s:%u: %s is 0x%llx, not 0x%llx%s%.0llx", file, rep.line,
-			 image_text(rep.what), (unsigned long long)rep.got,
+	if (rep.got < rep.low || rep.got > rep.high) {
+		snprintf(text, sizeof(text), "%s:%u: %s is 0x%llx, not 0x%llx%s%.0llx", file,
+			 rep.line, image_text(rep.what), (unsigned long long)rep.got,
 			 (unsigned long long)rep.low, rep.low == rep.high ? "" : " to 0x",
 			 rep.low == rep.high ? 0ull : (unsigned long long)rep.high);
+		printf("    %s: %s\n", r->name, text);
+		run_fail(r, "%s", text);
+	}
 	pthread_mutex_lock(&r->lock);
 	r->reports++;
 	pthread_mutex_unlock(&r->lock);
@@ -300,7 +304,7 @@ static int set_start(struct run *r, const struct image_header *h)
 
 	if (rc)
 		return rc;
-	switch ((enum guest_mode)r->guest->mode) {
+	switch (r->guest->mode) {
 	case MODE_LONG:
 		start_long(&s, &regs, h, r->guest);
 		break;
@@ -368,6 +372,12 @@ static void one_line(char *text)
 			*text = ';';
 }
 
+/* KVM does not tell what it was that it could not do. */
+static bool says(const struct run *r, const char *text)
+{
+	return r->engine == ENGINE_KVM || strstr(text, image_text(r->guest->text));
+}
+
 static void judge(struct run *r)
 {
 	enum mh_stop_reason reason = mh_vm_stop_reason(r->vm);
@@ -375,7 +385,7 @@ static void judge(struct run *r)
 
 	if (r->result != RUN_OK)
 		return;
-	switch ((enum guest_end)r->guest->end) {
+	switch (r->guest->end) {
 	case END_EXIT:
 		if (!r->exited)
 			run_fail(r, "it stopped: %s", text);
@@ -385,7 +395,7 @@ static void judge(struct run *r)
 			run_fail(r, "no triple fault; it stopped: %s", text);
 		break;
 	case END_ERROR:
-		if (reason != MH_STOP_ERROR || !strstr(text, image_text(r->guest->text)))
+		if (reason != MH_STOP_ERROR || !says(r, text))
 			run_fail(r, "no \"%s\"; it stopped: %s", image_text(r->guest->text), text);
 		break;
 	case END_LOOP:
@@ -412,6 +422,7 @@ void run_guest(struct run *r, enum guest_engine engine, int timeout_ms)
 	int rc;
 
 	pthread_mutex_init(&r->lock, NULL);
+	r->engine = engine;
 	rc = make_vm(r, engine);
 	if (!rc)
 		rc = mh_vm_start(r->vm);
@@ -425,7 +436,7 @@ void run_guest(struct run *r, enum guest_engine engine, int timeout_ms)
 		else
 			judge(r);
 	}
-	run_join_timers(r);
+	run_join_tasks(r);
 	mh_vm_destroy(r->vm);
 	if (r->rom)
 		munmap(r->rom, ROM_BYTES);
