@@ -117,6 +117,24 @@ START_TEST(interrupted_irq_that_claims_to_be_an_exception)
 }
 END_TEST
 
+/* The refused event used to be kept, and every later entry was refused for it again. */
+START_TEST(refused_event_does_not_come_again)
+{
+	begin();
+	fake_svm.v.event = EXCEPTION(31);
+	script.exit_int_info = EXCEPTION(31);
+	script.code = ~0ull; /* VMEXIT_INVALID */
+	enter(-1);
+	ck_assert_uint_eq(fake_svm.at_entry.control.event_inject, EXCEPTION(31));
+	ck_assert_uint_eq(fake_svm.v.event, 0);
+	script.exit_int_info = 0;
+	script.code = X_NPF;
+	enter(-1);
+	ck_assert_uint_eq(fake_svm.at_entry.control.event_inject, 0);
+	fake_svm_end();
+}
+END_TEST
+
 /* Bochs looks at V_IRQ only when the guest changes IF: an open guest would wait for ever. */
 START_TEST(open_guest_gets_irq_by_event)
 {
@@ -450,6 +468,7 @@ static void add_tests(TCase *tc)
 	tcase_add_test(tc, offer_is_withdrawn);
 	tcase_add_test(tc, interrupted_irq_is_not_taken);
 	tcase_add_test(tc, interrupted_irq_that_claims_to_be_an_exception);
+	tcase_add_test(tc, refused_event_does_not_come_again);
 	tcase_add_test(tc, open_guest_gets_irq_by_event);
 	tcase_add_test(tc, qemu_gets_irq_by_v_irq_alone);
 	tcase_add_test(tc, tpr_follows_the_local_apic);

@@ -15,6 +15,12 @@ enum mhi_svm_code {
 };
 /* clang-format on */
 
+/* One of the negative codes: the CPU refused the VMCB, and nothing of the guest has run. */
+static inline bool mhi_svm_refused(u64 code)
+{
+	return code > 0xfffu;
+}
+
 /*
  * The words intercept_misc1, 2 and 3 have one bit per exit code: 60h to 7Fh, 80h to 9Fh, from A0h.
  */

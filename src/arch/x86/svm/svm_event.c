@@ -147,6 +147,12 @@ void mhi_svm_event_collect(struct mhi_vcpu *v)
 	u64 info = c->exit_int_info;
 
 	c->event_inject = 0;
+	if (mhi_svm_refused(c->exit_code)) {
+		/* It may have been the event that was refused: it must not come again. */
+		if (MHI_EVENT_TYPE(svm->injected) == MHI_SVM_EVENT_NMI)
+			mhi_svm_nmi_set(v, false);
+		return;
+	}
 	v->irq_taken = svm->irq_way == SVM_IRQ_EVENT ||
 		       (svm->irq_way == SVM_IRQ_VIRTUAL && !(c->virtual_intr & MHI_SVM_V_IRQ));
 	if (info & MHI_EVENT_VALID)

@@ -177,8 +177,7 @@ bool mhi_svm_decode(const struct mhi_vmcb *vmcb, u64 features, struct mhi_exit *
 		return decode_cr(vmcb, features, x);
 	if (code >= MHI_SVM_X_EXCP_DE && code <= MHI_SVM_X_EXCP_31)
 		return decode_exception(vmcb, x);
-	if (code >> 32 || code > 0xfffu) {
-		/* The negative codes: the CPU refused the VMCB. */
+	if (mhi_svm_refused(code)) {
 		x->reason = MHI_X_ENTRY_FAILED;
 		return false;
 	}
