@@ -201,28 +201,36 @@ void fake_blk_record(struct fake_blk *f)
 	f->record = true;
 }
 
+static void replay_sector(struct fake_blk *to, const struct fake_step *s, u64 sector)
+{
+	u64 at = sector * MHI_BLK_SECTOR, bytes = s->bytes - at;
+
+	if (bytes > MHI_BLK_SECTOR)
+		bytes = MHI_BLK_SECTOR;
+	if (s->data)
+		memcpy(to->data + s->offset + at, s->data + at, bytes);
+	else
+		memset(to->data + s->offset + at, 0, bytes);
+	if (s->offset + at + bytes > to->blk.size)
+		to->blk.size = round_up(s->offset + at + bytes);
+}
+
 struct fake_blk *fake_blk_replay(const struct fake_blk *f, const u8 *start, u64 start_size,
-				 bool (*apply)(size_t step, void *opaque), void *opaque)
+				 bool (*apply)(size_t step, u64 sector, void *opaque), void *opaque)
 {
 	struct fake_blk *to = fake_blk_new(start_size, f->capacity);
 	const struct fake_step *s;
+	u64 sector;
 	size_t i;
 
 	memcpy(to->data, start, start_size);
 	for (i = 0; i < f->steps; i++) {
 		s = &f->step[i];
-		if ((!s->bytes && !s->resize) || !apply(i, opaque))
-			continue;
-		if (s->resize) {
+		if (s->resize && apply(i, 0, opaque))
 			to->blk.size = s->offset;
-			continue;
-		}
-		if (s->data)
-			memcpy(to->data + s->offset, s->data, s->bytes);
-		else
-			memset(to->data + s->offset, 0, s->bytes);
-		if (s->offset + s->bytes > to->blk.size)
-			to->blk.size = round_up(s->offset + s->bytes);
+		for (sector = 0; sector * MHI_BLK_SECTOR < s->bytes; sector++)
+			if (apply(i, sector, opaque))
+				replay_sector(to, s, sector);
 	}
 	return to;
 }

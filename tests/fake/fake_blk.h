@@ -37,8 +37,12 @@ struct fake_blk {
 struct fake_blk *fake_blk_new(u64 size, u64 capacity);
 void fake_blk_free(struct fake_blk *f);
 void fake_blk_record(struct fake_blk *f);
-/* The content and the size after some steps: apply(step) says whether it has reached the disk. */
+/*
+ * The file after some of the steps: apply(step, sector) says whether a sector of a step has reached
+ * the disk; a change of size is sector 0.
+ */
 struct fake_blk *fake_blk_replay(const struct fake_blk *f, const u8 *start, u64 start_size,
-				 bool (*apply)(size_t step, void *opaque), void *opaque);
+				 bool (*apply)(size_t step, u64 sector, void *opaque),
+				 void *opaque);
 
 #endif
