@@ -11,5 +11,6 @@
 #include <macrohard/vm.h>
 #include <macrohard/vcpu.h>
 #include <macrohard/device.h>
+#include <macrohard/disk.h>
 
 #endif

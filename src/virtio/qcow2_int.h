@@ -219,6 +219,8 @@ bool mhi_q2_first_use(struct mhi_q2 *q, u64 first, u64 count);
 
 /* A refcount block for the cluster, which must be the first that has none. */
 int mhi_q2_add_refblock(struct mhi_q2 *q, u64 cluster);
+/* Refcount blocks for `want` clusters in a row behind them, of which *first is the first. */
+int mhi_q2_add_refblocks(struct mhi_q2 *q, u64 want, u64 *first);
 
 /* ---- qcow2_map.c: all under lock ---- */
 

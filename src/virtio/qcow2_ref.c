@@ -104,9 +104,10 @@ int mhi_q2_ref_set(struct mhi_q2 *q, u64 cluster, u64 count)
 }
 
 /*
- * Free clusters from *at on: where, and how many in a row up to want. Blocks are made on the way.
+ * Free clusters from *at on: where, and how many in a row up to want. Blocks are made on the way,
+ * or without `grow` their absence ends the search.
  */
-static int find_free(struct mhi_q2 *q, u64 *at, u64 want, u64 *got)
+static int find_free(struct mhi_q2 *q, u64 *at, u64 want, u64 *got, bool grow)
 {
 	u64 cluster = *at, count;
 	int rc;
@@ -114,7 +115,7 @@ static int find_free(struct mhi_q2 *q, u64 *at, u64 want, u64 *got)
 	for (*got = 0; *got < want; cluster++) {
 		if (!has_block(q, cluster)) {
 			/* The new block's own cluster is in use then, which ends the row. */
-			if (*got)
+			if (*got || !grow)
 				return 0;
 			rc = mhi_q2_add_refblock(q, cluster);
 			if (rc)
@@ -155,7 +156,7 @@ int mhi_q2_alloc(struct mhi_q2 *q, u64 want, u64 *first, u64 *got)
 	u64 at = q->free_hint, row;
 	int rc;
 
-	rc = find_free(q, &at, want, &row);
+	rc = find_free(q, &at, want, &row, true);
 	if (!rc)
 		rc = take(q, at, row);
 	if (rc)
@@ -175,13 +176,18 @@ int mhi_q2_alloc_row(struct mhi_q2 *q, u64 want, u64 *first)
 	int rc;
 
 	for (;;) {
-		rc = find_free(q, &at, want, &row);
+		rc = find_free(q, &at, want, &row, false);
 		if (rc)
 			return rc;
-		if (row == want)
+		if (row == want || !row)
 			break;
 		at += row;
 	}
+	/* New blocks among the clusters would break the row: they come before it. */
+	if (!row)
+		rc = mhi_q2_add_refblocks(q, want, &at);
+	if (rc)
+		return rc;
 	*first = at;
 	return take(q, at, want);
 }

@@ -165,3 +165,72 @@ int mhi_q2_add_refblock(struct mhi_q2 *q, u64 cluster)
 	mhi_q2_first_use(q, cluster, 1);
 	return 0;
 }
+
+/*
+ * Block i of a row of blocks is counted by block i / per_block of the same row: such a block's
+ * entry is on the disk before the entries of those that it counts.
+ */
+static int write_entries(struct mhi_q2 *q, u64 block, u64 first, u64 blocks)
+{
+	u64 per_block = 1ull << q->rb_bits, i;
+	u8 entry[8];
+	int rc = 0;
+
+	for (i = 0; i < blocks && !rc; i++) {
+		q2_put64(entry, (first + i) << q->cluster_bits);
+		rc = mhi_blk_write(q->file, q->rt_offset + 8 * (block + i), entry, sizeof(entry));
+		if (!rc && i <= blocks / per_block)
+			rc = q->file->ops->flush(q->file);
+	}
+	return rc;
+}
+
+static u64 blocks_in_use(const struct mhi_q2 *q)
+{
+	u64 n = q->rt_size;
+
+	while (n && !q->rt[n - 1])
+		n--;
+	return n;
+}
+
+static int write_row(struct mhi_q2 *q, u64 block, u64 at, u64 blocks)
+{
+	u64 per_block = 1ull << q->rb_bits, i, ones;
+	int rc = 0;
+
+	for (i = 0; i < blocks && !rc; i++) {
+		rc = own(q, at + i, Q2_META_REFBLOCK);
+		ones = blocks > i * per_block ? blocks - i * per_block : 0;
+		if (!rc)
+			rc = write_block(q, at + i, 0, ones < per_block ? ones : per_block);
+	}
+	if (!rc)
+		rc = q->file->ops->flush(q->file);
+	return rc ? rc : write_entries(q, block, at, blocks);
+}
+
+int mhi_q2_add_refblocks(struct mhi_q2 *q, u64 want, u64 *first)
+{
+	u64 per_block = 1ull << q->rb_bits, block, at, blocks = 1, i;
+	int rc;
+
+	while (blocks * per_block < blocks + want)
+		blocks = (blocks + want + per_block - 1) / per_block;
+	while ((block = blocks_in_use(q)) + blocks > q->rt_size) {
+		rc = grow_table(q);
+		if (rc)
+			return rc;
+	}
+	at = block << q->rb_bits;
+	rc = write_row(q, block, at, blocks);
+	if (rc) {
+		q->failed = q->failed ? q->failed : rc;
+		return rc;
+	}
+	for (i = 0; i < blocks; i++)
+		q->rt[block + i] = (at + i) << q->cluster_bits;
+	mhi_q2_first_use(q, at, blocks);
+	*first = at + blocks;
+	return 0;
+}

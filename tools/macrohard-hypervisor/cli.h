@@ -29,6 +29,7 @@ struct cli_verb {
 
 extern const struct cli_verb cli_verb_run;
 extern const struct cli_verb cli_verb_probe;
+extern const struct cli_verb cli_verb_disk;
 
 /* "macrohard-hypervisor: TEXT" on standard error. */
 void cli_message(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -40,7 +41,7 @@ int cli_library_error(struct mh_ctx *ctx, int error);
 /* getopt_long's ':' and '?', said in words; returns CLI_USAGE. */
 int cli_option_error(const struct cli_verb *verb, int result, const char *option);
 
-/* "512M", "2G", "512" (MiB) in bytes; false: not such a text, zero, or too large for 64 bits. */
+/* "64K", "512M", "2G", "1T", "512" (MiB) in bytes; false: no such text, zero, or too large. */
 bool cli_parse_size(const char *text, uint64_t *bytes);
 bool cli_parse_number(const char *text, uint32_t least, uint32_t most, uint32_t *number);
 /* "^]", "ctrl-]" or one character; "none" gives -1. */

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct cli_verb *const verbs[] = { &cli_verb_run, &cli_verb_probe };
+static const struct cli_verb *const verbs[] = { &cli_verb_run, &cli_verb_disk, &cli_verb_probe };
 
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))
 

@@ -92,6 +92,10 @@ bool cli_parse_size(const char *text, uint64_t *bytes)
 		return false;
 	if (!strcasecmp(unit, "g") || !strcasecmp(unit, "gib"))
 		shift = 30;
+	else if (!strcasecmp(unit, "t") || !strcasecmp(unit, "tib"))
+		shift = 40;
+	else if (!strcasecmp(unit, "k") || !strcasecmp(unit, "kib"))
+		shift = 10;
 	else if (unit[0] && strcasecmp(unit, "m") && strcasecmp(unit, "mib"))
 		return false;
 	if (!value || value > UINT64_MAX >> shift)
