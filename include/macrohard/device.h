@@ -75,6 +75,36 @@ struct mh_rng_config {
  */
 MH_API int mh_rng_attach(struct mh_vm *vm, const struct mh_rng_config *config, struct mh_dev **out);
 
+#define MH_DISK_READONLY (1u << 8)
+#define MH_DISK_DIRECT (1u << 9)	 /* past the host's page cache */
+#define MH_DISK_WRITE_THROUGH (1u << 10) /* each write is stable when the guest sees it done */
+
+struct mh_disk_config {
+	size_t size;	    /* sizeof(struct mh_disk_config), by MH_DISK_CONFIG_INIT */
+	const char *path;   /* a file or a block device */
+	const char *format; /* "raw" or "qcow2"; NULL: found out */
+	const char *serial; /* at most 20 bytes; NULL: none */
+	uint32_t flags;	    /* MH_DISK_*, MH_VIRTIO_* */
+	uint32_t queues;    /* 1 .. 16; 0: one for each vCPU, at most 8 */
+};
+
+#define MH_DISK_CONFIG_INIT                                             \
+	{                                                               \
+		sizeof(struct mh_disk_config), NULL, NULL, NULL, 0u, 0u \
+	}
+
+/**
+ * Give the guest a disk (virtio-blk). The image is opened now, and locked against other writers
+ * until the device is gone.
+ * @out     the device; NULL: not needed
+ * Thread: [setup]
+ * Returns 0; MH_EINVAL (config; MH_VM_BARE), MH_ESTATE, MH_ERANGE (no PCI slot is left), MH_ENOMEM,
+ * and what is wrong with the image: MH_ENOENT, MH_EPERM, MH_EBUSY (somebody else writes it),
+ * MH_EFORMAT, MH_ENOTSUP, MH_EIO.   Since: 1.0
+ */
+MH_API int mh_disk_attach(struct mh_vm *vm, const struct mh_disk_config *config,
+			  struct mh_dev **out);
+
 #ifdef __cplusplus
 }
 #endif

@@ -162,8 +162,7 @@ int mh_ctx_destroy(struct mh_ctx *ctx)
 		ctx->errors = e->next;
 		free(e);
 	}
-	if (ctx->loop)
-		mhi_loop_destroy(ctx->loop);
+	mhi_ctx_end_loop(ctx);
 	pthread_mutex_destroy(&ctx->lock);
 	mhi_log_fini(&ctx->log);
 	free(ctx->device);
@@ -194,31 +193,6 @@ void mhi_ctx_engine_put(struct mh_ctx *ctx)
 		ctx->engine = NULL;
 	}
 	pthread_mutex_unlock(&ctx->lock);
-}
-
-int mhi_ctx_loop(struct mh_ctx *ctx, struct mhi_loop **out, struct mhi_err *err)
-{
-	struct mhi_loop *loop = NULL;
-	int rc = 0;
-
-	pthread_mutex_lock(&ctx->lock);
-	if (!ctx->loop) {
-		rc = mhi_loop_create(&loop);
-		/* Paired with mhi_ctx_on_loop. */
-		if (!rc)
-			__atomic_store_n(&ctx->loop, loop, __ATOMIC_RELEASE);
-	}
-	*out = ctx->loop;
-	pthread_mutex_unlock(&ctx->lock);
-	return rc ? mhi_err_set(err, rc, "no memory or no thread for devices") : 0;
-}
-
-bool mhi_ctx_on_loop(struct mh_ctx *ctx)
-{
-	/* Paired with mhi_ctx_loop. */
-	struct mhi_loop *loop = __atomic_load_n(&ctx->loop, __ATOMIC_ACQUIRE);
-
-	return loop && mhi_loop_current(loop);
 }
 
 const char *mh_version(void)

@@ -19,6 +19,7 @@
 #include "core/log.h"
 #include "core/loop.h"
 #include "core/msr.h"
+#include "core/worker.h"
 #include "macrohard/macrohard.h"
 #include "platform/machine.h"
 
@@ -34,6 +35,7 @@ struct mh_ctx {
 	pthread_mutex_t lock;
 	struct mhi_engine *engine;   /* (x) open while there are VMs */
 	struct mhi_loop *loop;	     /* (a) NULL until there is a device that needs it */
+	struct mhi_workers *workers; /* (x) NULL until there is a disk */
 	u32 vms;		     /* (x) */
 	struct thread_error *errors; /* (x) one per thread that ever failed */
 };
@@ -104,7 +106,7 @@ struct mh_vm {
 	bool has_keeper;		    /* (m) */
 };
 
-/* ---- ctx.c ---- */
+/* ---- ctx.c, ctx_loop.c ---- */
 
 /* Where the calling thread's last error of this context goes; NULL when out of memory. */
 struct mhi_err *mhi_ctx_err(struct mh_ctx *ctx);
@@ -112,6 +114,10 @@ int mhi_ctx_engine_get(struct mh_ctx *ctx, struct mhi_engine **out, struct mhi_e
 void mhi_ctx_engine_put(struct mh_ctx *ctx);
 /* The context's loop, made when it is first needed. 0; MH_ENOMEM. */
 int mhi_ctx_loop(struct mh_ctx *ctx, struct mhi_loop **out, struct mhi_err *err);
+/* Threads for calls that block; the loop is made too. 0; MH_ENOMEM, MH_EIO. */
+int mhi_ctx_workers(struct mh_ctx *ctx, struct mhi_workers **out, struct mhi_err *err);
+/* Ends both, when the context has no VM any more. */
+void mhi_ctx_end_loop(struct mh_ctx *ctx);
 /* Is the caller on the thread of the context's loop? */
 bool mhi_ctx_on_loop(struct mh_ctx *ctx);
 

@@ -108,6 +108,14 @@ void mh_vm_on_state(struct mh_vm *vm, mh_vm_state_fn *fn, void *opaque)
 	vm->state_opaque = opaque;
 }
 
+int mh_disk_attach(struct mh_vm *vm, const struct mh_disk_config *config, struct mh_dev **out)
+{
+	printf("disk %s format=%s serial=%s flags=%x queues=%u\n", config->path,
+	       config->format ? config->format : "-", config->serial ? config->serial : "-",
+	       config->flags, config->queues);
+	return 0;
+}
+
 int mh_rng_attach(struct mh_vm *vm, const struct mh_rng_config *config, struct mh_dev **out)
 {
 	printf("rng\n");

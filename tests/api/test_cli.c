@@ -337,6 +337,11 @@ static const struct {
 } wrong[] = {
 	{ "--memory", "12x", "--memory: '12x' is no such value" },
 	{ "--memory", "0", "--memory" },
+	{ "--disk", "", "--disk" },
+	{ "--disk", "f,colour=red", "--disk" },
+	{ "--disk", "f,readonly=maybe", "--disk" },
+	{ "--disk", "f,queues=17", "--disk" },
+	{ "--disk", "f,direct", "--disk" },
 	{ "--memory", "-1", "--memory" },
 	{ "--memory", "18446744073709551616", "--memory" },
 	{ "--memory", "17592186044416M", "--memory" },
@@ -371,6 +376,21 @@ START_TEST(wrong_command_lines)
 	ck_assert_int_eq(run_plain(&r, (char *const[]){ "macrohard-hypervisor", NULL }), 2);
 	ck_assert_int_eq(run_plain(&r, ARGS("probe", "--json", "x")), 2);
 	ck_assert_int_eq(run_plain(&r, ARGS("probe", "--color", "mauve")), 2);
+}
+END_TEST
+
+START_TEST(devices_reach_the_library)
+{
+	struct run r;
+
+	start_pipes(&r, ARGS("run", "--kernel", "k", "--rng", "--disk", "a.img", "--disk",
+			     "b,format=qcow2,serial=s1,readonly=on,direct=off,queues=2"));
+	type(&r, "off\n");
+	close(r.in);
+	ck_assert_int_eq(finish(&r), 0);
+	ck_assert_ptr_nonnull(strstr(r.text, "disk a.img format=- serial=- flags=0 queues=0\n"));
+	ck_assert_ptr_nonnull(strstr(r.text, "disk b format=qcow2 serial=s1 flags=100 queues=2\n"));
+	ck_assert_ptr_nonnull(strstr(r.text, "rng\n"));
 }
 END_TEST
 
@@ -488,6 +508,7 @@ int main(void)
 	tcase_add_test(tcase, output_that_nobody_reads);
 	tcase_add_test(tcase, wrong_command_lines);
 	tcase_add_test(tcase, options_reach_the_library);
+	tcase_add_test(tcase, devices_reach_the_library);
 	tcase_add_test(tcase, errors_of_the_library);
 	tcase_add_test(tcase, help_fits_one_screen);
 	tcase_add_test(tcase, probe);

@@ -29,6 +29,7 @@ struct fake_blk {
 	int fail_flushes_after;
 	int fail_code;
 	u64 reads, writes, flushes, discards; /* calls */
+	u64 fua;			      /* writes that had to be stable */
 	bool hold_flush;		      /* flushes wait while it is set */
 	pthread_cond_t cond;
 };

@@ -27,5 +27,18 @@ boot()
 	fi
 }
 
-boot mh.arg.rng=1 --rng
+# disk OPTIONS: a guest that fills the disk; what is stored must be what it wrote.
+disk()
+{
+	rm -f /tmp/disk
+	dd if=/dev/zero of=/tmp/disk bs=1M count=0 seek=8 2>/dev/null
+	boot "mh.arg.disk=8 mh.arg.rng=1" --disk "/tmp/disk,serial=lab-disk,$1" --rng
+	if ! seq 1000000 9999999 | head -c 8388608 | cmp - /tmp/disk; then
+		echo "FAIL: $1: the image is not what the guest wrote"
+		failed=1
+	fi
+}
+
+disk format=raw
+disk format=raw,split=on,queues=1
 exit $failed

@@ -3,6 +3,7 @@
 #include "api_fixture.h"
 
 #include "core/pci_dev.h"
+#include "fake_image.h"
 
 START_TEST(attach)
 {
@@ -71,10 +72,60 @@ START_TEST(states)
 }
 END_TEST
 
+START_TEST(disks)
+{
+	struct mh_disk_config config = MH_DISK_CONFIG_INIT;
+	struct mh_dev *dev;
+	struct mh_vm *vm;
+
+	api_set_up();
+	vm = api_vm(3, 0, 1 << 20);
+	ck_assert_int_eq(mh_disk_attach(vm, NULL, NULL), MH_EINVAL);
+	ck_assert_int_eq(mh_disk_attach(vm, &config, NULL), MH_EINVAL);
+	ck_error_has("config.path");
+	config.path = "image";
+	config.queues = 17;
+	ck_assert_int_eq(mh_disk_attach(vm, &config, NULL), MH_EINVAL);
+	ck_error_has("config.queues is 17");
+	config.queues = 0;
+	config.serial = "a serial number too long";
+	ck_assert_int_eq(mh_disk_attach(vm, &config, NULL), MH_EINVAL);
+	ck_error_has("config.serial");
+	config.serial = "exactly twenty bytes";
+	config.flags = 1u << 5;
+	ck_assert_int_eq(mh_disk_attach(vm, &config, NULL), MH_EINVAL);
+	config.flags = MH_DISK_READONLY | MH_VIRTIO_SPLIT;
+	fake_image.error = MH_EBUSY;
+	ck_assert_int_eq(mh_disk_attach(vm, &config, NULL), MH_EBUSY);
+	ck_error_has("disk of VM");
+	ck_error_has("no image image");
+	fake_image.error = 0;
+	ck_assert_uint_eq(fake_image.open, 0);
+	ck_assert_int_eq(mh_disk_attach(vm, &config, &dev), 0);
+	ck_assert_uint_eq(fake_image.open, 1);
+	ck_assert_uint_eq(fake_image.flags, 1);
+	ck_assert_uint_eq(fake_machine.devs[0]->device, 0x1042);
+	/* One for each vCPU, and one for changes of the configuration. */
+	ck_assert_uint_eq(fake_machine.devs[0]->msix_vectors, 4);
+	ck_assert_int_eq(mh_dev_detach(dev), 0);
+	ck_assert_uint_eq(fake_image.open, 0);
+	/* The image is closed when there is no slot. */
+	fake_machine.add_error = MH_ERANGE;
+	ck_assert_int_eq(mh_disk_attach(vm, &config, &dev), MH_ERANGE);
+	ck_assert_uint_eq(fake_image.open, 0);
+	fake_machine.add_error = 0;
+	ck_assert_int_eq(mh_disk_attach(vm, &config, NULL), 0);
+	mh_vm_destroy(vm);
+	ck_assert_uint_eq(fake_image.open, 0);
+	api_tear_down();
+}
+END_TEST
+
 static void add_tests(TCase *tcase)
 {
 	tcase_add_test(tcase, attach);
 	tcase_add_test(tcase, states);
+	tcase_add_test(tcase, disks);
 }
 
 UNIT_MAIN("dev", add_tests)

@@ -13,6 +13,7 @@
 #define MEMORY_DEFAULT (512ull << 20)
 #define ESCAPE_DEFAULT 0x1d /* Ctrl-] */
 #define CPUS_MAX 64
+#define DISKS_MAX 16
 
 struct run_options {
 	struct mh_boot_config boot;
@@ -20,6 +21,8 @@ struct run_options {
 	enum mh_engine_kind engine;
 	int escape;
 	bool stats, verbose, rng;
+	struct mh_disk_config disk[DISKS_MAX];
+	unsigned int disks;
 };
 
 enum {
@@ -34,7 +37,8 @@ enum {
 	OPT_ESCAPE,
 	OPT_NAME,
 	OPT_VERBOSE,
-	OPT_RNG
+	OPT_RNG,
+	OPT_DISK
 };
 
 static const struct option long_options[] = {
@@ -50,6 +54,7 @@ static const struct option long_options[] = {
 	{ "name", required_argument, NULL, OPT_NAME },
 	{ "verbose", no_argument, NULL, OPT_VERBOSE },
 	{ "rng", no_argument, NULL, OPT_RNG },
+	{ "disk", required_argument, NULL, OPT_DISK },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -64,8 +69,68 @@ static bool parse_engine(const char *text, enum mh_engine_kind *engine)
 	return true;
 }
 
+static bool disk_flag(const char *value, uint32_t flag, uint32_t *flags)
+{
+	if (!strcmp(value, "on"))
+		*flags |= flag;
+	else if (strcmp(value, "off"))
+		return false;
+	return true;
+}
+
+/* One "name=value" behind the file's name. */
+static bool disk_word(char *word, struct mh_disk_config *disk)
+{
+	char *value = strchr(word, '=');
+
+	if (!value)
+		return false;
+	*value++ = '\0';
+	if (!strcmp(word, "format"))
+		disk->format = value;
+	else if (!strcmp(word, "serial"))
+		disk->serial = value;
+	else if (!strcmp(word, "queues"))
+		return cli_parse_number(value, 1, 16, &disk->queues);
+	else if (!strcmp(word, "readonly"))
+		return disk_flag(value, MH_DISK_READONLY, &disk->flags);
+	else if (!strcmp(word, "direct"))
+		return disk_flag(value, MH_DISK_DIRECT, &disk->flags);
+	else if (!strcmp(word, "writethrough"))
+		return disk_flag(value, MH_DISK_WRITE_THROUGH, &disk->flags);
+	else if (!strcmp(word, "split"))
+		return disk_flag(value, MH_VIRTIO_SPLIT, &disk->flags);
+	else
+		return false;
+	return true;
+}
+
+/* FILE[,NAME=VALUE]...: the pieces stay in the argument. */
+static bool parse_disk(char *text, struct mh_disk_config *disk)
+{
+	const struct mh_disk_config defaults = MH_DISK_CONFIG_INIT;
+	char *word = strchr(text, ',');
+
+	*disk = defaults;
+	disk->path = text;
+	while (word) {
+		char *next;
+
+		*word++ = '\0';
+		next = strchr(word, ',');
+		if (next)
+			*next = '\0';
+		if (!disk_word(word, disk))
+			return false;
+		if (next)
+			*next = ',';
+		word = next;
+	}
+	return *text != '\0';
+}
+
 /* Options whose value has a form; false: it has not. */
-static bool take_value(struct run_options *o, int option, const char *value)
+static bool take_value(struct run_options *o, int option, char *value)
 {
 	switch (option) {
 	case OPT_MEMORY:
@@ -76,6 +141,8 @@ static bool take_value(struct run_options *o, int option, const char *value)
 		return parse_engine(value, &o->engine);
 	case OPT_ESCAPE:
 		return cli_parse_key(value, &o->escape);
+	case OPT_DISK:
+		return o->disks < DISKS_MAX && parse_disk(value, &o->disk[o->disks++]);
 	default:
 		return false;
 	}
@@ -125,6 +192,7 @@ static int parse(const struct cli_verb *verb, int argc, char **argv, struct run_
 		case OPT_CPUS:
 		case OPT_ENGINE:
 		case OPT_ESCAPE:
+		case OPT_DISK:
 			if (!take_value(o, option, optarg))
 				return cli_usage_error(verb, "--%s: '%s' is no such value",
 						       long_options[option - 1].name, optarg);
@@ -211,6 +279,18 @@ static int serve(struct console *console, struct mh_vm *vm)
 	return stop_status(vm);
 }
 
+static int attach_devices(const struct run_options *o, struct mh_vm *vm)
+{
+	unsigned int i;
+	int error = 0;
+
+	for (i = 0; i < o->disks && !error; i++)
+		error = mh_disk_attach(vm, &o->disk[i], NULL);
+	if (!error && o->rng)
+		error = mh_rng_attach(vm, NULL, NULL);
+	return error;
+}
+
 static int run_vm(struct mh_ctx *ctx, const struct run_options *o, struct console *console)
 {
 	struct mh_vm *vm;
@@ -221,8 +301,8 @@ static int run_vm(struct mh_ctx *ctx, const struct run_options *o, struct consol
 	if (error)
 		return cli_library_error(ctx, error);
 	error = mh_vm_boot(vm, &o->boot);
-	if (!error && o->rng)
-		error = mh_rng_attach(vm, NULL, NULL);
+	if (!error)
+		error = attach_devices(o, vm);
 	if (!error)
 		error = console_attach(console, vm);
 	if (!error && terminal_raw(&console->terminal)) {
@@ -290,6 +370,9 @@ static const char run_usage[] =
 	"  --cmdline TEXT   kernel command line (default: console=ttyS0)\n"
 	"  --memory SIZE    512M (default), 2G, ...; a number alone is MiB\n"
 	"  --cpus N         1 (default) to 64 virtual CPUs\n"
+	"  --disk FILE[,NAME=VALUE...]\n"
+	"                   a disk (virtio-blk), up to 16; format=raw|qcow2, readonly=on,\n"
+	"                   direct=on, writethrough=on, serial=TEXT, queues=N, split=on\n"
 	"  --rng            give the guest random numbers of this host (virtio-rng)\n"
 	"  --engine NAME    shim (default): our kernel module; kvm: the host's KVM\n"
 	"  --stop-on-reset  end when the guest resets itself, instead of starting it again\n"

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/* Attaching disks: images and block devices of the host as virtio-blk. */
+#include "api/dev.h"
+#include "virtio/be_open.h"
+#include "virtio/vblk.h"
+
+#define DISK_FLAGS (MH_VIRTIO_SPLIT | MH_DISK_READONLY | MH_DISK_DIRECT | MH_DISK_WRITE_THROUGH)
+/* More bring nothing while one thread serves them all. */
+#define QUEUES_DEFAULT_MAX 8
+
+static const char what[] = "disk";
+
+static int check(struct mh_vm *vm, const struct mh_disk_config *config)
+{
+	struct mhi_err *err = mhi_ctx_err(vm->ctx);
+	int rc = mhi_dev_check_size(vm, what, config->size, sizeof(*config));
+
+	if (rc)
+		return rc;
+	if (!config->path)
+		return mhi_err_set(err, MH_EINVAL, "disk of VM \"%s\": config.path is NULL",
+				   vm->name);
+	if (config->flags & ~DISK_FLAGS)
+		return mhi_err_set(err, MH_EINVAL,
+				   "disk of VM \"%s\": config.flags has unknown bits 0x%x",
+				   vm->name, config->flags & ~DISK_FLAGS);
+	if (config->queues > MHI_VBLK_QUEUES_MAX)
+		return mhi_err_set(err, MH_EINVAL,
+				   "disk of VM \"%s\": config.queues is %u, not 0 to %d", vm->name,
+				   config->queues, MHI_VBLK_QUEUES_MAX);
+	if (config->serial && strlen(config->serial) > MHI_VBLK_SERIAL)
+		return mhi_err_set(err, MH_EINVAL,
+				   "disk of VM \"%s\": config.serial has more than %d bytes",
+				   vm->name, MHI_VBLK_SERIAL);
+	return 0;
+}
+
+static u16 queues_of(const struct mh_vm *vm, const struct mh_disk_config *config)
+{
+	if (config->queues)
+		return (u16)config->queues;
+	return (u16)(vm->cpus < QUEUES_DEFAULT_MAX ? vm->cpus : QUEUES_DEFAULT_MAX);
+}
+
+static int make(struct mh_dev *dev, const struct mh_disk_config *config)
+{
+	struct mhi_vblk_config blk = {
+		.queues = queues_of(dev->vm, config),
+		.write_through = config->flags & MH_DISK_WRITE_THROUGH,
+	};
+	struct mhi_err *err = mhi_ctx_err(dev->vm->ctx);
+	u32 flags = 0;
+	int rc;
+
+	if (config->flags & MH_DISK_READONLY)
+		flags |= MHI_OPEN_READ_ONLY;
+	if (config->flags & MH_DISK_DIRECT)
+		flags |= MHI_OPEN_DIRECT;
+	if (config->serial)
+		memcpy(blk.serial, config->serial, strlen(config->serial));
+	rc = mhi_ctx_workers(dev->vm->ctx, &blk.workers, err);
+	if (!rc)
+		rc = mhi_image_open(config->path, config->format, flags, &blk.node, err);
+	if (rc)
+		return rc;
+	rc = mhi_vblk_create(&dev->env, &blk, &dev->vdev);
+	if (rc) {
+		mhi_err_set(err, rc, "out of memory");
+		blk.node->ops->close(blk.node);
+	}
+	return rc;
+}
+
+int mh_disk_attach(struct mh_vm *vm, const struct mh_disk_config *config, struct mh_dev **out)
+{
+	struct mh_dev *dev;
+	int rc;
+
+	if (!vm)
+		return MH_EINVAL;
+	if (!config)
+		return mhi_err_set(mhi_ctx_err(vm->ctx), MH_EINVAL,
+				   "disk of VM \"%s\": config is NULL", vm->name);
+	rc = check(vm, config);
+	if (!rc)
+		rc = mhi_dev_begin(vm, what, &dev);
+	if (rc)
+		return rc;
+	rc = make(dev, config);
+	return mhi_dev_end(dev, what, config->flags & MH_VIRTIO_SPLIT, rc, out);
+}
