@@ -99,6 +99,13 @@
 #define MHI_MSR_KERNEL_GS_BASE 0xc0000102
 #define MHI_MSR_TSC_AUX 0xc0000103
 
+/* SDM 3B 17.2 "Debug Registers", APM 2 13.1.1 "Debug Registers" */
+#define MHI_DR6_RESET 0xffff0ff0ull
+#define MHI_DR6_BREAKPOINTS 0xfull
+#define MHI_DR6_BS MHI_BIT(14)
+#define MHI_DR7_RESET 0x400ull
+#define MHI_DR7_ENABLES 0xffull
+
 #define MHI_PAT_RESET 0x0007040600070406ull
 #define MHI_APIC_BASE_BSP (1ull << 8)
 

@@ -63,6 +63,7 @@ void fake_svm_begin(u32 svm_edx)
 	f->vmcb = svm_of(&f->v)->vmcb;
 	err = mhi_svm_ops.load(&f->v, &x);
 	assert(!err);
+	hv_reset(&f->v);
 }
 
 void fake_svm_end(void)
@@ -119,12 +120,7 @@ void mhi_raise_mc(void)
 	fake_svm.machine_checks++;
 }
 
-/* ---- vcpu.h and lapic.h ---- */
-
-u64 mhi_lapic_cr8(const struct mhi_vcpu *v)
-{
-	return fake_svm.cr8;
-}
+/* ---- vcpu.h ---- */
 
 int mhi_host_guest_read(struct mhi_vcpu *v, mh_gpa gpa, void *buf, u32 bytes)
 {

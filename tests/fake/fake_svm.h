@@ -7,6 +7,7 @@
 #define FAKE_SVM_H
 
 #include "arch/x86/svm/svm.h"
+#include "hv_state.h"
 #include "pages.h"
 #include "x86_insn.h"
 
@@ -39,7 +40,6 @@ struct fake_svm {
 	/* What the guest does: fills the exit fields; NULL: exit INTR. */
 	void (*guest)(struct fake_svm *f, struct mhi_vmcb *vmcb, u64 *gpr);
 
-	u64 cr8;		/* what the local APIC says */
 	u8 ram[FAKE_RAM_BYTES]; /* guest-physical 0.. */
 	mh_gpa absent;		/* page that is not faulted in: MHI_EAGAIN; ~0 = none */
 };

@@ -194,9 +194,9 @@ bool mhi_vmwrite(u32 field, u64 value)
 	return false;
 }
 
-int mhi_invept(u64 type, u64 eptp)
+int mhi_invept(u64 type, u64 eptp, u64 zero)
 {
-	if (!fake_vmx.root)
+	if (!fake_vmx.root || zero)
 		fake_vmx.misuses++;
 	fake_vmx.invepts++;
 	fake_vmx.invept_type = type;
@@ -204,7 +204,7 @@ int mhi_invept(u64 type, u64 eptp)
 	return fake_vmx.invept_fails;
 }
 
-int mhi_invvpid(u64 type, u16 vpid, u64 linear)
+int mhi_invvpid(u64 type, u64 vpid, u64 linear)
 {
 	if (!fake_vmx.root || linear)
 		fake_vmx.misuses++;

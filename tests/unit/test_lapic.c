@@ -50,7 +50,7 @@ START_TEST(init_reset)
 	ck_assert(rdmsr(V(1), MHI_MSR_APIC_BASE) == 0xfee00c00);
 	ck_assert(rdmsr(V(1), MSR_X2(0x0d)) == 2);
 	ck_assert(rdmsr(V(1), MSR_X2(0x0f)) == 0xff);
-	ck_assert(mhi_lapic_cr8(V(1)) == 0);
+	ck_assert(mhi_lapic_cr8(&V(1)->lapic) == 0);
 	ck_assert_int_eq(mhi_lapic_pending(V(1)), -1);
 	ck_assert(rdmsr(V(1), MSR_X2(0x0a)) == 0);
 	ck_assert(rdmsr(V(1), MSR_X2(0x38)) == 0 && rdmsr(V(1), MSR_X2(0x3e)) == 0);
@@ -181,7 +181,7 @@ START_TEST(task_priority)
 	ck_assert_uint_eq(rd(v, O_PPR), 0x5f);
 	ck_assert_int_eq(mhi_lapic_pending(v), -1);
 	ck_assert(!mhi_lapic_has_work(v));
-	ck_assert(mhi_lapic_cr8(v) == 5);
+	ck_assert(mhi_lapic_cr8(&v->lapic) == 5);
 	mhi_lapic_set_cr8(v, 4);
 	ck_assert_uint_eq(rd(v, O_TPR), 0x40);
 	ck_assert_int_eq(mhi_lapic_pending(v), 0x52);

@@ -46,7 +46,8 @@ static void begin(void)
 
 static void enter(int vector)
 {
-	mhi_svm_ops.irq_offer(&fake_svm.v, vector);
+	fake_svm.v.irq = vector;
+	fake_svm.v.irq_taken = false;
 	mhi_svm_ops.enter(&fake_svm.v, &x);
 }
 
@@ -183,6 +184,7 @@ START_TEST(qemu_gets_irq_by_v_irq_alone)
 	ck_assert_int_eq(mhi_svm_ops.vcpu_init(&fake_svm.v), 0);
 	fake_svm.vmcb = svm_of(&fake_svm.v)->vmcb;
 	ck_assert_int_eq(mhi_svm_ops.load(&fake_svm.v, &x), 0);
+	hv_reset(&fake_svm.v);
 	fake_svm.vmcb->state.rflags = 2 | MHI_RFLAGS_IF;
 	enter(0x31);
 	ck_assert_uint_eq(fake_svm.at_entry.control.event_inject, 0);
@@ -194,13 +196,13 @@ END_TEST
 START_TEST(tpr_follows_the_local_apic)
 {
 	begin();
-	fake_svm.cr8 = 9;
+	fake_svm.v.lapic.tpr = 9 << 4;
 	enter(-1);
 	ck_assert_uint_eq(fake_svm.at_entry.control.virtual_intr & 0xff, 9);
 	/* Unchanged: the CPU may keep what it has. */
 	enter(-1);
 	ck_assert(fake_svm.at_entry.control.vmcb_clean & MHI_SVM_CLEAN_TPR);
-	fake_svm.cr8 = 0;
+	fake_svm.v.lapic.tpr = 0;
 	enter(-1);
 	ck_assert_uint_eq(fake_svm.at_entry.control.virtual_intr & 0xff, 0);
 	ck_assert(!(fake_svm.at_entry.control.vmcb_clean & MHI_SVM_CLEAN_TPR));
@@ -291,7 +293,7 @@ START_TEST(nmi_blocks_nmis_until_iret_is_done)
 	ck_assert_uint_eq(fake_svm.at_entry.control.event_inject, NMI);
 	ck_assert(fake_svm.at_entry.control.intercept_misc1 & SVM_INTERCEPT(IRET));
 	ck_assert(!v->nmi_pending);
-	mhi_svm_ops.state_get(v, MHK_G_MISC, &s);
+	hv_state_get(v, MHK_G_MISC, &s);
 	ck_assert_uint_eq(s.shadow, MHK_SHADOW_NMI);
 
 	v->nmi_pending = true; /* a second one waits */
@@ -311,7 +313,7 @@ START_TEST(nmi_blocks_nmis_until_iret_is_done)
 	ck_assert_uint_eq(fake_svm.at_entry.control.intercept_misc1 & SVM_INTERCEPT(IRET), 0);
 	ck_assert(fake_svm.at_entry.state.rflags & MHI_RFLAGS_TF);
 	ck_assert(!v->irq_taken);
-	mhi_svm_ops.state_get(v, MHK_G_RIP | MHK_G_MISC | MHK_G_DR, &s);
+	hv_state_get(v, MHK_G_RIP | MHK_G_MISC | MHK_G_DR, &s);
 	ck_assert_uint_eq(s.rflags, 2);
 	ck_assert_uint_eq(s.shadow, MHK_SHADOW_NMI);
 

@@ -76,7 +76,7 @@ START_TEST(reset_state)
 
 	fake_svm_begin(FAKE_SVM_FULL);
 	memset(&s, 0xee, sizeof(s));
-	mhi_svm_ops.state_get(&fake_svm.v, ALL, &s);
+	hv_state_get(&fake_svm.v, ALL, &s);
 	mhi_reset_state(&reset, true);
 	/* What the VMCB is made with is what reset.c says. */
 	ck_assert_uint_eq(s.rip, reset.rip);
@@ -198,9 +198,9 @@ START_TEST(round_trip)
 	for (n = 0; n < 100; n++) {
 		memset(&in, 0, sizeof(in));
 		random_state(&in, &rng);
-		mhi_svm_ops.state_set(&fake_svm.v, ALL, &in);
+		hv_state_set(&fake_svm.v, ALL, &in);
 		memset(&out, 0, sizeof(out));
-		mhi_svm_ops.state_get(&fake_svm.v, ALL, &out);
+		hv_state_get(&fake_svm.v, ALL, &out);
 		/* These three are state.c's. */
 		out.cr8 = in.cr8;
 		out.xcr0 = in.xcr0;
@@ -211,7 +211,7 @@ START_TEST(round_trip)
 	/* Each group alone touches nothing else. */
 	for (g = 1; g <= MHK_G_MISC; g <<= 1) {
 		memset(&part, 0x5a, sizeof(part));
-		mhi_svm_ops.state_get(&fake_svm.v, g, &part);
+		hv_state_get(&fake_svm.v, g, &part);
 		ck_assert((part.gpr[0] != 0x5a5a5a5a5a5a5a5aull) == (g == MHK_G_GPR));
 		ck_assert((part.rflags != 0x5a5a5a5a5a5a5a5aull) == (g == MHK_G_RIP));
 		ck_assert((part.idt.base != 0x5a5a5a5a5a5a5a5aull) == (g == MHK_G_SEG));
@@ -237,7 +237,7 @@ START_TEST(what_the_cpu_does_not_keep)
 	st->ss.attrib = 0x93; /* SYSRET leaves SS.DPL alone */
 	st->ds.attrib = 0x92;
 	st->tr.attrib = 0x89;
-	mhi_svm_ops.state_get(&fake_svm.v, MHK_G_SEG, &s);
+	hv_state_get(&fake_svm.v, MHK_G_SEG, &s);
 	ck_assert_uint_eq(s.seg[MHK_CS].attr, 0xa09b);
 	ck_assert_uint_eq(s.seg[MHK_SS].attr, 0xf3);
 	ck_assert_uint_eq(s.seg[MHK_DS].attr, 0x93);
@@ -251,16 +251,16 @@ START_TEST(sixteen_bit_tss)
 	struct mhk_state s;
 
 	fake_svm_begin(FAKE_SVM_FULL);
-	mhi_svm_ops.state_get(&fake_svm.v, ALL, &s);
+	hv_state_get(&fake_svm.v, ALL, &s);
 	s.seg[MHK_TR].attr = 0x83;
-	mhi_svm_ops.state_set(&fake_svm.v, MHK_G_SEG, &s); /* real mode */
+	hv_state_set(&fake_svm.v, MHK_G_SEG, &s); /* real mode */
 	ck_assert_uint_eq(fake_svm.vmcb->state.tr.attrib, 0x8b);
 	/* A 16-bit system's own TSS stays what it is. */
 	s.cr0 = MHI_CR0_PE | MHI_CR0_ET;
-	mhi_svm_ops.state_set(&fake_svm.v, MHK_G_SEG | MHK_G_CR, &s);
+	hv_state_set(&fake_svm.v, MHK_G_SEG | MHK_G_CR, &s);
 	ck_assert_uint_eq(fake_svm.vmcb->state.tr.attrib, 0x83);
 	s.efer = MHI_EFER_LMA | MHI_EFER_LME;
-	mhi_svm_ops.state_set(&fake_svm.v, MHK_G_CR, &s);
+	hv_state_set(&fake_svm.v, MHK_G_CR, &s);
 	ck_assert_uint_eq(fake_svm.vmcb->state.tr.attrib, 0x8b);
 	fake_svm_end();
 }
@@ -318,9 +318,9 @@ START_TEST(cr2_is_loaded_by_hand)
 	struct mhk_state s;
 
 	fake_svm_begin(FAKE_SVM_FULL);
-	mhi_svm_ops.state_get(&fake_svm.v, MHK_G_CR, &s);
+	hv_state_get(&fake_svm.v, MHK_G_CR, &s);
 	s.cr2 = 0x1234;
-	mhi_svm_ops.state_set(&fake_svm.v, MHK_G_CR, &s);
+	hv_state_set(&fake_svm.v, MHK_G_CR, &s);
 	ck_assert_uint_eq(fake_cr[2], 0x1234);
 	mhi_svm_ops.put(&fake_svm.v);
 	fake_cr[2] = 0x7f0000000000; /* a page fault of the host */
@@ -416,11 +416,11 @@ START_TEST(guest_breakpoints_are_live_from_the_start)
 	struct mhk_state s;
 
 	fake_svm_begin(FAKE_SVM_FULL);
-	mhi_svm_ops.state_get(&fake_svm.v, MHK_G_DR, &s);
+	hv_state_get(&fake_svm.v, MHK_G_DR, &s);
 	s.dr[0] = 0x1234;
 	s.dr7 = 0x402;
 	s.dr6 = MHI_DR6_RESET | 1;
-	mhi_svm_ops.state_set(&fake_svm.v, MHK_G_DR, &s);
+	hv_state_set(&fake_svm.v, MHK_G_DR, &s);
 	ck_assert_uint_eq(fake_dr[0], 0x1234); /* by state_set already */
 	mhi_svm_ops.put(&fake_svm.v);
 	set_host_drs(MHI_DR7_RESET);
@@ -428,7 +428,7 @@ START_TEST(guest_breakpoints_are_live_from_the_start)
 	ck_assert_uint_eq(fake_dr[0], 0x1234);
 	fake_svm_exit(0x60, 0, 0, &x);
 	ck_assert_uint_eq(fake_svm.at_entry.state.dr7, 0x402);
-	mhi_svm_ops.state_get(&fake_svm.v, MHK_G_DR, &s);
+	hv_state_get(&fake_svm.v, MHK_G_DR, &s);
 	ck_assert_uint_eq(s.dr[0], 0x1234);
 	ck_assert_uint_eq(s.dr6, MHI_DR6_RESET | 1);
 	mhi_svm_ops.put(&fake_svm.v);
@@ -500,8 +500,8 @@ START_TEST(clean_bits)
 	mhi_svm_ops.msr_set(v, MHI_MSR_PAT, 1);
 	fake_svm_exit(0x60, 0, 0, &x);
 	ck_assert(!(fake_svm.at_entry.control.vmcb_clean & MHI_SVM_CLEAN_NP));
-	mhi_svm_ops.state_get(v, ALL, &s);
-	mhi_svm_ops.state_set(v, ALL, &s);
+	hv_state_get(v, ALL, &s);
+	hv_state_set(v, ALL, &s);
 	fake_svm_exit(0x60, 0, 0, &x);
 	ck_assert_uint_eq(fake_svm.at_entry.control.vmcb_clean &
 				  (MHI_SVM_CLEAN_CRX | MHI_SVM_CLEAN_DRX | MHI_SVM_CLEAN_DT |

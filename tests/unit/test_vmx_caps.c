@@ -251,7 +251,7 @@ START_TEST(cpu_on)
 	ck_assert_uint_eq(fake_vmx.vmxons, 1);
 	ck_assert(!fake_vmx.root);
 	ck_assert_uint_eq(fake_cr[4], HOST_CR4 & haswell.cr4_fixed1);
-	ck_assert_uint_eq(cpu.host_lstar, HOST_LSTAR);
+	ck_assert_uint_eq(cpu.host_syscall[1], HOST_LSTAR);
 	ck_assert_uint_eq(cpu.host_tsc_aux, 3);
 	mhi_vmx_ops.cpu_off(&cpu);
 	ck_assert(!cpu.on);

@@ -62,11 +62,11 @@ START_TEST(event_before_interrupt)
 {
 	begin();
 	set_rflags(2 | MHI_RFLAGS_IF);
-	vcpu.event = MHI_EVENT_VALID | MHI_EVENT_ERROR | EVENT_EXCEPTION << 8 | 13;
+	vcpu.event = MHI_EVENT_VALID | MHI_EVENT_ERROR | MHI_EVENT_EXCEPTION << 8 | 13;
 	vcpu.event_error = 0x18;
 	enter_with(0x31);
 	ck_assert_uint_eq(script.injected,
-			  MHI_EVENT_VALID | MHI_EVENT_ERROR | EVENT_EXCEPTION << 8 | 13);
+			  MHI_EVENT_VALID | MHI_EVENT_ERROR | MHI_EVENT_EXCEPTION << 8 | 13);
 	ck_assert_uint_eq(script.injected_error, 0x18);
 	ck_assert_uint_eq(vcpu.event, 0);
 	ck_assert(!vcpu.irq_taken);
@@ -93,23 +93,24 @@ START_TEST(interrupted_exception)
 {
 	begin();
 	script.reason = 48;
-	script.vectoring = MHI_EVENT_VALID | MHI_EVENT_ERROR | 1u << 12 | EVENT_EXCEPTION << 8 | 14;
+	script.vectoring =
+		MHI_EVENT_VALID | MHI_EVENT_ERROR | 1u << 12 | MHI_EVENT_EXCEPTION << 8 | 14;
 	script.vectoring_error = 2;
 	enter_with(-1);
 	ck_assert_uint_eq(vcpu.event,
-			  MHI_EVENT_VALID | MHI_EVENT_ERROR | EVENT_EXCEPTION << 8 | 14);
+			  MHI_EVENT_VALID | MHI_EVENT_ERROR | MHI_EVENT_EXCEPTION << 8 | 14);
 	ck_assert_uint_eq(vcpu.event_error, 2);
 	/* And goes in again with the next entry. */
 	script.vectoring = 0;
 	enter_with(-1);
-	ck_assert_uint_eq(script.injected & 0xfff, MHI_EVENT_ERROR | EVENT_EXCEPTION << 8 | 14);
+	ck_assert_uint_eq(script.injected & 0xfff, MHI_EVENT_ERROR | MHI_EVENT_EXCEPTION << 8 | 14);
 	put();
 	begin();
 	script.reason = 48;
 	script.insn_len = 2;
-	script.vectoring = MHI_EVENT_VALID | EVENT_SOFT_INTERRUPT << 8 | 0x80;
+	script.vectoring = MHI_EVENT_VALID | MHI_EVENT_SOFT << 8 | 0x80;
 	enter_with(-1);
-	ck_assert_uint_eq(vcpu.event, MHI_EVENT_VALID | EVENT_SOFT_INTERRUPT << 8 | 0x80);
+	ck_assert_uint_eq(vcpu.event, MHI_EVENT_VALID | MHI_EVENT_SOFT << 8 | 0x80);
 	ck_assert_uint_eq(vcpu.event_len, 2);
 	script.vectoring = 0;
 	enter_with(-1);
@@ -138,9 +139,9 @@ START_TEST(real_mode_has_no_error_codes)
 	script.reason = 10;
 	fake_vmx.guest = play;
 	load();
-	vcpu.event = MHI_EVENT_VALID | MHI_EVENT_ERROR | EVENT_EXCEPTION << 8 | 13;
+	vcpu.event = MHI_EVENT_VALID | MHI_EVENT_ERROR | MHI_EVENT_EXCEPTION << 8 | 13;
 	enter_with(-1);
-	ck_assert_uint_eq(script.injected, MHI_EVENT_VALID | EVENT_EXCEPTION << 8 | 13);
+	ck_assert_uint_eq(script.injected, MHI_EVENT_VALID | MHI_EVENT_EXCEPTION << 8 | 13);
 	put();
 }
 END_TEST
@@ -153,7 +154,7 @@ START_TEST(nmi)
 	set_rflags(2 | MHI_RFLAGS_IF);
 	vcpu.nmi_pending = true;
 	enter_with(0x31);
-	ck_assert_uint_eq(script.injected, MHI_EVENT_VALID | EVENT_NMI << 8 | 2);
+	ck_assert_uint_eq(script.injected, MHI_EVENT_VALID | MHI_EVENT_NMI << 8 | 2);
 	ck_assert(!vcpu.nmi_pending && !vcpu.irq_taken);
 	ck_assert_uint_eq(script.proc & PROC_INTR_WINDOW, PROC_INTR_WINDOW);
 	/* Blocked until IRET: the window tells. */
@@ -167,7 +168,7 @@ START_TEST(nmi)
 	ck_assert(vcpu.nmi_pending);
 	fake_vmcs_set(VMCS_GUEST_INTERRUPTIBILITY, 0);
 	enter_with(-1);
-	ck_assert_uint_eq(script.injected, MHI_EVENT_VALID | EVENT_NMI << 8 | 2);
+	ck_assert_uint_eq(script.injected, MHI_EVENT_VALID | MHI_EVENT_NMI << 8 | 2);
 	ck_assert_uint_eq(script.proc & PROC_NMI_WINDOW, 0);
 	/* An NMI does not wait for IF, and an interrupt does not pass it. */
 	put();
@@ -178,7 +179,7 @@ START_TEST(nmi_asked_for_as_event)
 {
 	begin();
 	fake_vmcs_set(VMCS_GUEST_INTERRUPTIBILITY, BLOCKED_BY_NMI);
-	vcpu.event = MHI_EVENT_VALID | EVENT_NMI << 8 | 2;
+	vcpu.event = MHI_EVENT_VALID | MHI_EVENT_NMI << 8 | 2;
 	enter_with(-1);
 	ck_assert_uint_eq(script.injected & MHI_EVENT_VALID, 0);
 	ck_assert(vcpu.nmi_pending);
@@ -192,7 +193,7 @@ START_TEST(interrupted_nmi)
 	begin();
 	vcpu.nmi_pending = true;
 	script.reason = 48;
-	script.vectoring = MHI_EVENT_VALID | EVENT_NMI << 8 | 2;
+	script.vectoring = MHI_EVENT_VALID | MHI_EVENT_NMI << 8 | 2;
 	enter_with(-1);
 	ck_assert(vcpu.nmi_pending);
 	/* Its delivery had blocked NMIs; it could not go in again. */
@@ -215,13 +216,13 @@ START_TEST(faulting_iret)
 	ck_assert_uint_eq(fake_vmcs(VMCS_GUEST_INTERRUPTIBILITY), BLOCKED_BY_NMI);
 	fake_vmcs_set(VMCS_GUEST_INTERRUPTIBILITY, 0);
 	/* With an interrupted delivery the bit means nothing. */
-	script.vectoring = MHI_EVENT_VALID | EVENT_EXCEPTION << 8 | 6;
+	script.vectoring = MHI_EVENT_VALID | MHI_EVENT_EXCEPTION << 8 | 6;
 	enter_with(-1);
 	ck_assert_uint_eq(fake_vmcs(VMCS_GUEST_INTERRUPTIBILITY), 0);
 	script.vectoring = 0;
 	script.reason = 0;
 	script.qualification = 0;
-	script.intr_info = MHI_EVENT_VALID | EVENT_EXCEPTION << 8 | 1u << 12 | 17;
+	script.intr_info = MHI_EVENT_VALID | MHI_EVENT_EXCEPTION << 8 | 1u << 12 | 17;
 	vcpu.event = 0;
 	enter_with(-1);
 	ck_assert_uint_eq(fake_vmcs(VMCS_GUEST_INTERRUPTIBILITY), BLOCKED_BY_NMI);
@@ -233,11 +234,11 @@ START_TEST(host_nmi_and_machine_check)
 {
 	begin();
 	script.reason = 0;
-	script.intr_info = MHI_EVENT_VALID | EVENT_NMI << 8 | 2;
+	script.intr_info = MHI_EVENT_VALID | MHI_EVENT_NMI << 8 | 2;
 	enter_with(-1);
 	ck_assert_uint_eq(fake_vmx.nmis, 1);
 	ck_assert_uint_eq(last_exit.reason, MHI_X_HOST);
-	script.intr_info = MHI_EVENT_VALID | EVENT_EXCEPTION << 8 | 18;
+	script.intr_info = MHI_EVENT_VALID | MHI_EVENT_EXCEPTION << 8 | 18;
 	enter_with(-1);
 	ck_assert_uint_eq(fake_vmx.mces, 1);
 	script.reason = 41 | EXIT_ENTRY_FAILURE;
@@ -255,7 +256,7 @@ START_TEST(debug_exception)
 	fake_dr[6] = 0xffff0ff2;
 	script.reason = 0;
 	script.qualification = 0x4001;
-	script.intr_info = MHI_EVENT_VALID | EVENT_EXCEPTION << 8 | 1;
+	script.intr_info = MHI_EVENT_VALID | MHI_EVENT_EXCEPTION << 8 | 1;
 	enter_with(-1);
 	ck_assert_uint_eq(last_exit.reason, MHI_X_EXCEPTION);
 	ck_assert_uint_eq(last_exit.vector, 1);
@@ -268,7 +269,7 @@ START_TEST(debug_exception)
 	ck_assert_uint_eq(fake_vmcs(VMCS_GUEST_PENDING_DEBUG), PENDING_DEBUG_BS);
 	/* INT1 is a trap. */
 	fake_vmcs_set(VMCS_GUEST_RIP, 0x2000);
-	script.intr_info = MHI_EVENT_VALID | EVENT_PRIV_SOFT_EXCEPTION << 8 | 1;
+	script.intr_info = MHI_EVENT_VALID | MHI_EVENT_PRIV_SOFT << 8 | 1;
 	script.insn_len = 1;
 	enter_with(-1);
 	ck_assert_uint_eq(vcpu.rip, 0x2001);

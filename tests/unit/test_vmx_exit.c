@@ -10,6 +10,7 @@ static void decode(u32 reason)
 {
 	raw.reason = reason;
 	memset(&x, 0xff, sizeof(x));
+	raw.kind = mhi_vmx_kind(raw.reason);
 	mhi_vmx_decode(&raw, &x);
 }
 
@@ -78,7 +79,7 @@ START_TEST(lengths)
 	for (i = 0; i < MHI_COUNT(reasons); i++) {
 		fresh();
 		raw.insn_len = 7;
-		ck_assert(mhi_vmx_needs(reasons[i]) & VMX_NEED_LEN);
+		ck_assert(mhi_vmx_kind(reasons[i])->needs & VMX_NEED_LEN);
 		decode(reasons[i]);
 		ck_assert_uint_eq(x.insn_len, 7);
 	}
@@ -87,29 +88,29 @@ END_TEST
 
 START_TEST(lean)
 {
-	ck_assert_uint_eq(mhi_vmx_needs(10), VMX_NEED_LEN);
-	ck_assert_uint_eq(mhi_vmx_needs(12), VMX_NEED_LEN);
-	ck_assert_uint_eq(mhi_vmx_needs(32), VMX_NEED_LEN);
-	ck_assert(mhi_vmx_needs(48) & VMX_NEED_VECTORING);
-	ck_assert(mhi_vmx_needs(9) & VMX_NEED_VECTORING);
-	ck_assert(mhi_vmx_needs(0) & VMX_NEED_VECTORING);
-	ck_assert(mhi_vmx_needs(62) & VMX_NEED_VECTORING);
+	ck_assert_uint_eq(mhi_vmx_kind(10)->needs, VMX_NEED_LEN);
+	ck_assert_uint_eq(mhi_vmx_kind(12)->needs, VMX_NEED_LEN);
+	ck_assert_uint_eq(mhi_vmx_kind(32)->needs, VMX_NEED_LEN);
+	ck_assert(mhi_vmx_kind(48)->needs & VMX_NEED_VECTORING);
+	ck_assert(mhi_vmx_kind(9)->needs & VMX_NEED_VECTORING);
+	ck_assert(mhi_vmx_kind(0)->needs & VMX_NEED_VECTORING);
+	ck_assert(mhi_vmx_kind(62)->needs & VMX_NEED_VECTORING);
 }
 END_TEST
 
 START_TEST(exceptions)
 {
 	fresh();
-	raw.intr_info = MHI_EVENT_VALID | EVENT_EXCEPTION << 8 | MHI_EVENT_ERROR | 17;
+	raw.intr_info = MHI_EVENT_VALID | MHI_EVENT_EXCEPTION << 8 | MHI_EVENT_ERROR | 17;
 	raw.intr_error = 0x10;
 	decode(0);
 	ck_assert_uint_eq(x.reason, MHI_X_EXCEPTION);
 	ck_assert_uint_eq(x.vector, 17);
 	ck_assert_uint_eq(x.error, 0x10);
-	raw.intr_info = MHI_EVENT_VALID | EVENT_NMI << 8 | 2;
+	raw.intr_info = MHI_EVENT_VALID | MHI_EVENT_NMI << 8 | 2;
 	decode(0);
 	ck_assert_uint_eq(x.reason, MHI_X_HOST);
-	raw.intr_info = MHI_EVENT_VALID | EVENT_EXCEPTION << 8 | 18;
+	raw.intr_info = MHI_EVENT_VALID | MHI_EVENT_EXCEPTION << 8 | 18;
 	decode(0);
 	ck_assert_uint_eq(x.reason, MHI_X_HOST);
 }

@@ -91,7 +91,7 @@ START_TEST(refused_entry)
 {
 	begin();
 	fake_vmx.entry_error = 7;
-	vcpu.event = MHI_EVENT_VALID | EVENT_EXCEPTION << 8 | 6;
+	vcpu.event = MHI_EVENT_VALID | MHI_EVENT_EXCEPTION << 8 | 6;
 	enter_with(0x30);
 	ck_assert_uint_eq(last_exit.reason, MHI_X_ENTRY_FAILED);
 	ck_assert_uint_eq(last_exit.raw, 7);
@@ -158,7 +158,7 @@ START_TEST(host_restored)
 	s.dr[0] = 0xbbbb;
 	s.dr7 = 0x401;
 	s.dr6 = 0xffff0ff1;
-	ops->state_set(&vcpu, MHK_G_ALL & ~MHK_G_FPU, &s);
+	hv_state_set(&vcpu, MHK_G_ALL & ~MHK_G_FPU, &s);
 	ck_assert_uint_eq(fake_msr(MHI_MSR_LSTAR), s.lstar);
 	ck_assert_uint_eq(fake_msr(MHI_MSR_TSC_AUX), 77);
 	ck_assert_uint_eq(fake_msr(MHI_MSR_KERNEL_GS_BASE), 0x123000);
@@ -208,7 +208,7 @@ START_TEST(equal_msrs)
 	s.lstar = HOST_LSTAR;
 	s.cstar = HOST_CSTAR;
 	s.sfmask = HOST_SFMASK;
-	ops->state_set(&vcpu, MHK_G_MSR, &s);
+	hv_state_set(&vcpu, MHK_G_MSR, &s);
 	put();
 	writes = fake_msr_writes(MHI_MSR_LSTAR);
 	load();

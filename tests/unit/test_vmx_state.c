@@ -173,9 +173,9 @@ START_TEST(round_trip)
 	make_vcpu(_i & 1 ? &lynnfield : &haswell);
 	random_state(&r, &in);
 	load();
-	ops->state_set(&vcpu, GROUPS, &in);
+	hv_state_set(&vcpu, GROUPS, &in);
 	memset(&out, 0, sizeof(out));
-	ops->state_get(&vcpu, GROUPS, &out);
+	hv_state_get(&vcpu, GROUPS, &out);
 	assert_same(&out, &in);
 	enter();
 	put();
@@ -183,7 +183,7 @@ START_TEST(round_trip)
 	load();
 	enter();
 	memset(&out, 0, sizeof(out));
-	ops->state_get(&vcpu, GROUPS, &out);
+	hv_state_get(&vcpu, GROUPS, &out);
 	assert_same(&out, &in);
 	put();
 }
@@ -198,9 +198,9 @@ START_TEST(groups_apart)
 	load();
 	memset(&s, 0xa5, sizeof(s));
 	before = s;
-	ops->state_get(&vcpu, 0, &s);
+	hv_state_get(&vcpu, 0, &s);
 	assert_same(&s, &before);
-	ops->state_get(&vcpu, MHK_G_RIP, &s);
+	hv_state_get(&vcpu, MHK_G_RIP, &s);
 	ck_assert_uint_eq(s.rip, 0xfff0);
 	ck_assert_uint_eq(s.rflags, 2);
 	ck_assert_uint_eq(s.cr0, before.cr0);
@@ -216,7 +216,7 @@ START_TEST(long_mode_switch)
 	make_vcpu(&haswell);
 	load();
 	long_mode(&s);
-	ops->state_set(&vcpu, GROUPS, &s);
+	hv_state_set(&vcpu, GROUPS, &s);
 	ck_assert_uint_eq(fake_vmcs(VMCS_ENTRY_CONTROLS) & ENTRY_IA32E, ENTRY_IA32E);
 	/* Paging off leaves long mode, on enters it, by CR0 alone. */
 	ops->cr_set(&vcpu, 0, MHI_CR0_PE);
@@ -244,7 +244,7 @@ START_TEST(accessed_bit)
 	s.seg[MHK_DS].attr = 0xc092;
 	s.seg[MHK_GS].attr = 0x92 | MHK_SEG_UNUSABLE;
 	s.seg[MHK_LDTR].attr = 0x82;
-	ops->state_set(&vcpu, MHK_G_SEG, &s);
+	hv_state_set(&vcpu, MHK_G_SEG, &s);
 	ck_assert_uint_eq(fake_vmcs(VMCS_GUEST_DS_AR), 0xc093);
 	ck_assert_uint_eq(fake_vmcs(VMCS_GUEST_GS_AR), 0x92 | MHK_SEG_UNUSABLE);
 	ck_assert_uint_eq(fake_vmcs(VMCS_GUEST_LDTR_AR), 0x82);
@@ -268,7 +268,7 @@ START_TEST(pae_pdptes)
 	make_vcpu(&haswell);
 	load();
 	pae_state(&s);
-	ops->state_set(&vcpu, GROUPS, &s);
+	hv_state_set(&vcpu, GROUPS, &s);
 	/* Not in memory yet: no entry, but a wish for the page. */
 	guest_read_error = MHI_EAGAIN;
 	enter();
@@ -306,7 +306,7 @@ START_TEST(no_unrestricted_guest)
 	ck_assert_uint_eq(last_exit.raw, MHI_VMX_NEEDS_UNRESTRICTED);
 	ck_assert_uint_eq(fake_vmx.vmlaunches, 0);
 	long_mode(&s);
-	ops->state_set(&vcpu, GROUPS, &s);
+	hv_state_set(&vcpu, GROUPS, &s);
 	enter();
 	ck_assert_uint_eq(last_exit.reason, MHI_X_HOST);
 	ck_assert_uint_eq(fake_vmcs(VMCS_GUEST_CR0) & (MHI_CR0_PE | MHI_CR0_PG),
@@ -333,7 +333,7 @@ START_TEST(msr_lists)
 	load();
 	long_mode(&s);
 	s.efer |= MHI_EFER_SCE;
-	ops->state_set(&vcpu, GROUPS, &s);
+	hv_state_set(&vcpu, GROUPS, &s);
 	ck_assert_uint_eq(fake_vmcs(VMCS_ENTRY_MSR_LOAD_COUNT), 2);
 	ck_assert_uint_eq(fake_vmcs(VMCS_EXIT_MSR_LOAD_COUNT), 2);
 	ck_assert_uint_eq(fake_vmcs(VMCS_ENTRY_MSR_LOAD_ADDR) & 15, 0);
@@ -361,11 +361,11 @@ START_TEST(shadows)
 	long_mode(&s);
 	s.shadow = MHK_SHADOW_STI | MHK_SHADOW_NMI;
 	s.rflags = 2 | MHI_RFLAGS_IF | MHI_RFLAGS_TF;
-	ops->state_set(&vcpu, GROUPS, &s);
+	hv_state_set(&vcpu, GROUPS, &s);
 	ck_assert_uint_eq(fake_vmcs(VMCS_GUEST_INTERRUPTIBILITY), BLOCKED_BY_STI | BLOCKED_BY_NMI);
 	ck_assert_uint_eq(fake_vmcs(VMCS_GUEST_PENDING_DEBUG), PENDING_DEBUG_BS);
 	s.rflags = 2;
-	ops->state_set(&vcpu, MHK_G_RIP, &s);
+	hv_state_set(&vcpu, MHK_G_RIP, &s);
 	ck_assert_uint_eq(fake_vmcs(VMCS_GUEST_INTERRUPTIBILITY),
 			  BLOCKED_BY_MOV_SS | BLOCKED_BY_NMI);
 	ck_assert_uint_eq(fake_vmcs(VMCS_GUEST_PENDING_DEBUG), 0);

@@ -5,6 +5,7 @@
 
 #include "unit.h"
 #include "fake_vmx.h"
+#include "hv_state.h"
 #include "pages.h"
 #include "arch/x86/vmx/vmx.h"
 
@@ -174,7 +175,11 @@ static inline void make_vcpu(const struct cpu_model *m)
 
 static inline void load(void)
 {
+	bool first = !vmx_of(&vcpu)->filled;
+
 	ck_assert_int_eq(mhi_vmx_ops.load(&vcpu, &last_exit), 0);
+	if (first)
+		hv_reset(&vcpu);
 }
 
 static inline void put(void)
@@ -248,12 +253,13 @@ static inline void begin(void)
 	fake_vmx.guest = play;
 	load();
 	long_mode(&s);
-	mhi_vmx_ops.state_set(&vcpu, MHK_G_ALL & ~MHK_G_FPU, &s);
+	hv_state_set(&vcpu, MHK_G_ALL & ~MHK_G_FPU, &s);
 }
 
 static inline void enter_with(int vector)
 {
-	mhi_vmx_ops.irq_offer(&vcpu, vector);
+	vcpu.irq = vector;
+	vcpu.irq_taken = false;
 	enter();
 }
 

@@ -4,7 +4,6 @@
 #include "arch/x86/msr.h"
 #include "base/x86.h"
 
-#define EVENT_EXCEPTION (3u << 8)
 /* What the emulation of an instruction needs to know. */
 #define G_EMULATE (MHK_G_GPR | MHK_G_RIP | MHK_G_SEG | MHK_G_CR)
 /* What a fatal exit's report shows. */
@@ -12,7 +11,7 @@
 
 void mhi_inject_exception(struct mhi_vcpu *v, unsigned int vector, bool has_error, u32 error)
 {
-	v->event = MHI_EVENT_VALID | EVENT_EXCEPTION | vector;
+	v->event = MHI_EVENT_VALID | MHI_EVENT_EXCEPTION << 8 | vector;
 	v->event_error = 0;
 	if (has_error) {
 		v->event |= MHI_EVENT_ERROR;
@@ -115,7 +114,7 @@ static enum mhi_run on_cr_write(struct mhi_vcpu *v, const struct mhi_exit *x)
 
 static enum mhi_run on_cr_read(struct mhi_vcpu *v, const struct mhi_exit *x)
 {
-	v->gpr[x->cr.gpr] = mhi_lapic_cr8(v);
+	v->gpr[x->cr.gpr] = mhi_lapic_cr8(&v->lapic);
 	v->vm->ops->skip(v, x);
 	return MHI_RUN_AGAIN;
 }

@@ -4,7 +4,7 @@
  * implement.
  *
  * A *section* is the stretch between load() and put(): interrupts off, on one CPU, the vCPU's
- * hardware state current. run.c calls load, then state_set/irq_offer/enter any number of times,
+ * hardware state current. run.c calls load, then state_set/enter any number of times,
  * then state_get, put.
  */
 #ifndef MHI_ARCH_HV_H
@@ -131,22 +131,17 @@ struct mhi_hv_ops {
 	/*
 	 * Copy groups between *s and the hardware state; within a section. state_set is given
 	 * values that mhi_state_check has accepted; state_get fills just the groups asked. GPR (all
-	 * 16, RSP included), RIP, SEG, CR (cr8 and xcr0 apart), DR, MSR, and MISC's shadow are the
-	 * vendor's; the rest is state.c's.
+	 * 16, RSP included), RIP, SEG, CR (cr8 and xcr0 apart), DR, and MISC's shadow are the
+	 * vendor's; MSR goes through msr_get and msr_set, the rest is run.c's.
 	 */
 	void (*state_get)(struct mhi_vcpu *v, u32 groups, struct mhk_state *s);
 	void (*state_set)(struct mhi_vcpu *v, u32 groups, const struct mhk_state *s);
 
 	/*
-	 * Offer external interrupt `vector` for the next entry, or -1 for none. Called before every
-	 * enter. The vendor delivers it as soon as the guest is interruptible (V_IRQ, or entry
-	 * injection, or a window exit) and says so by v->irq_taken = true after the entry in which
-	 * the guest took it.
-	 */
-	void (*irq_offer)(struct mhi_vcpu *v, int vector);
-
-	/*
 	 * One entry. Before: v->event (exception, NMI, soft interrupt) is injected and cleared;
+	 * the external interrupt v->irq is delivered as soon as the guest is interruptible (V_IRQ,
+	 * or entry injection, or a window exit), v->irq_taken (false before) says that the
+	 * guest took it;
 	 * v->gpr, v->rip when v->rip_dirty, v->flush, v->nmi_pending are honoured. After: *x is
 	 * decoded, v->gpr (RSP apart), v->rip are current, v->event holds an event whose delivery
 	 * the exit interrupted. A failed entry is reason ENTRY_FAILED, never an error return.
@@ -154,7 +149,7 @@ struct mhi_hv_ops {
 	void (*enter)(struct mhi_vcpu *v, struct mhi_exit *x);
 
 	/* Small setters that exit.c needs between exit and entry, within a section. */
-	u64 (*cr_get)(struct mhi_vcpu *v, unsigned int nr); /* guest's view of CR0, CR3, CR4 */
+	u64 (*cr_get)(struct mhi_vcpu *v, unsigned int nr); /* guest's view of CR0, CR3 or CR4 */
 	void (*cr_set)(struct mhi_vcpu *v, unsigned int nr, u64 value); /* already checked */
 	u64 (*msr_get)(struct mhi_vcpu *v, u32 index); /* only those of mhi_msr_is_hw(), msr.h */
 	void (*msr_set)(struct mhi_vcpu *v, u32 index,
@@ -166,6 +161,15 @@ struct mhi_hv_ops {
 	u64 (*rflags)(struct mhi_vcpu *v);
 	void (*dr_live)(struct mhi_vcpu *v); /* load guest DR0-3, stop intercepting until put */
 };
+
+/*
+ * dr.c, for the vendors within a section: the guest's DR0-3 into the CPU (v->host_dr7 is set),
+ * back, and their values wherever they are.
+ */
+void mhi_dr_load(struct mhi_vcpu *v);
+void mhi_dr_unload(struct mhi_vcpu *v);
+void mhi_dr_get(const struct mhi_vcpu *v, u64 dr[4]);
+void mhi_dr_set(struct mhi_vcpu *v, const u64 dr[4]);
 
 extern const struct mhi_hv_ops mhi_vmx_ops;
 extern const struct mhi_hv_ops mhi_svm_ops;

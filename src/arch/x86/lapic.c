@@ -146,11 +146,6 @@ static void eoi(struct mhi_lapic *l)
 	}
 }
 
-u64 mhi_lapic_cr8(const struct mhi_vcpu *v)
-{
-	return v->lapic.tpr >> 4;
-}
-
 void mhi_lapic_set_cr8(struct mhi_vcpu *v, u64 cr8)
 {
 	v->lapic.tpr = (u32)(cr8 & 0xf) << 4;

@@ -49,6 +49,11 @@ struct mhi_lapic {
 
 #define MHI_LAPIC_TIMER_HZ 1000000000ull /* count rate of the timer before its divider */
 
+static inline u64 mhi_lapic_cr8(const struct mhi_lapic *l)
+{
+	return l->tpr >> 4;
+}
+
 /*
  * Power-up, or INIT, which keeps APIC_BASE and signals that arrived meanwhile. x2apic_ok is kept.
  * On the vCPU's thread.
@@ -65,7 +70,6 @@ int mhi_lapic_write(struct mhi_vcpu *v, u32 offset, u32 value);
 /* MSRs 0x800-0x83f, APIC_BASE, TSC_DEADLINE. 0; MHI_EINVAL: #GP. */
 int mhi_lapic_rdmsr(struct mhi_vcpu *v, u32 index, u64 *value);
 int mhi_lapic_wrmsr(struct mhi_vcpu *v, u32 index, u64 value);
-u64 mhi_lapic_cr8(const struct mhi_vcpu *v);
 void mhi_lapic_set_cr8(struct mhi_vcpu *v, u64 cr8);
 
 /*

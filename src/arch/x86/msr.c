@@ -64,6 +64,46 @@ bool mhi_msr_value_ok(u32 index, u64 value)
 	}
 }
 
+/* The MSRs of MHK_G_MSR, in the order of struct mhk_state's fields, which are neighbours. */
+static const u32 group[] = {
+	MHI_MSR_STAR,	      MHI_MSR_LSTAR,	      MHI_MSR_CSTAR,
+	MHI_MSR_SFMASK,	      MHI_MSR_KERNEL_GS_BASE, MHI_MSR_SYSENTER_CS,
+	MHI_MSR_SYSENTER_ESP, MHI_MSR_SYSENTER_EIP,   MHI_MSR_PAT,
+	MHI_MSR_TSC_AUX,
+};
+#define GROUP_START offsetof(struct mhk_state, star)
+MHI_STATIC_ASSERT(offsetof(struct mhk_state, tsc_aux) ==
+		  GROUP_START + (MHI_COUNT(group) - 1) * sizeof(u64));
+
+void mhi_msrs_get(struct mhi_vcpu *v, struct mhk_state *s)
+{
+	u64 *field = (u64 *)((u8 *)s + GROUP_START);
+	unsigned int i;
+
+	for (i = 0; i < MHI_COUNT(group); i++)
+		field[i] = v->vm->ops->msr_get(v, group[i]);
+}
+
+void mhi_msrs_set(struct mhi_vcpu *v, const struct mhk_state *s)
+{
+	const u64 *field = (const u64 *)((const u8 *)s + GROUP_START);
+	unsigned int i;
+
+	for (i = 0; i < MHI_COUNT(group); i++)
+		v->vm->ops->msr_set(v, group[i], field[i]);
+}
+
+bool mhi_msrs_ok(const struct mhk_state *s)
+{
+	const u64 *field = (const u64 *)((const u8 *)s + GROUP_START);
+	unsigned int i;
+
+	for (i = 0; i < MHI_COUNT(group); i++)
+		if (!mhi_msr_value_ok(group[i], field[i]))
+			return false;
+	return true;
+}
+
 static bool is_lapic(u32 index)
 {
 	return index == MHI_MSR_APIC_BASE || index == MHI_MSR_TSC_DEADLINE ||

@@ -14,6 +14,12 @@ enum mhi_msr_result { MHI_MSR_DONE, MHI_MSR_GP, MHI_MSR_USER };
  */
 bool mhi_msr_is_hw(u32 index);
 
+/* The group MHK_G_MSR of *s, within a section. */
+void mhi_msrs_get(struct mhi_vcpu *v, struct mhk_state *s);
+void mhi_msrs_set(struct mhi_vcpu *v, const struct mhk_state *s);
+/* Is each of them a value that hardware takes? Pure. */
+bool mhi_msrs_ok(const struct mhk_state *s);
+
 /* Within a section. */
 enum mhi_msr_result mhi_msr_read(struct mhi_vcpu *v, u32 index, u64 *value);
 enum mhi_msr_result mhi_msr_write(struct mhi_vcpu *v, u32 index, u64 value);

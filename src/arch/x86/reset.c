@@ -16,8 +16,6 @@
 #define RESET_CS_BASE 0xffff0000ull
 #define RESET_RIP 0xfff0u
 #define RESET_FAMILY_MODEL 0x600u /* EDX after reset: family 6 */
-#define DR6_RESET 0xffff0ff0ull
-#define DR7_RESET 0x400ull
 
 void mhi_reset_state(struct mhk_state *s, bool boot_processor)
 {
@@ -41,8 +39,8 @@ void mhi_reset_state(struct mhk_state *s, bool boot_processor)
 	/* Caches on, unlike hardware: there is no cache of ours to initialise. */
 	s->cr0 = MHI_CR0_ET;
 	s->xcr0 = MHI_XCR0_X87;
-	s->dr6 = DR6_RESET;
-	s->dr7 = DR7_RESET;
+	s->dr6 = MHI_DR6_RESET;
+	s->dr7 = MHI_DR7_RESET;
 	s->pat = MHI_PAT_RESET;
 	s->mp_state = boot_processor ? MHK_MP_RUNNABLE : MHK_MP_WAIT_SIPI;
 }

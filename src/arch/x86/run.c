@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: (GPL-2.0 OR MIT)
 /* The only run loop: sections of guest execution, events between entries, and waiting states. */
 #include "arch/x86/run.h"
+#include "arch/x86/msr.h"
 #include "arch/x86/reset.h"
 #include "base/atomic.h"
 #include "base/x86.h"
@@ -34,6 +35,8 @@ static void commit(struct mhi_vcpu *v)
 
 	v->commit = 0;
 	v->vm->ops->state_set(v, groups, s);
+	if (groups & MHK_G_MSR)
+		mhi_msrs_set(v, s);
 	if (groups & MHK_G_CR) {
 		v->xcr0 = s->xcr0;
 		mhi_lapic_set_cr8(v, s->cr8);
@@ -49,8 +52,10 @@ static void commit(struct mhi_vcpu *v)
 static void provide(struct mhi_vcpu *v, u32 groups, struct mhk_state *out)
 {
 	v->vm->ops->state_get(v, groups, out);
+	if (groups & MHK_G_MSR)
+		mhi_msrs_get(v, out);
 	if (groups & MHK_G_CR) {
-		out->cr8 = mhi_lapic_cr8(v);
+		out->cr8 = mhi_lapic_cr8(&v->lapic);
 		out->xcr0 = v->xcr0;
 	}
 	if (groups & MHK_G_MISC)
@@ -116,14 +121,14 @@ static bool leave_halt(struct mhi_vcpu *v, int vector)
 /*
  * Between two entries: signals, wake-up, TLB flush, interrupt. True when the guest may be entered.
  */
-static bool prepare(struct mhi_vcpu *v, int *vector)
+static bool prepare(struct mhi_vcpu *v)
 {
 	u32 gen;
 
 	if (mhi_load32(&v->lapic.signals))
 		take_signals(v);
-	*vector = mhi_lapic_pending(v);
-	if (v->mp_state != MHK_MP_RUNNABLE && !leave_halt(v, *vector))
+	v->irq = mhi_lapic_pending(v);
+	if (v->mp_state != MHK_MP_RUNNABLE && !leave_halt(v, v->irq))
 		return false;
 	/*
 	 * Paired with the bump after entries were removed; whoever bumps then interrupts running
@@ -134,7 +139,6 @@ static bool prepare(struct mhi_vcpu *v, int *vector)
 		v->flush_seen = gen;
 		v->flush = true;
 	}
-	v->vm->ops->irq_offer(v, *vector);
 	return true;
 }
 
@@ -142,10 +146,9 @@ static enum mhi_run run_entries(struct mhi_vcpu *v)
 {
 	struct mhi_exit x;
 	enum mhi_run r;
-	int vector;
 
 	do {
-		if (!prepare(v, &vector))
+		if (!prepare(v))
 			return MHI_RUN_WAIT;
 		if (mhi_host_wants_out(v))
 			return MHI_RUN_HOST;
@@ -154,7 +157,7 @@ static enum mhi_run run_entries(struct mhi_vcpu *v)
 		if (v->irq_taken) {
 			v->irq_taken = false;
 			v->stat_interrupts++;
-			mhi_lapic_accept(v, (unsigned int)vector);
+			mhi_lapic_accept(v, (unsigned int)v->irq);
 		}
 		r = mhi_exit_handle(v, &x);
 	} while (r == MHI_RUN_AGAIN);

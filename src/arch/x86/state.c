@@ -31,19 +31,6 @@ static bool cr_ok(const struct mhi_vm *vm, const struct mhk_state *s)
 	return s->cr8 <= 15 && mhi_xcr0_ok(vm, s->xcr0);
 }
 
-static bool msrs_ok(const struct mhk_state *s)
-{
-	return mhi_msr_value_ok(MHI_MSR_LSTAR, s->lstar) &&
-	       mhi_msr_value_ok(MHI_MSR_CSTAR, s->cstar) &&
-	       mhi_msr_value_ok(MHI_MSR_SFMASK, s->sfmask) &&
-	       mhi_msr_value_ok(MHI_MSR_KERNEL_GS_BASE, s->kernel_gs_base) &&
-	       mhi_msr_value_ok(MHI_MSR_SYSENTER_CS, s->sysenter_cs) &&
-	       mhi_msr_value_ok(MHI_MSR_SYSENTER_ESP, s->sysenter_esp) &&
-	       mhi_msr_value_ok(MHI_MSR_SYSENTER_EIP, s->sysenter_eip) &&
-	       mhi_msr_value_ok(MHI_MSR_PAT, s->pat) &&
-	       mhi_msr_value_ok(MHI_MSR_TSC_AUX, s->tsc_aux);
-}
-
 static bool segs_ok(const struct mhk_state *s)
 {
 	/* Attributes have no bit beyond "unusable"; hardware checks their sense at entry. */
@@ -66,7 +53,7 @@ static int check(const struct mhi_vm *vm, u32 groups, const struct mhk_state *s)
 		return MHI_EINVAL;
 	if ((groups & MHK_G_DR) && ((s->dr6 >> 32) || (s->dr7 >> 32)))
 		return MHI_EINVAL;
-	if ((groups & MHK_G_MSR) && !msrs_ok(s))
+	if ((groups & MHK_G_MSR) && !mhi_msrs_ok(s))
 		return MHI_EINVAL;
 	if ((groups & MHK_G_MISC) &&
 	    (s->mp_state > MHK_MP_HALTED || (s->shadow & ~(MHK_SHADOW_STI | MHK_SHADOW_NMI))))

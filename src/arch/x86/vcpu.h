@@ -22,8 +22,8 @@ struct mhi_cpu {
 	bool on;	/* (i) cpu_on succeeded */
 	u32 asid_gen;	/* (i) SVM: generation of the ASIDs handed out on this CPU; VMX: unused */
 	u32 asid_next;	/* (i) SVM */
-	u64 host_star, host_lstar, host_cstar, host_sfmask,
-		host_tsc_aux; /* (i) VMX: constants read by cpu_on */
+	u64 host_syscall[4]; /* (i) VMX: STAR, LSTAR, CSTAR, SFMASK; constants read by cpu_on */
+	u64 host_tsc_aux;    /* (i) likewise */
 };
 
 /* One VM, as the run loop sees it. */
@@ -47,6 +47,12 @@ struct mhi_vm {
 #define MHI_EVENT_ERROR (1u << 11)
 #define MHI_EVENT_TYPE(info) (((info) >> 8) & 7)
 #define MHI_EVENT_VECTOR(info) ((info)&0xff)
+/* Types. */
+#define MHI_EVENT_EXTERNAL 0u
+#define MHI_EVENT_NMI 2u
+#define MHI_EVENT_EXCEPTION 3u
+#define MHI_EVENT_SOFT 4u      /* INTn; under VMX exceptions of instructions follow */
+#define MHI_EVENT_PRIV_SOFT 5u /* VMX: INT1 */
 
 /* What a vCPU does when it is to be completed by user space. */
 enum mhi_pending { MHI_PEND_NONE = 0, MHI_PEND_IN, MHI_PEND_RDMSR, MHI_PEND_WRMSR };
@@ -63,7 +69,8 @@ struct mhi_vcpu {
 	u64 gpr[MHK_GPRS]; /* (v) guest's; RSP lives with the vendor */
 	u64 rip;	   /* (v) valid after enter; set rip_dirty when changing it */
 	bool rip_dirty;	   /* (v) */
-	bool irq_taken;	   /* (v) see irq_offer */
+	int irq;	   /* (v) external interrupt for the next entry, -1 = none */
+	bool irq_taken;	   /* (v) the guest took it in that entry */
 	bool nmi_pending;  /* (v) deliver an NMI when NMIs are not blocked */
 	/* (v) flush guest-physical translations before the next entry; the vendor clears it */
 	bool flush;
@@ -74,12 +81,15 @@ struct mhi_vcpu {
 	u32 event_error; /* (v) */
 	u32 event_len;	 /* (v) instruction length of soft interrupts */
 
-	u64 cr2;       /* (v) VMX: guest CR2, switched by hand; SVM keeps it in the VMCB */
-	u64 xcr0;      /* (v) */
-	u64 dr[4];     /* (v) guest DR0-3 while not live */
-	u64 host_xcr0; /* (v) of the current section */
-	u64 tsc_aux;   /* (v) */
-	u32 mp_state;  /* (v) enum mhk_mp */
+	u64 cr2;	/* (v) VMX: guest CR2, switched by hand; SVM keeps it in the VMCB */
+	u64 xcr0;	/* (v) */
+	u64 dr[4];	/* (v) guest DR0-3 while not live */
+	bool dr_live;	/* (v) they are in the CPU */
+	u64 host_dr7;	/* (v) of the current section */
+	u64 host_dr[4]; /* (v) valid when dr_live and host_dr7 has breakpoints */
+	u64 host_xcr0;	/* (v) of the current section */
+	u64 tsc_aux;	/* (v) */
+	u32 mp_state;	/* (v) enum mhk_mp */
 
 	struct mhi_lapic lapic;
 

@@ -21,26 +21,6 @@ static inline void mhi_vmsave(mh_hpa pa)
 	asm volatile("vmsave %0" : : "a"(pa) : "memory");
 }
 
-static inline void mhi_vmload(mh_hpa pa)
-{
-	asm volatile("vmload %0" : : "a"(pa) : "memory");
-}
-
-static inline void mhi_clgi(void)
-{
-	asm volatile("clgi" : : : "memory");
-}
-
-static inline void mhi_stgi(void)
-{
-	asm volatile("stgi" : : : "memory");
-}
-
-static inline void mhi_invlpga(u64 va, u32 asid)
-{
-	asm volatile("invlpga %0, %1" : : "a"(va), "c"(asid) : "memory");
-}
-
 /* Hand a machine check that hit the guest to the host's handler: the banks still hold it. */
 static inline void mhi_raise_mc(void)
 {

@@ -55,21 +55,18 @@ static inline int mhi_vmxoff(void)
 	return MHI_VMX_OUTCOME(carry, zero);
 }
 
-static inline int mhi_vmclear(u64 pa)
-{
-	bool carry, zero;
+/* VMCLEAR and VMPTRLD: the operand is the address of an address. */
+#define MHI_VMX_INSN_PA(insn)                                                                   \
+	static inline int mhi_##insn(u64 pa)                                                    \
+	{                                                                                       \
+		bool carry, zero;                                                               \
+		asm volatile(#insn " %2" : "=@ccc"(carry), "=@ccz"(zero) : "m"(pa) : "memory"); \
+		return MHI_VMX_OUTCOME(carry, zero);                                            \
+	}
 
-	asm volatile("vmclear %2" : "=@ccc"(carry), "=@ccz"(zero) : "m"(pa) : "memory");
-	return MHI_VMX_OUTCOME(carry, zero);
-}
-
-static inline int mhi_vmptrld(u64 pa)
-{
-	bool carry, zero;
-
-	asm volatile("vmptrld %2" : "=@ccc"(carry), "=@ccz"(zero) : "m"(pa) : "memory");
-	return MHI_VMX_OUTCOME(carry, zero);
-}
+MHI_VMX_INSN_PA(vmclear)
+MHI_VMX_INSN_PA(vmptrld)
+#undef MHI_VMX_INSN_PA
 
 /*
  * True on failure; *value is then undefined. One flag is enough: these two run several times per
@@ -91,33 +88,24 @@ static inline bool mhi_vmwrite(u32 field, u64 value)
 	return failed;
 }
 
-static inline int mhi_invept(u64 type, u64 eptp)
-{
-	struct {
-		u64 eptp, zero;
-	} desc = { eptp, 0 };
-	bool carry, zero;
+/* INVEPT takes an EPTP and 0, INVVPID a VPID and a linear address. */
+#define MHI_VMX_INVALIDATE(insn)                                      \
+	static inline int mhi_##insn(u64 type, u64 first, u64 second) \
+	{                                                             \
+		struct {                                              \
+			u64 first, second;                            \
+		} desc = { first, second };                           \
+		bool carry, zero;                                     \
+		asm volatile(#insn " %2, %3"                          \
+			     : "=@ccc"(carry), "=@ccz"(zero)          \
+			     : "m"(desc), "r"(type)                   \
+			     : "memory");                             \
+		return MHI_VMX_OUTCOME(carry, zero);                  \
+	}
 
-	asm volatile("invept %2, %3"
-		     : "=@ccc"(carry), "=@ccz"(zero)
-		     : "m"(desc), "r"(type)
-		     : "memory");
-	return MHI_VMX_OUTCOME(carry, zero);
-}
-
-static inline int mhi_invvpid(u64 type, u16 vpid, u64 linear)
-{
-	struct {
-		u64 vpid, linear;
-	} desc = { vpid, linear };
-	bool carry, zero;
-
-	asm volatile("invvpid %2, %3"
-		     : "=@ccc"(carry), "=@ccz"(zero)
-		     : "m"(desc), "r"(type)
-		     : "memory");
-	return MHI_VMX_OUTCOME(carry, zero);
-}
+MHI_VMX_INVALIDATE(invept)
+MHI_VMX_INVALIDATE(invvpid)
+#undef MHI_VMX_INVALIDATE
 
 static inline void mhi_sgdt(struct mhi_dtr *d)
 {
@@ -139,62 +127,43 @@ static inline void mhi_lidt(const struct mhi_dtr *d)
 	asm volatile("lidt %0" : : "m"(*d));
 }
 
-static inline u16 mhi_str(void)
-{
-	u16 sel;
-
-	asm volatile("str %0" : "=r"(sel));
-	return sel;
-}
-
-static inline u16 mhi_sldt(void)
-{
-	u16 sel;
-
-	asm volatile("sldt %0" : "=r"(sel));
-	return sel;
-}
-
 static inline void mhi_lldt(u16 sel)
 {
 	asm volatile("lldt %0" : : "r"(sel));
 }
 
-#define MHI_SEG_READ(seg)                                       \
-	static inline u16 mhi_read_##seg(void)                  \
-	{                                                       \
-		u16 sel;                                        \
-		asm volatile("mov %%" #seg ", %0" : "=r"(sel)); \
-		return sel;                                     \
+#define MHI_SEL_READ(name, insn)                      \
+	static inline u16 mhi_##name(void)            \
+	{                                             \
+		u16 sel;                              \
+		asm volatile(insn " %0" : "=r"(sel)); \
+		return sel;                           \
 	}
 
-MHI_SEG_READ(cs)
-MHI_SEG_READ(ss)
-MHI_SEG_READ(ds)
-MHI_SEG_READ(es)
-MHI_SEG_READ(fs)
-MHI_SEG_READ(gs)
-#undef MHI_SEG_READ
+MHI_SEL_READ(str, "str")
+MHI_SEL_READ(sldt, "sldt")
+MHI_SEL_READ(read_cs, "mov %%cs,")
+MHI_SEL_READ(read_ss, "mov %%ss,")
+MHI_SEL_READ(read_ds, "mov %%ds,")
+MHI_SEL_READ(read_es, "mov %%es,")
+MHI_SEL_READ(read_fs, "mov %%fs,")
+MHI_SEL_READ(read_gs, "mov %%gs,")
+#undef MHI_SEL_READ
 
 /*
  * A user selector may have become invalid since: it then loads as null, as the kernel's own switch
  * does.
  */
-static inline void mhi_load_ds(u16 sel)
-{
-	loadsegment(ds, sel);
-}
+#define MHI_SEG_LOAD(seg)                          \
+	static inline void mhi_load_##seg(u16 sel) \
+	{                                          \
+		loadsegment(seg, sel);             \
+	}
 
-static inline void mhi_load_es(u16 sel)
-{
-	loadsegment(es, sel);
-}
-
-/* Changes the FS base too. */
-static inline void mhi_load_fs(u16 sel)
-{
-	loadsegment(fs, sel);
-}
+MHI_SEG_LOAD(ds)
+MHI_SEG_LOAD(es)
+MHI_SEG_LOAD(fs) /* changes the FS base too */
+#undef MHI_SEG_LOAD
 
 /*
  * Load GS without losing the kernel's GS base. Between the two SWAPGS an NMI finds a state that it

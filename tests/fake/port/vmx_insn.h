@@ -23,8 +23,8 @@ int mhi_vmclear(u64 pa);
 int mhi_vmptrld(u64 pa);
 bool mhi_vmread(u32 field, u64 *value);
 bool mhi_vmwrite(u32 field, u64 value);
-int mhi_invept(u64 type, u64 eptp);
-int mhi_invvpid(u64 type, u16 vpid, u64 linear);
+int mhi_invept(u64 type, u64 eptp, u64 zero);
+int mhi_invvpid(u64 type, u64 vpid, u64 linear);
 
 void mhi_sgdt(struct mhi_dtr *d);
 void mhi_sidt(struct mhi_dtr *d);

@@ -33,13 +33,6 @@ static inline bool mhi_svm_refused(u64 code)
 #define MHI_VM_CR_SVMDIS MHI_BIT(4)
 #define MHI_TSC_RATIO_ONE MHI_BIT(32)
 
-/* DR6 and DR7: APM 2 13.1.1 "Debug Registers" */
-#define MHI_DR6_RESET 0xffff0ff0ull
-#define MHI_DR6_BREAKPOINTS 0xfull
-#define MHI_DR6_BS MHI_BIT(14)
-#define MHI_DR7_RESET 0x400ull
-#define MHI_DR7_ENABLES 0xffull
-
 #define MHI_SVM_MSRPM_BYTES 0x2000
 #define MHI_SVM_IOPM_BYTES 0x3000
 
@@ -49,6 +42,9 @@ enum svm_nmi {
 	SVM_NMI_MASKED,	  /* the guest is in its handler; IRET is intercepted */
 	SVM_NMI_STEPPING, /* its IRET is being executed with TF set by us */
 };
+
+/* virtual_intr where no interrupt is pending, apart from the guest's CR8 */
+#define MHI_SVM_V_IDLE (MHI_SVM_V_INTR_MASKING | MHI_SVM_V_INTR_PRIO(0xf) | MHI_SVM_V_IGN_TPR)
 
 #define MHI_SVM_NO_PAGE 1ull /* no page starts there */
 
@@ -72,7 +68,6 @@ struct svm_vcpu {
 	u32 asid;     /* (v) 0 = none yet */
 	u32 asid_gen; /* (v) generation of cpu_id's ASIDs that asid belongs to */
 
-	int irq;	      /* (v) vector offered for the next entry, -1 = none */
 	enum svm_irq irq_way; /* (v) how it went into this entry */
 	u32 injected;	      /* (v) event_inject of this entry, 0 = none */
 	enum svm_nmi nmi;     /* (v) */
@@ -84,10 +79,7 @@ struct svm_vcpu {
 	u64 code_paging; /* (v) the guest's paging then */
 	mh_gpa code_gpa; /* (v) where it was */
 
-	bool dr_live;	   /* (v) guest's DR0-3 are in the CPU */
 	bool tsc_aux_live; /* (v) guest's TSC_AUX is in the CPU */
-	u64 host_dr7;	   /* (v) of the current section */
-	u64 host_dr[4];	   /* (v) valid when dr_live and host_dr7 has breakpoints */
 };
 
 static inline struct svm_vcpu *svm_of(const struct mhi_vcpu *v)
@@ -136,23 +128,34 @@ void mhi_svm_asid_reset(struct mhi_cpu *cpu);  /* forget all ASIDs of the curren
 void mhi_svm_asid_prepare(struct mhi_vcpu *v); /* before each entry */
 
 /* svm_event.c */
-void mhi_svm_irq_offer(struct mhi_vcpu *v, int vector);
 void mhi_svm_event_inject(struct mhi_vcpu *v);	/* before each entry */
 void mhi_svm_event_collect(struct mhi_vcpu *v); /* after each entry */
 bool mhi_svm_nmi_exit(
 	struct mhi_vcpu *v); /* true: the exit was about NMI masking alone and is done with */
 void mhi_svm_nmi_set(struct mhi_vcpu *v, bool masked);
 
+/* What an exit code becomes, and the instruction behind it: bytes of opcode, 0 = none to skip. */
+struct svm_kind {
+	u16 code;
+	u8 reason; /* enum mhi_reason */
+	u8 flags;
+	u8 bytes;
+	u8 opcode[3];
+};
+#define SVM_MODRM_CR 1u	   /* ModRM follows: reg is the control register, rm the GPR */
+#define SVM_EVEN_OR_ODD 2u /* QEMU reports INVD as WBINVD: the opcode's lowest bit may differ */
+
 /*
- * svm_exit.c: *x from what the VMCB says; pure. True when the CPU did not say all:
+ * svm_exit.c: *x from what the VMCB says; pure. Not NULL when the CPU did not say all:
  * mhi_svm_insn_complete has to look at the instruction.
  */
-bool mhi_svm_decode(const struct mhi_vmcb *vmcb, u64 features, struct mhi_exit *x);
+const struct svm_kind *mhi_svm_decode(const struct mhi_vmcb *vmcb, u64 features,
+				      struct mhi_exit *x);
 
 /*
  * svm_insn.c: fills x->insn_len and x->cr.gpr, or turns *x into FETCH, HOST (look again) or
  * UNHANDLED.
  */
-void mhi_svm_insn_complete(struct mhi_vcpu *v, struct mhi_exit *x);
+void mhi_svm_insn_complete(struct mhi_vcpu *v, const struct svm_kind *kind, struct mhi_exit *x);
 
 #endif

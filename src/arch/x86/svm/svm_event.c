@@ -15,20 +15,6 @@
 #define VEC_OF 4u
 #define FIRST_IRQ_VECTOR 32u
 
-void mhi_svm_irq_offer(struct mhi_vcpu *v, int vector)
-{
-	struct svm_vcpu *svm = svm_of(v);
-	struct mhi_vmcb *vmcb = svm->vmcb;
-	u64 want = MHI_SVM_V_INTR_MASKING | MHI_SVM_V_INTR_PRIO(0xf) | MHI_SVM_V_IGN_TPR |
-		   (mhi_lapic_cr8(v) & 0xf);
-
-	svm->irq = vector;
-	if (vmcb->control.virtual_intr == want)
-		return;
-	vmcb->control.virtual_intr = want;
-	mhi_vmcb_dirty(vmcb, MHI_SVM_CLEAN_TPR);
-}
-
 void mhi_svm_nmi_set(struct mhi_vcpu *v, bool masked)
 {
 	struct svm_vcpu *svm = svm_of(v);
@@ -52,7 +38,7 @@ static u32 next_event(struct mhi_vcpu *v, struct svm_vcpu *svm)
 	if (!v->nmi_pending || svm->nmi != SVM_NMI_OPEN)
 		return 0;
 	v->nmi_pending = false;
-	return MHI_EVENT_VALID | MHI_SVM_EVENT_NMI << 8 | VEC_NMI;
+	return MHI_EVENT_VALID | MHI_EVENT_NMI << 8 | VEC_NMI;
 }
 
 static bool guest_is_open(const struct mhi_vmcb *vmcb)
@@ -62,19 +48,19 @@ static bool guest_is_open(const struct mhi_vmcb *vmcb)
 }
 
 /* Places the offered interrupt; returns it as an event when it can go in at once, else `event`. */
-static u32 place_irq(struct svm_vcpu *svm, u32 event)
+static u32 place_irq(struct mhi_vcpu *v, struct svm_vcpu *svm, u32 event)
 {
 	struct mhi_vmcb *vmcb = svm->vmcb;
 
 	/* While stepping over an IRET: the interrupt's handler would find our TF in the flags. */
-	if (svm->irq < 0 || svm->nmi == SVM_NMI_STEPPING)
+	if (v->irq < 0 || svm->nmi == SVM_NMI_STEPPING)
 		return event;
 	if (!event && svm->irq_by_event && guest_is_open(vmcb)) {
 		svm->irq_way = SVM_IRQ_EVENT;
-		return MHI_EVENT_VALID | MHI_SVM_EVENT_INTR << 8 | (svm->irq & 0xff);
+		return MHI_EVENT_VALID | MHI_EVENT_EXTERNAL << 8 | (v->irq & 0xff);
 	}
 	svm->irq_way = SVM_IRQ_VIRTUAL;
-	vmcb->control.virtual_intr |= MHI_SVM_V_IRQ | MHI_SVM_V_INTR_VECTOR(svm->irq & 0xff);
+	vmcb->control.virtual_intr |= MHI_SVM_V_IRQ | MHI_SVM_V_INTR_VECTOR(v->irq & 0xff);
 	mhi_vmcb_dirty(vmcb, MHI_SVM_CLEAN_TPR);
 	return event;
 }
@@ -84,14 +70,14 @@ void mhi_svm_event_inject(struct mhi_vcpu *v)
 	struct svm_vcpu *svm = svm_of(v);
 	struct mhi_vmcb *vmcb = svm->vmcb;
 	u64 error = v->event_error;
-	u32 event = place_irq(svm, next_event(v, svm));
+	u32 event = place_irq(v, svm, next_event(v, svm));
 
 	svm->injected = event;
 	if (!event)
 		return;
-	if (MHI_EVENT_TYPE(event) == MHI_SVM_EVENT_NMI)
+	if (MHI_EVENT_TYPE(event) == MHI_EVENT_NMI)
 		mhi_svm_nmi_set(v, true);
-	if (MHI_EVENT_TYPE(event) == MHI_SVM_EVENT_SOFT) {
+	if (MHI_EVENT_TYPE(event) == MHI_EVENT_SOFT) {
 		/*
 		 * The handler returns behind the instruction: APM 2 15.20. Both kinds of CPU find
 		 * it there.
@@ -116,14 +102,14 @@ static void interrupted(struct mhi_vcpu *v, struct svm_vcpu *svm, u64 info)
 	bool ours = (svm->injected & 0x7ffu) == (event & 0x7ffu) && svm->injected;
 
 	switch (MHI_EVENT_TYPE(event)) {
-	case MHI_SVM_EVENT_INTR:
+	case MHI_EVENT_EXTERNAL:
 		v->irq_taken = false; /* it is in IRR still and will be offered again */
 		return;
-	case MHI_SVM_EVENT_NMI:
+	case MHI_EVENT_NMI:
 		mhi_svm_nmi_set(v, false);
 		v->nmi_pending = true;
 		return;
-	case MHI_SVM_EVENT_EXCEPTION:
+	case MHI_EVENT_EXCEPTION:
 		if (vector >= FIRST_IRQ_VECTOR) {
 			v->irq_taken = false; /* QEMU 7.2 says so of external interrupts */
 			return;
@@ -149,7 +135,7 @@ void mhi_svm_event_collect(struct mhi_vcpu *v)
 	c->event_inject = 0;
 	if (mhi_svm_refused(c->exit_code)) {
 		/* It may have been the event that was refused: it must not come again. */
-		if (MHI_EVENT_TYPE(svm->injected) == MHI_SVM_EVENT_NMI)
+		if (MHI_EVENT_TYPE(svm->injected) == MHI_EVENT_NMI)
 			mhi_svm_nmi_set(v, false);
 		return;
 	}

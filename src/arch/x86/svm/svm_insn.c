@@ -22,52 +22,6 @@ struct insn {
 	u8 byte[MHK_INSN_MAX];
 };
 
-#define MODRM_CR 1u    /* ModRM follows: reg is the control register, rm the GPR */
-#define EVEN_OR_ODD 2u /* QEMU reports INVD as WBINVD: the opcode's lowest bit may differ */
-
-/* Encodings: APM 3 chapters 3 and 4. */
-struct encoding {
-	u16 code;
-	u8 msr_write; /* EXITINFO1 of MSR */
-	u8 flags;
-	u8 bytes;
-	u8 opcode[3];
-};
-
-static const struct encoding encodings[] = {
-	{ MHI_SVM_X_CPUID, 0, 0, 2, { 0x0f, 0xa2 } },
-	{ MHI_SVM_X_HLT, 0, 0, 1, { 0xf4 } },
-	{ MHI_SVM_X_MSR, 0, 0, 2, { 0x0f, 0x32 } },
-	{ MHI_SVM_X_MSR, 1, 0, 2, { 0x0f, 0x30 } },
-	{ MHI_SVM_X_VMMCALL, 0, 0, 3, { 0x0f, 0x01, 0xd9 } },
-	{ MHI_SVM_X_XSETBV, 0, 0, 3, { 0x0f, 0x01, 0xd1 } },
-	{ MHI_SVM_X_RDPMC, 0, 0, 2, { 0x0f, 0x33 } },
-	{ MHI_SVM_X_INVD, 0, 0, 2, { 0x0f, 0x08 } },
-	{ MHI_SVM_X_WBINVD, 0, EVEN_OR_ODD, 2, { 0x0f, 0x09 } },
-	{ MHI_SVM_X_PAUSE, 0, 0, 1, { 0x90 } },
-};
-static const struct encoding mov_to_cr = { .flags = MODRM_CR,
-					   .bytes = 2,
-					   .opcode = { 0x0f, 0x22 } };
-static const struct encoding mov_from_cr = { .flags = MODRM_CR,
-					     .bytes = 2,
-					     .opcode = { 0x0f, 0x20 } };
-
-static const struct encoding *find_encoding(const struct mhi_exit *x)
-{
-	size_t i;
-
-	if (x->reason == MHI_X_CR_WRITE)
-		return &mov_to_cr;
-	if (x->reason == MHI_X_CR_READ)
-		return &mov_from_cr;
-	for (i = 0; i < MHI_COUNT(encodings); i++)
-		if (encodings[i].code == x->raw &&
-		    encodings[i].msr_write == (x->reason == MHI_X_WRMSR))
-			return &encodings[i];
-	return NULL;
-}
-
 static int read_guest(void *opaque, mh_gpa gpa, void *buf, u32 bytes)
 {
 	struct insn *in = opaque;
@@ -153,22 +107,14 @@ static u8 byte_at(struct insn *in, u32 n)
 
 static bool is_legacy_prefix(u8 b)
 {
-	switch (b) {
-	case 0x26:
-	case 0x2e:
-	case 0x36:
-	case 0x3e:
-	case 0x64:
-	case 0x65:
-	case 0x66:
-	case 0x67:
-	case 0xf0:
-	case 0xf2:
-	case 0xf3:
-		return true;
-	default:
-		return false;
-	}
+	static const u8 prefixes[] = { 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65,
+				       0x66, 0x67, 0xf0, 0xf2, 0xf3 };
+	size_t i;
+
+	for (i = 0; i < MHI_COUNT(prefixes); i++)
+		if (prefixes[i] == b)
+			return true;
+	return false;
 }
 
 #define REX_R 4u
@@ -187,9 +133,9 @@ static int decode_modrm(struct mhi_exit *x, u8 modrm, u8 rex, bool lock)
 	return 0;
 }
 
-static int parse(struct insn *in, const struct encoding *e, struct mhi_exit *x)
+static int parse(struct insn *in, const struct svm_kind *kind, struct mhi_exit *x)
 {
-	u8 ignored = e->flags & EVEN_OR_ODD ? 1 : 0;
+	u8 ignored = kind->flags & SVM_EVEN_OR_ODD ? 1 : 0;
 	bool lock = false;
 	u8 rex = 0;
 	u32 n = 0;
@@ -202,10 +148,10 @@ static int parse(struct insn *in, const struct encoding *e, struct mhi_exit *x)
 		rex = b;
 		n++;
 	}
-	for (i = 0; i < e->bytes; i++, n++)
-		if ((byte_at(in, n) | ignored) != (e->opcode[i] | ignored))
+	for (i = 0; i < kind->bytes; i++, n++)
+		if ((byte_at(in, n) | ignored) != (kind->opcode[i] | ignored))
 			return in->err ? in->err : MHI_EINVAL;
-	if (e->flags & MODRM_CR) {
+	if (kind->flags & SVM_MODRM_CR) {
 		b = byte_at(in, n++);
 		if (!in->err && decode_modrm(x, b, rex, lock))
 			return MHI_EINVAL;
@@ -214,26 +160,26 @@ static int parse(struct insn *in, const struct encoding *e, struct mhi_exit *x)
 	return in->err;
 }
 
-static int parse_once(struct insn *in, const struct encoding *e, struct mhi_exit *x, bool may_guess)
+static int parse_once(struct insn *in, const struct svm_kind *kind, struct mhi_exit *x,
+		      bool may_guess)
 {
 	in->may_guess = may_guess;
 	in->guessed = false;
 	in->err = 0;
 	in->have = 0;
-	return parse(in, e, x);
+	return parse(in, kind, x);
 }
 
-static int parse_insn(struct insn *in, const struct encoding *e, struct mhi_exit *x)
+static int parse_insn(struct insn *in, const struct svm_kind *kind, struct mhi_exit *x)
 {
-	int err = parse_once(in, e, x, true);
+	int err = parse_once(in, kind, x, true);
 
-	return err && in->guessed ? parse_once(in, e, x, false) : err;
+	return err && in->guessed ? parse_once(in, kind, x, false) : err;
 }
 
-void mhi_svm_insn_complete(struct mhi_vcpu *v, struct mhi_exit *x)
+void mhi_svm_insn_complete(struct mhi_vcpu *v, const struct svm_kind *kind, struct mhi_exit *x)
 {
 	const struct mhi_vmcb_state *st = &svm_of(v)->vmcb->state;
-	const struct encoding *e = find_encoding(x);
 	struct insn in;
 	int err;
 
@@ -241,24 +187,16 @@ void mhi_svm_insn_complete(struct mhi_vcpu *v, struct mhi_exit *x)
 	in.long_mode = st->efer & MHI_EFER_LMA && st->cs.attrib & MHI_SVM_SEG_L;
 	in.linear = in.long_mode ? st->rip : st->cs.base + st->rip;
 	in.gpa = 0;
-	err = e ? parse_insn(&in, e, x) : MHI_EINVAL;
-	switch (err) {
-	case 0:
-		break;
-	case MHI_EAGAIN:
-		x->reason = MHI_X_FETCH;
-		x->insn_len = 0;
-		x->fault.gpa = in.gpa;
-		x->fault.access = MHI_FAULT_READ;
-		x->fault.insn_bytes = 0;
-		break;
-	case MHI_EFAULT:
-		x->reason = MHI_X_HOST;
-		x->insn_len = 0;
-		break;
-	default:
-		x->reason = MHI_X_UNHANDLED;
-		x->insn_len = 0;
-		break;
+	err = parse_insn(&in, kind, x);
+	if (!err)
+		return;
+	x->insn_len = 0;
+	if (err != MHI_EAGAIN) {
+		x->reason = err == MHI_EFAULT ? MHI_X_HOST : MHI_X_UNHANDLED;
+		return;
 	}
+	x->reason = MHI_X_FETCH;
+	x->fault.gpa = in.gpa;
+	x->fault.access = MHI_FAULT_READ;
+	x->fault.insn_bytes = 0;
 }

@@ -3,44 +3,47 @@
 #include "arch/x86/svm/svm.h"
 #include "svm_insn.h"
 
-static void exception_exit(struct mhi_vcpu *v, struct mhi_exit *x)
+/* The exits for which the VMCB is not all that matters. */
+#define FOLLOWED_UP \
+	(MHI_BIT(MHI_X_CR_WRITE) | MHI_BIT(MHI_X_EXCEPTION) | MHI_BIT(MHI_X_TRIPLE_FAULT))
+
+static void follow_up(struct mhi_vcpu *v, struct mhi_exit *x)
 {
-	if (x->vector == MHI_VEC_MC) {
+	const struct mhi_vmcb_state *st = &svm_of(v)->vmcb->state;
+
+	if (x->reason == MHI_X_CR_WRITE) {
+		x->cr.value = x->cr.gpr == MHK_RSP ? st->rsp : v->gpr[x->cr.gpr];
+		if (!(st->efer & MHI_EFER_LMA))
+			x->cr.value &= 0xffffffffu;
+	} else if (x->reason == MHI_X_EXCEPTION && x->vector == MHI_VEC_MC) {
 		mhi_raise_mc();
 		x->reason = MHI_X_HOST;
-		return;
+	} else {
+		/*
+		 * A fault within a delivery: executing again raises the first event again. A triple
+		 * fault: the #DF, "interrupted", is not for the reset vCPU.
+		 */
+		v->event = 0;
 	}
-	/* A fault within a delivery: the first event will be raised again by executing again. */
-	v->event = 0;
-}
-
-static void cr_value(struct mhi_vcpu *v, struct mhi_exit *x)
-{
-	u64 value = x->cr.gpr == MHK_RSP ? svm_of(v)->vmcb->state.rsp : v->gpr[x->cr.gpr];
-
-	if (!(svm_of(v)->vmcb->state.efer & MHI_EFER_LMA))
-		value &= 0xffffffffu;
-	x->cr.value = value;
 }
 
 static void exit_decode(struct mhi_vcpu *v, struct svm_vcpu *svm, struct mhi_exit *x)
 {
-	if (mhi_svm_decode(svm->vmcb, svm->features, x))
-		mhi_svm_insn_complete(v, x);
+	const struct svm_kind *unknown = mhi_svm_decode(svm->vmcb, svm->features, x);
+
+	if (unknown)
+		mhi_svm_insn_complete(v, unknown, x);
 	if (svm->nmi != SVM_NMI_OPEN && mhi_svm_nmi_exit(v))
 		x->reason = MHI_X_HOST;
-	else if (x->reason == MHI_X_CR_WRITE)
-		cr_value(v, x);
-	else if (x->reason == MHI_X_EXCEPTION)
-		exception_exit(v, x);
-	else if (x->reason == MHI_X_TRIPLE_FAULT)
-		v->event = 0; /* the #DF, "interrupted": not for the reset vCPU */
+	else if (MHI_BIT(x->reason) & FOLLOWED_UP)
+		follow_up(v, x);
 }
 
 static void svm_enter(struct mhi_vcpu *v, struct mhi_exit *x)
 {
 	struct svm_vcpu *svm = svm_of(v);
 	struct mhi_vmcb *vmcb = svm->vmcb;
+	u64 idle;
 
 	/*
 	 * Most entries bring nothing and most exits interrupt nothing: the calls are for the
@@ -53,9 +56,14 @@ static void svm_enter(struct mhi_vcpu *v, struct mhi_exit *x)
 		v->rip_dirty = false;
 	}
 	vmcb->state.rax = v->gpr[MHK_RAX];
+	idle = MHI_SVM_V_IDLE | mhi_lapic_cr8(&v->lapic);
+	if (vmcb->control.virtual_intr != idle) {
+		vmcb->control.virtual_intr = idle;
+		mhi_vmcb_dirty(vmcb, MHI_SVM_CLEAN_TPR);
+	}
 	svm->injected = 0;
 	svm->irq_way = SVM_IRQ_NONE;
-	if (svm->irq >= 0 || v->event || v->nmi_pending)
+	if (v->irq >= 0 || v->event || v->nmi_pending)
 		mhi_svm_event_inject(v);
 
 	mhi_svm_run(v->gpr, svm->vmcb_pa, svm->host_pa);
@@ -64,7 +72,6 @@ static void svm_enter(struct mhi_vcpu *v, struct mhi_exit *x)
 	vmcb->control.tlb_control = MHI_SVM_TLB_NOTHING;
 	v->gpr[MHK_RAX] = vmcb->state.rax;
 	v->rip = vmcb->state.rip;
-	v->irq_taken = false;
 	if (svm->injected || svm->irq_way != SVM_IRQ_NONE ||
 	    vmcb->control.exit_int_info & MHI_EVENT_VALID)
 		mhi_svm_event_collect(v);
@@ -85,7 +92,7 @@ static void svm_skip(struct mhi_vcpu *v, const struct mhi_exit *x)
 		return;
 	vmcb->state.dr6 |= MHI_DR6_BS;
 	mhi_vmcb_dirty(vmcb, MHI_SVM_CLEAN_DRX);
-	v->event = MHI_EVENT_VALID | MHI_SVM_EVENT_EXCEPTION << 8 | MHI_VEC_DB;
+	v->event = MHI_EVENT_VALID | MHI_EVENT_EXCEPTION << 8 | MHI_VEC_DB;
 }
 
 const struct mhi_hv_ops mhi_svm_ops = {
@@ -100,7 +107,6 @@ const struct mhi_hv_ops mhi_svm_ops = {
 	.put = mhi_svm_put,
 	.state_get = mhi_svm_state_get,
 	.state_set = mhi_svm_state_set,
-	.irq_offer = mhi_svm_irq_offer,
 	.enter = svm_enter,
 	.cr_get = mhi_svm_cr_get,
 	.cr_set = mhi_svm_cr_set,

@@ -17,43 +17,31 @@ void mhi_svm_tsc_aux_set(struct mhi_vcpu *v, u64 value)
 	}
 }
 
+static void intercept_dr(struct svm_vcpu *svm, u32 which)
+{
+	svm->vmcb->control.intercept_dr = which;
+	mhi_vmcb_dirty(svm->vmcb, MHI_SVM_CLEAN_I);
+}
+
 void mhi_svm_dr_live(struct mhi_vcpu *v)
 {
-	struct svm_vcpu *svm = svm_of(v);
-	unsigned int i;
-
-	if (svm->dr_live)
+	if (v->dr_live)
 		return;
-	for (i = 0; i < MHI_COUNT(v->dr); i++) {
-		if (svm->host_dr7 & MHI_DR7_ENABLES)
-			svm->host_dr[i] = mhi_read_dr(i);
-		mhi_write_dr(i, v->dr[i]);
-	}
-	svm->dr_live = true;
-	svm->vmcb->control.intercept_dr = 0;
-	mhi_vmcb_dirty(svm->vmcb, MHI_SVM_CLEAN_I);
+	mhi_dr_load(v);
+	intercept_dr(svm_of(v), 0);
 }
 
 /* DR7 is cleared by every exit, DR6 is left as the guest had it: APM 2 15.6 "#VMEXIT". */
 static void dr_put(struct mhi_vcpu *v, struct svm_vcpu *svm)
 {
-	bool host_active = svm->host_dr7 & MHI_DR7_ENABLES;
-	unsigned int i;
-
-	if (svm->dr_live) {
-		for (i = 0; i < MHI_COUNT(v->dr); i++) {
-			v->dr[i] = mhi_read_dr(i);
-			if (host_active)
-				mhi_write_dr(i, svm->host_dr[i]);
-		}
-		svm->dr_live = false;
-		svm->vmcb->control.intercept_dr = 0xffffffffu;
-		mhi_vmcb_dirty(svm->vmcb, MHI_SVM_CLEAN_I);
-	} else if (!host_active && svm->vmcb->state.dr6 == MHI_DR6_RESET) {
+	if (v->dr_live) {
+		mhi_dr_unload(v);
+		intercept_dr(svm, MHI_SVM_ALL_DR);
+	} else if (!(v->host_dr7 & MHI_DR7_ENABLES) && svm->vmcb->state.dr6 == MHI_DR6_RESET) {
 		return;
 	}
 	mhi_write_dr(6, MHI_DR6_RESET);
-	mhi_write_dr(7, svm->host_dr7);
+	mhi_write_dr(7, v->host_dr7);
 }
 
 int mhi_svm_load(struct mhi_vcpu *v, struct mhi_exit *x)
@@ -82,7 +70,7 @@ int mhi_svm_load(struct mhi_vcpu *v, struct mhi_exit *x)
 	if (svm->host_xss)
 		mhi_wrmsr(MHI_MSR_XSS, 0);
 	mhi_svm_tsc_aux_set(v, v->tsc_aux);
-	svm->host_dr7 = mhi_read_dr(7);
+	v->host_dr7 = mhi_read_dr(7);
 	if (vmcb->state.dr7 & MHI_DR7_ENABLES)
 		mhi_svm_dr_live(v);
 	return 0;

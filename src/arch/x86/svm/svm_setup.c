@@ -22,7 +22,6 @@ MHI_STATIC_ASSERT(offsetof(struct svm_block, iopm) % MHI_PAGE_SIZE == 0);
  * CPU: LAB 13.
  */
 #define INTERCEPT_CR (MHI_SVM_WRITE(4) | MHI_SVM_WRITE(8))
-#define INTERCEPT_DR 0xffffffffu
 
 /*
  * A guest can make the CPU raise #DB or #AC for ever without an interrupt getting through; the
@@ -68,13 +67,13 @@ static void init_controls(struct mhi_vcpu *v, struct svm_block *b, mh_hpa pa)
 	struct mhi_vmcb_control *c = &b->vmcb.control;
 
 	c->intercept_cr = INTERCEPT_CR;
-	c->intercept_dr = INTERCEPT_DR;
+	c->intercept_dr = MHI_SVM_ALL_DR;
 	c->intercept_exceptions = INTERCEPT_EXCEPTIONS;
 	c->intercept_misc1 = INTERCEPT_MISC1;
 	c->intercept_misc2 = INTERCEPT_MISC2;
 	c->iopm_base_pa = pa + offsetof(struct svm_block, iopm);
 	c->msrpm_base_pa = pa + offsetof(struct svm_block, msrpm);
-	c->virtual_intr = MHI_SVM_V_INTR_MASKING | MHI_SVM_V_INTR_PRIO(0xf) | MHI_SVM_V_IGN_TPR;
+	c->virtual_intr = MHI_SVM_V_IDLE;
 	c->np_enable = MHI_SVM_NP_ENABLE;
 	c->n_cr3 = b->svm.pml5 ? mhi_host_va_to_pa(b->svm.pml5) : v->vm->npt.root_pa;
 }
@@ -87,30 +86,6 @@ static void init_maps(struct svm_block *b)
 	memset(b->msrpm, 0xff, sizeof(b->msrpm));
 	for (i = 0; i < MHI_COUNT(passthrough); i++)
 		msrpm_allow(b->msrpm, passthrough[i]);
-}
-
-/* APM 2 14.1.3 "Processor Initialization State" */
-static void init_reset_state(struct mhi_vmcb_state *s)
-{
-	static const struct mhi_vmcb_seg data = { .attrib = MHI_SVM_SEG_P | MHI_SVM_SEG_S | 3,
-						  .limit = 0xffff };
-	static const struct mhi_vmcb_seg system = { .attrib = MHI_SVM_SEG_P | 2, .limit = 0xffff };
-
-	s->es = s->ss = s->ds = s->fs = s->gs = data;
-	s->cs = data;
-	s->cs.selector = 0xf000;
-	s->cs.attrib = MHI_SVM_SEG_P | MHI_SVM_SEG_S | 0xb;
-	s->cs.base = 0xffff0000;
-	s->gdtr.limit = s->idtr.limit = 0xffff;
-	s->ldtr = s->tr = system;
-	s->tr.attrib = MHI_SVM_SEG_P | 0xb; /* Bochs 2.7 enters long mode with no 16-bit TSS */
-	s->efer = MHI_EFER_SVME;
-	s->cr0 = MHI_CR0_ET; /* caches on, as reset.c has it */
-	s->dr6 = MHI_DR6_RESET;
-	s->dr7 = MHI_DR7_RESET;
-	s->rflags = MHI_RFLAGS_FIXED;
-	s->rip = 0xfff0;
-	s->g_pat = MHI_PAT_RESET;
 }
 
 /*
@@ -154,13 +129,10 @@ int mhi_svm_vcpu_init(struct mhi_vcpu *v)
 	svm->has_tsc_aux = mhi_svm_cpu_has_tsc_aux();
 	svm->host_xss = mhi_svm_host_xss();
 	svm->irq_by_event = !mhi_svm_cpu_is_qemu();
-	svm->irq = -1;
 	svm->cpu_id = ~0u;
 	svm->code_linear = MHI_SVM_NO_PAGE;
 	init_maps(b);
 	init_controls(v, b, pa);
-	init_reset_state(&b->vmcb.state);
-	v->rip = b->vmcb.state.rip;
 	return 0;
 }
 

@@ -108,35 +108,19 @@ u64 mhi_svm_cr_get(struct mhi_vcpu *v, unsigned int nr)
 {
 	const struct mhi_vmcb_state *st = &svm_of(v)->vmcb->state;
 
-	switch (nr) {
-	case 0:
-		return st->cr0;
-	case 3:
-		return st->cr3;
-	case 4:
-		return st->cr4;
-	default:
-		return 0;
-	}
+	return nr == 0 ? st->cr0 : nr == 3 ? st->cr3 : st->cr4;
 }
 
 void mhi_svm_cr_set(struct mhi_vcpu *v, unsigned int nr, u64 value)
 {
 	struct mhi_vmcb *vmcb = svm_of(v)->vmcb;
 
-	switch (nr) {
-	case 0:
+	if (nr == 0)
 		vmcb->state.cr0 = value;
-		break;
-	case 3:
+	else if (nr == 3)
 		vmcb->state.cr3 = value;
-		break;
-	case 4:
+	else
 		vmcb->state.cr4 = value;
-		break;
-	default:
-		return;
-	}
 	mhi_vmcb_dirty(vmcb, MHI_SVM_CLEAN_CRX);
 	v->flush = true; /* what the instruction would have flushed */
 }
@@ -159,59 +143,57 @@ static u64 efer_get(struct mhi_vcpu *v)
 	return svm_of(v)->vmcb->state.efer & ~MHI_EFER_SVME;
 }
 
-/* MSRs that are fields of the VMCB, and where struct mhk_state has them (0: not there). */
+/* MSRs that are fields of the VMCB. */
 static const struct {
 	u32 index;
-	u16 vmcb, state;
+	u32 offset; /* in the state save area */
 } msr_fields[] = {
-#define MSR_FIELD(index, name)                                                                 \
-	{                                                                                      \
-		index, offsetof(struct mhi_vmcb_state, name), offsetof(struct mhk_state, name) \
-	}
-	MSR_FIELD(MHI_MSR_STAR, star),
-	MSR_FIELD(MHI_MSR_LSTAR, lstar),
-	MSR_FIELD(MHI_MSR_CSTAR, cstar),
-	MSR_FIELD(MHI_MSR_SFMASK, sfmask),
-	MSR_FIELD(MHI_MSR_KERNEL_GS_BASE, kernel_gs_base),
-	MSR_FIELD(MHI_MSR_SYSENTER_CS, sysenter_cs),
-	MSR_FIELD(MHI_MSR_SYSENTER_ESP, sysenter_esp),
-	MSR_FIELD(MHI_MSR_SYSENTER_EIP, sysenter_eip),
-#undef MSR_FIELD
-	{ MHI_MSR_PAT, offsetof(struct mhi_vmcb_state, g_pat), offsetof(struct mhk_state, pat) },
-	{ MHI_MSR_FS_BASE, offsetof(struct mhi_vmcb_state, fs.base), 0 },
-	{ MHI_MSR_GS_BASE, offsetof(struct mhi_vmcb_state, gs.base), 0 },
+	{ MHI_MSR_STAR, offsetof(struct mhi_vmcb_state, star) },
+	{ MHI_MSR_LSTAR, offsetof(struct mhi_vmcb_state, lstar) },
+	{ MHI_MSR_CSTAR, offsetof(struct mhi_vmcb_state, cstar) },
+	{ MHI_MSR_SFMASK, offsetof(struct mhi_vmcb_state, sfmask) },
+	{ MHI_MSR_KERNEL_GS_BASE, offsetof(struct mhi_vmcb_state, kernel_gs_base) },
+	{ MHI_MSR_SYSENTER_CS, offsetof(struct mhi_vmcb_state, sysenter_cs) },
+	{ MHI_MSR_SYSENTER_ESP, offsetof(struct mhi_vmcb_state, sysenter_esp) },
+	{ MHI_MSR_SYSENTER_EIP, offsetof(struct mhi_vmcb_state, sysenter_eip) },
+	{ MHI_MSR_PAT, offsetof(struct mhi_vmcb_state, g_pat) },
+	{ MHI_MSR_FS_BASE, offsetof(struct mhi_vmcb_state, fs.base) },
+	{ MHI_MSR_GS_BASE, offsetof(struct mhi_vmcb_state, gs.base) },
 };
+
+static u64 *msr_field(struct mhi_vcpu *v, u32 index)
+{
+	size_t i;
+
+	for (i = 0; i < MHI_COUNT(msr_fields); i++)
+		if (msr_fields[i].index == index)
+			return (u64 *)((u8 *)&svm_of(v)->vmcb->state + msr_fields[i].offset);
+	return NULL;
+}
 
 u64 mhi_svm_msr_get(struct mhi_vcpu *v, u32 index)
 {
-	const u8 *st = (const u8 *)&svm_of(v)->vmcb->state;
-	u64 value = 0;
-	size_t i;
+	const u64 *field = msr_field(v, index);
 
 	if (index == MHI_MSR_EFER)
 		return efer_get(v);
 	if (index == MHI_MSR_TSC_AUX)
 		return v->tsc_aux;
-	for (i = 0; i < MHI_COUNT(msr_fields); i++)
-		if (msr_fields[i].index == index)
-			memcpy(&value, st + msr_fields[i].vmcb, sizeof(value));
-	return value;
+	return field ? *field : 0;
 }
 
 void mhi_svm_msr_set(struct mhi_vcpu *v, u32 index, u64 value)
 {
-	struct mhi_vmcb *vmcb = svm_of(v)->vmcb;
-	size_t i;
+	u64 *field = msr_field(v, index);
 
 	if (index == MHI_MSR_EFER)
 		efer_set(v, value);
 	if (index == MHI_MSR_TSC_AUX)
 		mhi_svm_tsc_aux_set(v, value);
-	for (i = 0; i < MHI_COUNT(msr_fields); i++)
-		if (msr_fields[i].index == index)
-			memcpy((u8 *)&vmcb->state + msr_fields[i].vmcb, &value, sizeof(value));
-	mhi_vmcb_dirty(vmcb,
-		       MHI_SVM_CLEAN_NP); /* the PAT is of that group; the others are of none */
+	if (field)
+		*field = value;
+	/* The PAT is of that group; the others are of none. */
+	mhi_vmcb_dirty(svm_of(v)->vmcb, MHI_SVM_CLEAN_NP);
 }
 
 static void seg_group_get(struct mhi_vmcb_state *st, struct mhk_state *s)
@@ -269,10 +251,8 @@ static void cr_group_set(struct mhi_vcpu *v, const struct mhk_state *s)
 static void dr_group_get(struct mhi_vcpu *v, struct mhk_state *s)
 {
 	const struct svm_vcpu *svm = svm_of(v);
-	unsigned int i;
 
-	for (i = 0; i < 4; i++)
-		s->dr[i] = svm->dr_live ? mhi_read_dr(i) : v->dr[i];
+	mhi_dr_get(v, s->dr);
 	s->dr6 = svm->nmi == SVM_NMI_STEPPING ? svm->step_dr6 : svm->vmcb->state.dr6;
 	s->dr7 = svm->vmcb->state.dr7;
 }
@@ -280,44 +260,14 @@ static void dr_group_get(struct mhi_vcpu *v, struct mhk_state *s)
 static void dr_group_set(struct mhi_vcpu *v, const struct mhk_state *s)
 {
 	struct svm_vcpu *svm = svm_of(v);
-	unsigned int i;
 
-	for (i = 0; i < 4; i++) {
-		v->dr[i] = s->dr[i];
-		if (svm->dr_live)
-			mhi_write_dr(i, s->dr[i]);
-	}
+	mhi_dr_set(v, s->dr);
 	svm->vmcb->state.dr6 = s->dr6;
 	svm->vmcb->state.dr7 = s->dr7;
 	svm->step_dr6 = s->dr6;
 	mhi_vmcb_dirty(svm->vmcb, MHI_SVM_CLEAN_DRX);
 	if (s->dr7 & MHI_DR7_ENABLES)
 		mhi_svm_dr_live(v);
-}
-
-static void msr_group_get(struct mhi_vcpu *v, struct mhk_state *s)
-{
-	const u8 *st = (const u8 *)&svm_of(v)->vmcb->state;
-	size_t i;
-
-	for (i = 0; i < MHI_COUNT(msr_fields); i++)
-		if (msr_fields[i].state)
-			memcpy((u8 *)s + msr_fields[i].state, st + msr_fields[i].vmcb, sizeof(u64));
-	s->tsc_aux = v->tsc_aux;
-}
-
-static void msr_group_set(struct mhi_vcpu *v, const struct mhk_state *s)
-{
-	struct mhi_vmcb *vmcb = svm_of(v)->vmcb;
-	u8 *st = (u8 *)&vmcb->state;
-	size_t i;
-
-	for (i = 0; i < MHI_COUNT(msr_fields); i++)
-		if (msr_fields[i].state)
-			memcpy(st + msr_fields[i].vmcb, (const u8 *)s + msr_fields[i].state,
-			       sizeof(u64));
-	mhi_vmcb_dirty(vmcb, MHI_SVM_CLEAN_NP);
-	mhi_svm_tsc_aux_set(v, s->tsc_aux);
 }
 
 void mhi_svm_state_get(struct mhi_vcpu *v, u32 groups, struct mhk_state *s)
@@ -339,8 +289,6 @@ void mhi_svm_state_get(struct mhi_vcpu *v, u32 groups, struct mhk_state *s)
 		cr_group_get(v, s);
 	if (groups & MHK_G_DR)
 		dr_group_get(v, s);
-	if (groups & MHK_G_MSR)
-		msr_group_get(v, s);
 	if (groups & MHK_G_MISC) {
 		s->shadow = vmcb->control.interrupt_shadow & MHI_SVM_SHADOW ? MHK_SHADOW_STI : 0;
 		if (svm->nmi != SVM_NMI_OPEN)
@@ -371,8 +319,6 @@ void mhi_svm_state_set(struct mhi_vcpu *v, u32 groups, const struct mhk_state *s
 		tr_fix(&vmcb->state);
 	if (groups & MHK_G_DR)
 		dr_group_set(v, s);
-	if (groups & MHK_G_MSR)
-		msr_group_set(v, s);
 	if (groups & MHK_G_MISC) {
 		vmcb->control.interrupt_shadow = s->shadow & MHK_SHADOW_STI ? MHI_SVM_SHADOW : 0;
 		mhi_svm_nmi_set(v, s->shadow & MHK_SHADOW_NMI);

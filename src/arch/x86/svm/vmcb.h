@@ -14,6 +14,7 @@
  * register.
  */
 #define MHI_SVM_WRITE(nr) (1u << (16 + (nr)))
+#define MHI_SVM_ALL_DR 0xffffffffu
 
 /* tlb_control, offset 05Ch */
 #define MHI_SVM_TLB_NOTHING 0
@@ -32,15 +33,6 @@
 
 /* np_enable, offset 090h */
 #define MHI_SVM_NP_ENABLE MHI_BIT(0)
-
-/*
- * exit_int_info and event_inject: APM 2 15.20 "Event Injection"; the low half is MHI_EVENT_* of
- * vcpu.h.
- */
-#define MHI_SVM_EVENT_INTR 0u
-#define MHI_SVM_EVENT_NMI 2u
-#define MHI_SVM_EVENT_EXCEPTION 3u
-#define MHI_SVM_EVENT_SOFT 4u
 
 /* vmcb_clean: APM 2 15.15.3 "VMCB Clean Field"; a set bit says that the group was not changed. */
 #define MHI_SVM_CLEAN_I (1u << 0) /* intercepts, TSC offset, pause filter */

@@ -50,6 +50,7 @@
 #define PROC_CR8_LOAD (1u << 19)
 #define PROC_CR8_STORE (1u << 20)
 #define PROC_NMI_WINDOW (1u << 22)
+#define PROC_WINDOWS (PROC_INTR_WINDOW | PROC_NMI_WINDOW)
 #define PROC_MOV_DR (1u << 23)
 #define PROC_IO (1u << 24)
 #define PROC_MSR_BITMAP (1u << 28)
@@ -102,19 +103,11 @@
 /* SDM 3C 24.4.2 "Guest Non-Register State". */
 #define BLOCKED_BY_STI (1u << 0)
 #define BLOCKED_BY_MOV_SS (1u << 1)
+#define BLOCKED_BY_INSN (BLOCKED_BY_STI | BLOCKED_BY_MOV_SS)
 #define BLOCKED_BY_NMI (1u << 3)
 #define PENDING_DEBUG_BS (1u << 14)
 
-/*
- * Event types of SDM 3C 24.8.3 "VM-Entry Controls for Event Injection", as MHI_EVENT_TYPE gives
- * them.
- */
-#define EVENT_EXTERNAL 0u
-#define EVENT_NMI 2u
-#define EVENT_EXCEPTION 3u
-#define EVENT_SOFT_INTERRUPT 4u
-#define EVENT_PRIV_SOFT_EXCEPTION 5u
-#define EVENT_SOFT_EXCEPTION 6u
+/* In the fields of SDM 3C 24.9.2 and 24.9.3: an IRET had unblocked NMIs. */
 #define EVENT_NMI_UNBLOCKED_IRET (1u << 12)
 
 /*
@@ -122,15 +115,11 @@
  * Basic Exit Reasons".
  */
 #define EXIT_EXCEPTION 0u
-#define EXIT_EXTERNAL_INTERRUPT 1u
-#define EXIT_TRIPLE_FAULT 2u
 #define EXIT_CR_ACCESS 28u
 #define EXIT_IO 30u
-#define EXIT_INVALID_STATE 33u
 #define EXIT_ENTRY_MCE 41u
 #define EXIT_EPT_VIOLATION 48u
 #define EXIT_EPT_MISCONFIG 49u
-#define EXIT_REASONS 86u /* one more than the highest that is named */
 #define EXIT_ENTRY_FAILURE (1u << 31)
 
 /* raw_info[0] of MHI_VMX_INSN_FAILED. */
@@ -157,7 +146,7 @@ struct vmx_msr_entry {
 	u64 value;
 };
 
-enum { VMX_STAR, VMX_LSTAR, VMX_CSTAR, VMX_SFMASK, VMX_SYSCALL_MSRS };
+#define VMX_SYSCALL_MSRS 4u
 
 /* What VM exits and guests change of the host's state, as found by load. Legend: as vmx_vcpu. */
 struct vmx_host {
@@ -166,9 +155,39 @@ struct vmx_host {
 	u16 tr, ldt, ds, es, fs, gs;
 	u64 cr0, cr3, cr4;
 	u64 fs_base, kernel_gs_base;
-	u64 debugctl, dr6, dr7, dr[4];
+	u64 debugctl, dr6;
 	u64 efer, pat;
-	bool entered; /* a VM exit has happened in this section */
+	bool lost; /* an entry of this section failed late: as after an exit */
+};
+
+/* What an exit reason becomes, and what must be read of the VMCS for that. */
+#define VMX_NEED_LEN (1u << 0)
+#define VMX_NEED_QUAL (1u << 1)
+#define VMX_NEED_INTR (1u << 2)
+#define VMX_NEED_GPA (1u << 3)
+#define VMX_NEED_LINEAR (1u << 4)
+#define VMX_NEED_CR (1u << 5)	     /* reg and cr0 */
+#define VMX_NEED_VECTORING (1u << 6) /* the exit may have interrupted an event's delivery */
+#define VMX_NEED_NOTHING (1u << 7)
+struct vmx_kind {
+	u8 reason; /* enum mhi_reason */
+	u8 needs;  /* VMX_NEED_*, never 0 */
+};
+
+/*
+ * What a VMCS tells about an exit. Parts that kind does not need are 0, or unset where it needs
+ * VMX_NEED_LEN at most; gpa to cr0 are unset.
+ */
+struct vmx_raw {
+	const struct vmx_kind *kind;
+	u32 reason; /* whole exit-reason field */
+	u32 insn_len;
+	u32 intr_info, intr_error;
+	u32 vectoring;
+	u64 qualification, linear;
+	u64 gpa;
+	u64 reg; /* value of the general register that a CR access names */
+	u64 cr0; /* guest's view, for LMSW and CLTS */
 };
 
 /*
@@ -201,29 +220,13 @@ struct vmx_vcpu {
 	u64 syscall[VMX_SYSCALL_MSRS]; /* (v) guest's */
 	u64 kernel_gs_base;	       /* (v) guest's while not in a section */
 	u64 dr6;		       /* (v) guest's while not in a section */
-	bool dr_live;		       /* (s) */
 	bool pdptes_stale; /* (v) PAE paging was set from outside: read PDPTEs before the entry */
 	bool mode_refused; /* (v) needs unrestricted guest, which the CPU lacks */
 	bool flush_vpid;   /* (v) */
-	int irq;	   /* (s) offered vector, -1 none */
 	bool irq_injected; /* (s) by the last entry */
 
+	struct vmx_raw raw; /* (s) of the last exit */
 	struct vmx_host host;
-};
-
-/*
- * What a VMCS can tell about an exit. The parts that mhi_vmx_needs does not name are 0, gpa to cr0
- * unset.
- */
-struct vmx_raw {
-	u32 reason; /* whole exit-reason field */
-	u32 insn_len;
-	u32 intr_info, intr_error;
-	u32 vectoring;
-	u64 qualification, linear;
-	u64 gpa;
-	u64 reg; /* value of the general register that a CR access names */
-	u64 cr0; /* guest's view, for LMSW and CLTS */
 };
 
 static inline struct vmx_vcpu *vmx_of(struct mhi_vcpu *v)
@@ -242,11 +245,12 @@ bool mhi_vmx_cr_fixed_ok(const struct vmx_caps *caps);
 /* vmx_setup.c */
 int mhi_vmx_vcpu_init(struct mhi_vcpu *v);
 void mhi_vmx_vcpu_fini(struct mhi_vcpu *v);
-/* Within the first section: controls and constants, then the reset state, into the fresh VMCS. */
-void mhi_vmx_fill_controls(struct mhi_vcpu *v);
-void mhi_vmx_fill_guest(struct mhi_vcpu *v);
+/* Within the first section: controls and constants into the fresh VMCS; run.c loads the guest. */
+void mhi_vmx_fill(struct mhi_vcpu *v);
 
 /* vmx_host.c */
+/* Those that load and put switch, in the order of vmx_vcpu.syscall and mhi_cpu.host_syscall. */
+extern const u32 mhi_vmx_syscall_msrs[VMX_SYSCALL_MSRS];
 void mhi_vmx_host_save(struct mhi_vcpu *v);
 void mhi_vmx_guest_msrs_load(struct mhi_vcpu *v);
 void mhi_vmx_host_restore(struct mhi_vcpu *v);
@@ -272,15 +276,7 @@ void mhi_vmx_events_after(struct mhi_vcpu *v, const struct vmx_raw *raw);
 
 /* vmx_exit.c: decoding, pure. */
 
-#define VMX_NEED_LEN (1u << 0)
-#define VMX_NEED_QUAL (1u << 1)
-#define VMX_NEED_INTR (1u << 2)
-#define VMX_NEED_GPA (1u << 3)
-#define VMX_NEED_LINEAR (1u << 4)
-#define VMX_NEED_CR (1u << 5)	     /* reg and cr0 */
-#define VMX_NEED_VECTORING (1u << 6) /* the exit may have interrupted an event's delivery */
-
-u32 mhi_vmx_needs(u32 reason);
+const struct vmx_kind *mhi_vmx_kind(u32 reason);
 void mhi_vmx_decode(const struct vmx_raw *raw, struct mhi_exit *x);
 
 /* vmx_entry.S */

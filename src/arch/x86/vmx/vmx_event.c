@@ -6,16 +6,14 @@
 #include "arch/x86/vmx/vmx.h"
 
 #define EVENT_FIELDS (MHI_EVENT_VALID | 0xfffu)
-#define BLOCKED_BY_INSN (BLOCKED_BY_STI | BLOCKED_BY_MOV_SS)
 #define VEC_NMI 2u
 /* Exit qualification for debug exceptions, SDM 3C table 27-1; DR6 has them at the same places. */
 #define DEBUG_CAUSES 0x600full
-#define DEBUG_BREAKPOINTS 0xfull
 #define DR7_GD (1ull << 13)
 
 static bool is_software(u32 event)
 {
-	return MHI_EVENT_TYPE(event) >= EVENT_SOFT_INTERRUPT;
+	return MHI_EVENT_TYPE(event) >= MHI_EVENT_SOFT;
 }
 
 static void inject(struct mhi_vcpu *v, u32 event)
@@ -47,17 +45,17 @@ static u32 inject_asynchronous(struct mhi_vcpu *v)
 		if (blocked & (BLOCKED_BY_INSN | BLOCKED_BY_NMI)) {
 			windows |= PROC_NMI_WINDOW;
 		} else {
-			inject(v, MHI_EVENT_VALID | EVENT_NMI << 8 | VEC_NMI);
+			inject(v, MHI_EVENT_VALID | MHI_EVENT_NMI << 8 | VEC_NMI);
 			v->nmi_pending = false;
 			injected = true;
 		}
 	}
-	if (h->irq < 0)
+	if (v->irq < 0)
 		return windows;
 	if (injected || (blocked & BLOCKED_BY_INSN) ||
 	    !(vmreadn(&h->ref, VMCS_GUEST_RFLAGS) & MHI_RFLAGS_IF))
 		return windows | PROC_INTR_WINDOW;
-	inject(v, MHI_EVENT_VALID | EVENT_EXTERNAL << 8 | (u32)h->irq);
+	inject(v, MHI_EVENT_VALID | MHI_EVENT_EXTERNAL << 8 | (u32)v->irq);
 	h->irq_injected = true;
 	return windows;
 }
@@ -65,11 +63,10 @@ static u32 inject_asynchronous(struct mhi_vcpu *v)
 void mhi_vmx_events_before(struct mhi_vcpu *v)
 {
 	struct vmx_vcpu *h = vmx_of(v);
-	u32 proc = h->proc & ~(PROC_INTR_WINDOW | PROC_NMI_WINDOW);
+	u32 proc = h->proc & ~PROC_WINDOWS;
 
-	h->irq_injected = false;
 	/* An NMI waits for its turn like any other, whoever asked for it. */
-	if ((v->event & MHI_EVENT_VALID) && MHI_EVENT_TYPE(v->event) == EVENT_NMI) {
+	if ((v->event & MHI_EVENT_VALID) && MHI_EVENT_TYPE(v->event) == MHI_EVENT_NMI) {
 		v->event = 0;
 		v->nmi_pending = true;
 	}
@@ -78,9 +75,9 @@ void mhi_vmx_events_before(struct mhi_vcpu *v)
 		v->event = 0;
 		if (v->nmi_pending)
 			proc |= PROC_NMI_WINDOW;
-		if (h->irq >= 0)
+		if (v->irq >= 0)
 			proc |= PROC_INTR_WINDOW;
-	} else if (v->nmi_pending || h->irq >= 0) {
+	} else if (v->nmi_pending || v->irq >= 0) {
 		proc |= inject_asynchronous(v);
 	}
 	mhi_vmx_proc_set(h, proc);
@@ -102,11 +99,11 @@ static void delivery_interrupted(struct mhi_vcpu *v, u32 info)
 	struct vmx_vcpu *h = vmx_of(v);
 
 	switch (MHI_EVENT_TYPE(info)) {
-	case EVENT_EXTERNAL:
+	case MHI_EVENT_EXTERNAL:
 		/* It stays requested in the local APIC. */
 		h->irq_injected = false;
 		break;
-	case EVENT_NMI:
+	case MHI_EVENT_NMI:
 		v->nmi_pending = true;
 		interruptibility_change(&h->ref, BLOCKED_BY_NMI | BLOCKED_BY_INSN, 0);
 		break;
@@ -139,13 +136,13 @@ static void debug_exception(struct mhi_vcpu *v, const struct vmx_raw *raw)
 {
 	struct vmcs_ref *r = &vmx_of(v)->ref;
 	u64 dr7 = vmreadn(r, VMCS_GUEST_DR7);
-	u64 dr6 = mhi_read_dr(6) & ~DEBUG_BREAKPOINTS;
+	u64 dr6 = mhi_read_dr(6) & ~MHI_DR6_BREAKPOINTS;
 
 	mhi_write_dr(6, dr6 | (raw->qualification & DEBUG_CAUSES));
 	if (dr7 & DR7_GD)
 		vmwriten(r, VMCS_GUEST_DR7, dr7 & ~DR7_GD);
 	/* INT1 is a trap: the handler returns behind it. */
-	if (MHI_EVENT_TYPE(raw->intr_info) == EVENT_PRIV_SOFT_EXCEPTION) {
+	if (MHI_EVENT_TYPE(raw->intr_info) == MHI_EVENT_PRIV_SOFT) {
 		v->rip += vmread32(r, VMCS_EXIT_INSN_LEN);
 		v->rip_dirty = true;
 	}
@@ -160,7 +157,7 @@ static void exception_taken(struct mhi_vcpu *v, const struct vmx_raw *raw)
 	u32 type = MHI_EVENT_TYPE(raw->intr_info);
 	u32 vector = MHI_EVENT_VECTOR(raw->intr_info);
 
-	if (type == EVENT_NMI)
+	if (type == MHI_EVENT_NMI)
 		mhi_reraise_nmi();
 	else if (vector == MHI_VEC_MC)
 		mhi_reraise_mce();

@@ -10,75 +10,58 @@
 #define FAILED (VMX_NEED_QUAL | VMX_NEED_INTR)
 #define REPORT (VMX_NEED_QUAL | VMX_NEED_LEN | VMX_NEED_VECTORING)
 
-/*
- * What to read and what it becomes; reasons that are not here are MHI_X_UNHANDLED. SDM 3D appendix
- * C.
- */
-static const struct {
-	u8 known;
-	u8 reason; /* enum mhi_reason */
-	u8 needs;
-} exits[EXIT_REASONS] = {
-	[0] = { 1, MHI_X_EXCEPTION, VMX_NEED_INTR | VMX_NEED_QUAL | VMX_NEED_VECTORING },
-	[1] = { 1, MHI_X_HOST, VMX_NEED_VECTORING },
-	[2] = { 1, MHI_X_TRIPLE_FAULT, 0 },
-	[3] = { 1, MHI_X_INIT, VMX_NEED_VECTORING },
-	[4] = { 1, MHI_X_INIT, VMX_NEED_VECTORING },
-	[5] = { 1, MHI_X_HOST, VMX_NEED_VECTORING },
-	[6] = { 1, MHI_X_HOST, VMX_NEED_VECTORING },
-	[7] = { 1, MHI_X_WINDOW, 0 },
-	[8] = { 1, MHI_X_WINDOW, 0 },
-	[9] = { 1, MHI_X_TASK_SWITCH, REPORT },
-	[10] = { 1, MHI_X_CPUID, INSN },
-	[11] = { 1, MHI_X_VIRT_INSN, INSN }, /* GETSEC: CR4.SMXE is never set */
-	[12] = { 1, MHI_X_HLT, INSN },
-	[13] = { 1, MHI_X_INVD, INSN },
-	[15] = { 1, MHI_X_RDPMC, INSN },
-	[18] = { 1, MHI_X_HYPERCALL, INSN },
-	[19] = { 1, MHI_X_VIRT_INSN, INSN },
-	[20] = { 1, MHI_X_VIRT_INSN, INSN },
-	[21] = { 1, MHI_X_VIRT_INSN, INSN },
-	[22] = { 1, MHI_X_VIRT_INSN, INSN },
-	[23] = { 1, MHI_X_VIRT_INSN, INSN },
-	[24] = { 1, MHI_X_VIRT_INSN, INSN },
-	[25] = { 1, MHI_X_VIRT_INSN, INSN },
-	[26] = { 1, MHI_X_VIRT_INSN, INSN },
-	[27] = { 1, MHI_X_VIRT_INSN, INSN },
-	[28] = { 1, MHI_X_CR_WRITE, INSN | QUAL | VMX_NEED_CR },
-	[29] = { 1, MHI_X_DR, QUAL },
-	[30] = { 1, MHI_X_IO, INSN | QUAL },
-	[31] = { 1, MHI_X_RDMSR, INSN },
-	[32] = { 1, MHI_X_WRMSR, INSN },
-	[33] = { 1, MHI_X_ENTRY_FAILED, FAILED },
-	[34] = { 1, MHI_X_ENTRY_FAILED, FAILED },
-	[36] = { 1, MHI_X_MONITOR, INSN },
-	[39] = { 1, MHI_X_MONITOR, INSN },
-	[40] = { 1, MHI_X_PAUSE, 0 },
-	[41] = { 1, MHI_X_ENTRY_FAILED, FAILED },
-	[48] = { 1, MHI_X_FAULT, FAULT },
-	[49] = { 1, MHI_X_MISCONFIG, VMX_NEED_GPA | VMX_NEED_VECTORING },
-	[50] = { 1, MHI_X_VIRT_INSN, INSN },
-	[52] = { 1, MHI_X_HOST, VMX_NEED_VECTORING },
-	[53] = { 1, MHI_X_VIRT_INSN, INSN },
-	[54] = { 1, MHI_X_INVD, INSN },
-	[55] = { 1, MHI_X_XSETBV, INSN },
-	[59] = { 1, MHI_X_VIRT_INSN, INSN },
-	[60] = { 1, MHI_X_VIRT_INSN, INSN }, /* ENCLS: no enclaves, #UD as well */
-	[70] = { 1, MHI_X_VIRT_INSN, INSN }, /* ENCLV */
+/* Reasons that are not here are MHI_X_UNHANDLED. SDM 3D appendix C. */
+static const struct vmx_kind kinds[] = {
+	[0] = { MHI_X_EXCEPTION, VMX_NEED_INTR | VMX_NEED_QUAL | VMX_NEED_VECTORING },
+	[1] = { MHI_X_HOST, VMX_NEED_VECTORING },
+	[2] = { MHI_X_TRIPLE_FAULT, VMX_NEED_NOTHING },
+	[3] = { MHI_X_INIT, VMX_NEED_VECTORING },
+	[4] = { MHI_X_INIT, VMX_NEED_VECTORING },
+	[5] = { MHI_X_HOST, VMX_NEED_VECTORING },
+	[6] = { MHI_X_HOST, VMX_NEED_VECTORING },
+	[7] = { MHI_X_WINDOW, VMX_NEED_NOTHING },
+	[8] = { MHI_X_WINDOW, VMX_NEED_NOTHING },
+	[9] = { MHI_X_TASK_SWITCH, REPORT },
+	[10] = { MHI_X_CPUID, INSN },
+	[11] = { MHI_X_VIRT_INSN, INSN }, /* GETSEC: CR4.SMXE is never set */
+	[12] = { MHI_X_HLT, INSN },
+	[13] = { MHI_X_INVD, INSN },
+	[15] = { MHI_X_RDPMC, INSN },
+	[18] = { MHI_X_HYPERCALL, INSN },
+	[19 ... 27] = { MHI_X_VIRT_INSN, INSN }, /* VMCLEAR to VMXON */
+	[28] = { MHI_X_CR_WRITE, INSN | QUAL | VMX_NEED_CR },
+	[29] = { MHI_X_DR, QUAL },
+	[30] = { MHI_X_IO, INSN | QUAL },
+	[31] = { MHI_X_RDMSR, INSN },
+	[32] = { MHI_X_WRMSR, INSN },
+	[33] = { MHI_X_ENTRY_FAILED, FAILED },
+	[34] = { MHI_X_ENTRY_FAILED, FAILED },
+	[36] = { MHI_X_MONITOR, INSN },
+	[39] = { MHI_X_MONITOR, INSN },
+	[40] = { MHI_X_PAUSE, VMX_NEED_NOTHING },
+	[41] = { MHI_X_ENTRY_FAILED, FAILED },
+	[48] = { MHI_X_FAULT, FAULT },
+	[49] = { MHI_X_MISCONFIG, VMX_NEED_GPA | VMX_NEED_VECTORING },
+	[50] = { MHI_X_VIRT_INSN, INSN },
+	[52] = { MHI_X_HOST, VMX_NEED_VECTORING },
+	[53] = { MHI_X_VIRT_INSN, INSN },
+	[54] = { MHI_X_INVD, INSN },
+	[55] = { MHI_X_XSETBV, INSN },
+	[59] = { MHI_X_VIRT_INSN, INSN },
+	[60] = { MHI_X_VIRT_INSN, INSN }, /* ENCLS: no enclaves, #UD as well */
+	[70] = { MHI_X_VIRT_INSN, INSN }, /* ENCLV */
 };
 
-static bool known(u32 reason)
+static const struct vmx_kind unhandled = { MHI_X_UNHANDLED, REPORT };
+static const struct vmx_kind failed = { MHI_X_ENTRY_FAILED, FAILED };
+
+const struct vmx_kind *mhi_vmx_kind(u32 reason)
 {
 	u32 basic = reason & BASIC_REASON;
 
-	return basic < MHI_COUNT(exits) && exits[basic].known;
-}
-
-u32 mhi_vmx_needs(u32 reason)
-{
 	if (reason & EXIT_ENTRY_FAILURE)
-		return FAILED;
-	return known(reason) ? exits[reason & BASIC_REASON].needs : REPORT;
+		return &failed;
+	return basic < MHI_COUNT(kinds) && kinds[basic].needs ? &kinds[basic] : &unhandled;
 }
 
 static void decode_exception(const struct vmx_raw *raw, struct mhi_exit *x)
@@ -86,7 +69,7 @@ static void decode_exception(const struct vmx_raw *raw, struct mhi_exit *x)
 	x->vector = (u8)MHI_EVENT_VECTOR(raw->intr_info);
 	x->error = raw->intr_error;
 	/* NMIs and machine checks were the host's. */
-	if (MHI_EVENT_TYPE(raw->intr_info) == EVENT_NMI || x->vector == MHI_VEC_MC)
+	if (MHI_EVENT_TYPE(raw->intr_info) == MHI_EVENT_NMI || x->vector == MHI_VEC_MC)
 		x->reason = MHI_X_HOST;
 }
 
@@ -139,6 +122,7 @@ static void decode_fault(const struct vmx_raw *raw, struct mhi_exit *x)
 	memset(x->fault.insn, 0, sizeof(x->fault.insn));
 }
 
+/* Of exits that say more than an instruction's length. */
 static void decode_parts(const struct vmx_raw *raw, struct mhi_exit *x)
 {
 	switch (raw->reason & BASIC_REASON) {
@@ -164,15 +148,15 @@ static void decode_parts(const struct vmx_raw *raw, struct mhi_exit *x)
 
 void mhi_vmx_decode(const struct vmx_raw *raw, struct mhi_exit *x)
 {
-	u32 basic = raw->reason & BASIC_REASON;
-
-	x->reason = known(raw->reason) ? (enum mhi_reason)exits[basic].reason : MHI_X_UNHANDLED;
+	x->reason = (enum mhi_reason)raw->kind->reason;
 	x->raw = raw->reason;
+	x->insn_len = (u8)raw->insn_len;
+	x->raw_info[0] = 0;
+	x->raw_info[1] = 0;
+	if (!(raw->kind->needs & ~VMX_NEED_LEN))
+		return;
 	x->raw_info[0] = raw->qualification;
 	x->raw_info[1] = raw->linear;
-	x->insn_len = (u8)raw->insn_len;
-	if (raw->reason & EXIT_ENTRY_FAILURE)
-		x->reason = MHI_X_ENTRY_FAILED;
-	else
+	if (raw->kind != &failed)
 		decode_parts(raw, x);
 }

@@ -6,9 +6,6 @@
  */
 #include "arch/x86/vmx/vmx.h"
 
-#define DR6_QUIET 0xffff0ff0ull
-#define DR7_ENABLES 0xffull
-#define DR7_QUIET 0x400ull
 #define SELECTOR_USER 7u /* RPL and TI: not allowed in a host-selector field */
 
 /* Base of a 16-byte system descriptor: SDM 3A 7.2.3 "TSS Descriptor in 64-bit mode". */
@@ -86,10 +83,13 @@ void mhi_vmx_host_save(struct mhi_vcpu *v)
 	host->ldt = mhi_sldt();
 	host->debugctl = mhi_rdmsr(MHI_MSR_DEBUGCTL);
 	host->dr6 = mhi_read_dr(6);
-	host->dr7 = mhi_read_dr(7);
+	v->host_dr7 = mhi_read_dr(7);
 	host->kernel_gs_base = mhi_rdmsr(MHI_MSR_KERNEL_GS_BASE);
-	host->entered = false;
+	host->lost = false;
 }
+
+const u32 mhi_vmx_syscall_msrs[VMX_SYSCALL_MSRS] = { MHI_MSR_STAR, MHI_MSR_LSTAR, MHI_MSR_CSTAR,
+						     MHI_MSR_SFMASK };
 
 static inline void switch_msr(u32 index, u64 from, u64 to)
 {
@@ -101,68 +101,50 @@ void mhi_vmx_guest_msrs_load(struct mhi_vcpu *v)
 {
 	struct vmx_vcpu *h = vmx_of(v);
 	const struct mhi_cpu *cpu = v->cpu;
+	unsigned int i;
 
-	switch_msr(MHI_MSR_STAR, cpu->host_star, h->syscall[VMX_STAR]);
-	switch_msr(MHI_MSR_LSTAR, cpu->host_lstar, h->syscall[VMX_LSTAR]);
-	switch_msr(MHI_MSR_CSTAR, cpu->host_cstar, h->syscall[VMX_CSTAR]);
-	switch_msr(MHI_MSR_SFMASK, cpu->host_sfmask, h->syscall[VMX_SFMASK]);
+	for (i = 0; i < VMX_SYSCALL_MSRS; i++)
+		switch_msr(mhi_vmx_syscall_msrs[i], cpu->host_syscall[i], h->syscall[i]);
 	if (h->rdtscp)
 		switch_msr(MHI_MSR_TSC_AUX, cpu->host_tsc_aux, v->tsc_aux);
 	switch_msr(MHI_MSR_KERNEL_GS_BASE, h->host.kernel_gs_base, h->kernel_gs_base);
 	if (h->dr6 != h->host.dr6)
 		mhi_write_dr(6, h->dr6);
-	if (vmreadn(&h->ref, VMCS_GUEST_DR7) & DR7_ENABLES)
+	if (vmreadn(&h->ref, VMCS_GUEST_DR7) & MHI_DR7_ENABLES)
 		mhi_vmx_dr_live(v);
 }
 
 void mhi_vmx_dr_live(struct mhi_vcpu *v)
 {
 	struct vmx_vcpu *h = vmx_of(v);
-	unsigned int i;
 
-	if (h->dr_live)
+	if (v->dr_live)
 		return;
-	h->dr_live = true;
-	if (h->host.dr7 & DR7_ENABLES) {
-		/* A host breakpoint must not fire on its way out of the register file. */
-		mhi_write_dr(7, DR7_QUIET);
-		for (i = 0; i < 4; i++)
-			h->host.dr[i] = mhi_read_dr(i);
-	}
-	for (i = 0; i < 4; i++)
-		mhi_write_dr(i, v->dr[i]);
+	mhi_dr_load(v);
 	mhi_vmx_proc_set(h, h->proc & ~PROC_MOV_DR);
 }
 
 static void restore_dr(struct mhi_vcpu *v)
 {
 	struct vmx_vcpu *h = vmx_of(v);
-	unsigned int i;
 
 	h->dr6 = mhi_read_dr(6);
 	if (h->dr6 != h->host.dr6)
 		mhi_write_dr(6, h->host.dr6);
-	if (h->dr_live) {
-		for (i = 0; i < 4; i++)
-			v->dr[i] = mhi_read_dr(i);
-		if (h->host.dr7 & DR7_ENABLES)
-			for (i = 0; i < 4; i++)
-				mhi_write_dr(i, h->host.dr[i]);
-		h->dr_live = false;
-	}
-	if (h->host.dr7 != DR7_QUIET)
-		mhi_write_dr(7, h->host.dr7);
+	if (v->dr_live)
+		mhi_dr_unload(v);
+	if (v->host_dr7 != MHI_DR7_RESET)
+		mhi_write_dr(7, v->host_dr7);
 }
 
 static void restore_msrs(struct mhi_vcpu *v)
 {
 	struct vmx_vcpu *h = vmx_of(v);
 	const struct mhi_cpu *cpu = v->cpu;
+	unsigned int i;
 
-	switch_msr(MHI_MSR_STAR, h->syscall[VMX_STAR], cpu->host_star);
-	switch_msr(MHI_MSR_LSTAR, h->syscall[VMX_LSTAR], cpu->host_lstar);
-	switch_msr(MHI_MSR_CSTAR, h->syscall[VMX_CSTAR], cpu->host_cstar);
-	switch_msr(MHI_MSR_SFMASK, h->syscall[VMX_SFMASK], cpu->host_sfmask);
+	for (i = 0; i < VMX_SYSCALL_MSRS; i++)
+		switch_msr(mhi_vmx_syscall_msrs[i], h->syscall[i], cpu->host_syscall[i]);
 	if (h->rdtscp)
 		switch_msr(MHI_MSR_TSC_AUX, v->tsc_aux, cpu->host_tsc_aux);
 	if (h->host.debugctl)
@@ -191,9 +173,10 @@ void mhi_vmx_host_restore(struct mhi_vcpu *v)
 {
 	struct vmx_vcpu *h = vmx_of(v);
 	struct vmx_host *host = &h->host;
+	bool exited = h->launched || host->lost;
 
 	h->kernel_gs_base = mhi_rdmsr(MHI_MSR_KERNEL_GS_BASE);
-	if (host->entered) {
+	if (exited) {
 		mhi_reload_tr(host->tr);
 		mhi_lgdt(&host->gdt);
 		mhi_lidt(&host->idt);
@@ -201,7 +184,7 @@ void mhi_vmx_host_restore(struct mhi_vcpu *v)
 			mhi_lldt(host->ldt);
 		restore_segments(host);
 	}
-	if (host->entered || h->kernel_gs_base != host->kernel_gs_base)
+	if (exited || h->kernel_gs_base != host->kernel_gs_base)
 		mhi_wrmsr(MHI_MSR_KERNEL_GS_BASE, host->kernel_gs_base);
 	restore_msrs(v);
 	restore_dr(v);

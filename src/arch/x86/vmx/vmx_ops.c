@@ -47,10 +47,10 @@ static int feature_control(void)
 
 static void read_host_constants(struct mhi_cpu *cpu)
 {
-	cpu->host_star = mhi_rdmsr(MHI_MSR_STAR);
-	cpu->host_lstar = mhi_rdmsr(MHI_MSR_LSTAR);
-	cpu->host_cstar = mhi_rdmsr(MHI_MSR_CSTAR);
-	cpu->host_sfmask = mhi_rdmsr(MHI_MSR_SFMASK);
+	unsigned int i;
+
+	for (i = 0; i < VMX_SYSCALL_MSRS; i++)
+		cpu->host_syscall[i] = mhi_rdmsr(mhi_vmx_syscall_msrs[i]);
 	if (mhi_rdmsr_safe(MHI_MSR_TSC_AUX, &cpu->host_tsc_aux))
 		cpu->host_tsc_aux = 0;
 }
@@ -132,15 +132,10 @@ static int vmx_load(struct mhi_vcpu *v, struct mhi_exit *x)
 	if (err)
 		return err;
 	h->launched = false;
-	h->irq = -1;
-	if (!h->filled) {
-		mhi_vmx_fill_controls(v);
-		mhi_vmx_host_save(v);
-		mhi_vmx_fill_guest(v);
-		h->filled = true;
-	} else {
-		mhi_vmx_host_save(v);
-	}
+	if (!h->filled)
+		mhi_vmx_fill(v);
+	h->filled = true;
+	mhi_vmx_host_save(v);
 	mhi_vmx_guest_msrs_load(v);
 	if (h->tsc_offset != v->vm->tsc_offset) {
 		h->tsc_offset = v->vm->tsc_offset;
@@ -153,7 +148,7 @@ static void vmx_put(struct mhi_vcpu *v)
 {
 	struct vmx_vcpu *h = vmx_of(v);
 
-	if (h->dr_live)
+	if (v->dr_live)
 		mhi_vmx_proc_set(h, h->proc | PROC_MOV_DR);
 	/* Neither can fail here: the VMCS is ours and current, and this is root operation. */
 	(void)mhi_vmclear(h->vmcs_pa);
@@ -162,33 +157,20 @@ static void vmx_put(struct mhi_vcpu *v)
 	mhi_vmx_host_restore(v);
 }
 
-static void vmx_irq_offer(struct mhi_vcpu *v, int vector)
-{
-	vmx_of(v)->irq = vector;
-}
-
-static int flush_vpid(const struct vmx_vcpu *h)
-{
-	if (h->ept_vpid_cap & EPT_CAP_INVVPID_SINGLE)
-		return mhi_invvpid(INVVPID_SINGLE, h->vpid, 0);
-	return mhi_invvpid(INVVPID_ALL, 0, 0);
-}
-
-static int flush_ept(const struct vmx_vcpu *h)
-{
-	if (h->ept_vpid_cap & EPT_CAP_INVEPT_SINGLE)
-		return mhi_invept(INVEPT_SINGLE, h->eptp);
-	return mhi_invept(INVEPT_ALL, 0);
-}
-
-/* Without a VPID every entry and exit drops linear translations by itself: SDM 3C 28.3.3.1. */
+/*
+ * Without a VPID every entry and exit drops linear translations by itself: SDM 3C 28.3.3.1. Where
+ * the CPU knows only the types for all contexts, those ignore which one is meant.
+ */
 static int flush(struct mhi_vcpu *v)
 {
 	struct vmx_vcpu *h = vmx_of(v);
+	u64 cap = h->ept_vpid_cap;
 
-	if (h->flush_vpid && h->vpid && flush_vpid(h))
+	if (h->flush_vpid && h->vpid &&
+	    mhi_invvpid(cap & EPT_CAP_INVVPID_SINGLE ? INVVPID_SINGLE : INVVPID_ALL, h->vpid, 0))
 		return MHI_EIO;
-	if (v->flush && flush_ept(h))
+	if (v->flush &&
+	    mhi_invept(cap & EPT_CAP_INVEPT_SINGLE ? INVEPT_SINGLE : INVEPT_ALL, h->eptp, 0))
 		return MHI_EIO;
 	h->flush_vpid = false;
 	v->flush = false;
@@ -227,18 +209,13 @@ static void read_parts(struct mhi_vcpu *v, u32 needs, struct vmx_raw *raw)
 	struct vmcs_ref *r = &vmx_of(v)->ref;
 	u32 gpr;
 
-	if (needs & VMX_NEED_QUAL)
-		raw->qualification = vmreadn(r, VMCS_EXIT_QUALIFICATION);
-	if (needs & VMX_NEED_VECTORING)
-		raw->vectoring = vmread32(r, VMCS_IDT_VECTORING_INFO);
+	raw->qualification = (needs & VMX_NEED_QUAL) ? vmreadn(r, VMCS_EXIT_QUALIFICATION) : 0;
+	raw->vectoring = (needs & VMX_NEED_VECTORING) ? vmread32(r, VMCS_IDT_VECTORING_INFO) : 0;
+	raw->linear = (needs & VMX_NEED_LINEAR) ? vmreadn(r, VMCS_GUEST_LINEAR_ADDR) : 0;
+	raw->intr_info = (needs & VMX_NEED_INTR) ? vmread32(r, VMCS_EXIT_INTR_INFO) : 0;
+	raw->intr_error = (needs & VMX_NEED_INTR) ? vmread32(r, VMCS_EXIT_INTR_ERROR) : 0;
 	if (needs & VMX_NEED_GPA)
 		raw->gpa = vmread64(r, VMCS_GUEST_PHYSICAL_ADDR);
-	if (needs & VMX_NEED_LINEAR)
-		raw->linear = vmreadn(r, VMCS_GUEST_LINEAR_ADDR);
-	if (needs & VMX_NEED_INTR) {
-		raw->intr_info = vmread32(r, VMCS_EXIT_INTR_INFO);
-		raw->intr_error = vmread32(r, VMCS_EXIT_INTR_ERROR);
-	}
 	if (needs & VMX_NEED_CR) {
 		gpr = (u32)mhi_bits(raw->qualification, 11, 8);
 		raw->reg = gpr == MHK_RSP ? vmreadn(r, VMCS_GUEST_RSP) : v->gpr[gpr];
@@ -246,26 +223,19 @@ static void read_parts(struct mhi_vcpu *v, u32 needs, struct vmx_raw *raw)
 	}
 }
 
-/* Returns what was needed beside the reason and RIP: VMX_NEED_*. */
-static u32 read_exit(struct mhi_vcpu *v, struct vmx_raw *raw)
+static void read_exit(struct mhi_vcpu *v, struct vmx_raw *raw)
 {
 	struct vmcs_ref *r = &vmx_of(v)->ref;
 	u32 needs;
 
 	raw->reason = vmread32(r, VMCS_EXIT_REASON);
-	raw->insn_len = 0;
-	raw->qualification = 0;
-	raw->linear = 0;
-	raw->vectoring = 0;
-	raw->intr_info = 0;
-	needs = mhi_vmx_needs(raw->reason);
-	if (needs & VMX_NEED_LEN)
-		raw->insn_len = vmread32(r, VMCS_EXIT_INSN_LEN);
+	raw->kind = mhi_vmx_kind(raw->reason);
+	needs = raw->kind->needs;
+	raw->insn_len = (needs & VMX_NEED_LEN) ? vmread32(r, VMCS_EXIT_INSN_LEN) : 0;
 	if (needs & ~VMX_NEED_LEN)
 		read_parts(v, needs, raw);
 	v->rip = vmreadn(r, VMCS_GUEST_RIP);
 	v->rip_dirty = false;
-	return needs;
 }
 
 /*
@@ -280,21 +250,21 @@ static void entry_refused(struct mhi_vcpu *v, u32 failed, struct mhi_exit *x)
 	else
 		fail(x, MHI_VMX_INSN_FAILED, VMX_INSN_VMENTER);
 	vmwrite32(&h->ref, VMCS_ENTRY_INTR_INFO, 0);
-	v->irq_taken = false;
 }
 
 static void vmx_enter(struct mhi_vcpu *v, struct mhi_exit *x)
 {
 	struct vmx_vcpu *h = vmx_of(v);
-	struct vmx_raw raw;
-	u32 failed, needs;
+	struct vmx_raw *raw = &h->raw;
+	u32 failed;
 
-	v->irq_taken = false;
 	if ((h->mode_refused || h->pdptes_stale || h->flush_vpid || v->flush) && !prepare(v, x))
 		return;
 	if (v->rip_dirty)
 		vmwriten(&h->ref, VMCS_GUEST_RIP, v->rip);
-	mhi_vmx_events_before(v);
+	h->irq_injected = false;
+	if (v->event || v->nmi_pending || v->irq >= 0 || (h->proc & PROC_WINDOWS))
+		mhi_vmx_events_before(v);
 	if (h->ref.bad_field != VMCS_NO_FIELD) {
 		fail(x, MHI_VMX_FIELD_ERROR, h->ref.bad_field);
 		h->ref.bad_field = VMCS_NO_FIELD;
@@ -309,38 +279,44 @@ static void vmx_enter(struct mhi_vcpu *v, struct mhi_exit *x)
 		entry_refused(v, failed, x);
 		return;
 	}
-	h->host.entered = true;
-	needs = read_exit(v, &raw);
+	read_exit(v, raw);
 	/*
 	 * A failed entry leaves the launch state as it was, and perhaps the event to inject: SDM 3C
 	 * 26.8 "VM-Entry Failures During or After Loading Guest State".
 	 */
-	if (raw.reason & EXIT_ENTRY_FAILURE)
+	if (raw->reason & EXIT_ENTRY_FAILURE) {
 		vmwrite32(&h->ref, VMCS_ENTRY_INTR_INFO, 0);
-	else
+		h->host.lost = true;
+	} else {
 		h->launched = true;
+	}
 	/* An instruction interrupts no delivery. */
-	if (needs & (VMX_NEED_VECTORING | VMX_NEED_INTR))
-		mhi_vmx_events_after(v, &raw);
+	if (raw->kind->needs & (VMX_NEED_VECTORING | VMX_NEED_INTR))
+		mhi_vmx_events_after(v, raw);
 	else
 		v->irq_taken = h->irq_injected;
-	mhi_vmx_decode(&raw, x);
+	mhi_vmx_decode(raw, x);
+}
+
+/* Only 64-bit code has a RIP beyond 4 GiB. */
+static bool wraps(struct vmx_vcpu *h, u64 from, u64 to)
+{
+	return (from ^ to) >> 32 &&
+	       (!(h->efer & MHI_EFER_LMA) || !(vmread32(&h->ref, VMCS_GUEST_CS_AR) & CS_L));
 }
 
 static void vmx_skip(struct mhi_vcpu *v, const struct mhi_exit *x)
 {
 	struct vmcs_ref *r = &vmx_of(v)->ref;
 	u32 blocked = vmread32(r, VMCS_GUEST_INTERRUPTIBILITY);
+	u64 from = v->rip;
 
 	v->rip += x->insn_len;
 	v->rip_dirty = true;
-	/* Only 64-bit code has a RIP beyond 4 GiB. */
-	if ((v->rip >> 32) &&
-	    (!(vmx_of(v)->efer & MHI_EFER_LMA) || !(vmread32(r, VMCS_GUEST_CS_AR) & CS_L)))
+	if (wraps(vmx_of(v), from, v->rip))
 		v->rip = (u32)v->rip;
-	if (blocked & (BLOCKED_BY_STI | BLOCKED_BY_MOV_SS))
-		vmwrite32(r, VMCS_GUEST_INTERRUPTIBILITY,
-			  blocked & ~(BLOCKED_BY_STI | BLOCKED_BY_MOV_SS));
+	if (blocked & BLOCKED_BY_INSN)
+		vmwrite32(r, VMCS_GUEST_INTERRUPTIBILITY, blocked & ~BLOCKED_BY_INSN);
 	if (vmreadn(r, VMCS_GUEST_RFLAGS) & MHI_RFLAGS_TF)
 		vmwriten(r, VMCS_GUEST_PENDING_DEBUG, PENDING_DEBUG_BS);
 }
@@ -367,7 +343,6 @@ const struct mhi_hv_ops mhi_vmx_ops = {
 	.put = vmx_put,
 	.state_get = mhi_vmx_state_get,
 	.state_set = mhi_vmx_state_set,
-	.irq_offer = vmx_irq_offer,
 	.enter = vmx_enter,
 	.cr_get = mhi_vmx_cr_get,
 	.cr_set = mhi_vmx_cr_set,

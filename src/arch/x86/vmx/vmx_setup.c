@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: (GPL-2.0 OR MIT)
 /* A vCPU's VMCS, MSR bitmap and vendor state: made for the reset state, freed at the end. */
 #include "arch/x86/vmx/vmx.h"
-#include "arch/x86/reset.h"
 
 #define MSR_HIGH_BASE 0xc0000000u
 /* Parts of the MSR bitmap: SDM 3C 24.6.9 "MSR-Bitmap Address". */
@@ -74,7 +73,7 @@ int mhi_vmx_vcpu_init(struct mhi_vcpu *v)
 	h->cr0_fixed0 = caps.cr0_fixed0;
 	h->cr0_fixed1 = caps.cr0_fixed1;
 	h->cr4_fixed0 = caps.cr4_fixed0;
-	h->irq = -1;
+	h->dr6 = MHI_DR6_RESET;
 	return 0;
 }
 
@@ -106,7 +105,6 @@ static void fill_msr_lists(struct vmx_vcpu *h, const u32 c[VMX_WORDS])
 	}
 	vmwrite32(&h->ref, VMCS_ENTRY_MSR_LOAD_COUNT, n);
 	vmwrite32(&h->ref, VMCS_EXIT_MSR_LOAD_COUNT, n);
-	vmwrite32(&h->ref, VMCS_EXIT_MSR_STORE_COUNT, 0);
 	vmwrite64(&h->ref, VMCS_ENTRY_MSR_LOAD_ADDR, page + offsetof(struct vmx_vcpu, entry_msrs));
 	vmwrite64(&h->ref, VMCS_EXIT_MSR_LOAD_ADDR, page + offsetof(struct vmx_vcpu, exit_msrs));
 }
@@ -140,12 +138,7 @@ static void fill_controls(struct mhi_vcpu *v, const u32 c[VMX_WORDS])
 		h->eptp |= EPTP_AD;
 	vmwrite64(r, VMCS_EPT_POINTER, h->eptp);
 	vmwrite64(r, VMCS_MSR_BITMAP, mhi_host_va_to_pa(h->msr_bitmap));
-	vmwrite64(r, VMCS_TSC_OFFSET, 0);
 	vmwrite32(r, VMCS_EXCEPTION_BITMAP, EXCEPTIONS_TAKEN);
-	vmwrite32(r, VMCS_PF_ERROR_MASK, 0);
-	vmwrite32(r, VMCS_PF_ERROR_MATCH, 0);
-	vmwrite32(r, VMCS_CR3_TARGET_COUNT, 0);
-	vmwrite32(r, VMCS_ENTRY_INTR_INFO, 0);
 	vmwriten(r, VMCS_CR0_MASK, ~CR0_GUEST_OWNED);
 	/* MCE is ours: a machine check in a guest without it must not become a shutdown. */
 	vmwriten(r, VMCS_CR4_MASK, ~v->vm->caps.cr4 | MHI_CR4_MCE);
@@ -166,19 +159,24 @@ static void fill_host(struct vmx_vcpu *h)
 	vmwriten(r, VMCS_HOST_RIP, (u64)(unsigned long)mhi_vmx_exit_point);
 	vmwrite16(r, VMCS_HOST_CS_SEL, mhi_read_cs());
 	vmwrite16(r, VMCS_HOST_SS_SEL, mhi_read_ss());
-	/* User selectors may not be in the VMCS (SDM 3C 26.2.3): load and put keep them. */
-	vmwrite16(r, VMCS_HOST_DS_SEL, 0);
-	vmwrite16(r, VMCS_HOST_ES_SEL, 0);
-	vmwrite16(r, VMCS_HOST_FS_SEL, 0);
-	vmwrite16(r, VMCS_HOST_GS_SEL, 0);
 }
 
-void mhi_vmx_fill_controls(struct mhi_vcpu *v)
+/*
+ * A fresh VMCS holds anything: SDM 3C 24.11.3 "Initializing a VMCS". Of the host's selectors those
+ * of user space may not be in it (26.2.3): load and put keep them.
+ */
+static const u32 zeroed[] = {
+	VMCS_PF_ERROR_MASK,	   VMCS_PF_ERROR_MATCH, VMCS_CR3_TARGET_COUNT, VMCS_ENTRY_INTR_INFO,
+	VMCS_EXIT_MSR_STORE_COUNT, VMCS_TSC_OFFSET,	VMCS_GUEST_DEBUGCTL,   VMCS_GUEST_ACTIVITY,
+	VMCS_HOST_DS_SEL,	   VMCS_HOST_ES_SEL,	VMCS_HOST_FS_SEL,      VMCS_HOST_GS_SEL,
+};
+
+void mhi_vmx_fill(struct mhi_vcpu *v)
 {
 	struct vmx_vcpu *h = vmx_of(v);
 	u32 controls[VMX_WORDS];
 	struct vmx_caps caps;
-	u32 missing;
+	u32 missing, i;
 
 	/*
 	 * Probed before any VM was made; were it different here, the entry would fail with its
@@ -192,17 +190,8 @@ void mhi_vmx_fill_controls(struct mhi_vcpu *v)
 		fill_slice(v, &caps);
 	fill_msr_lists(h, controls);
 	fill_host(h);
-}
-
-void mhi_vmx_fill_guest(struct mhi_vcpu *v)
-{
-	struct vmx_vcpu *h = vmx_of(v);
-	struct mhk_state reset;
-
+	for (i = 0; i < MHI_COUNT(zeroed); i++)
+		vmcs_write_raw(&h->ref, zeroed[i], 0);
 	vmwrite64(&h->ref, VMCS_VMCS_LINK, ~0ull);
-	vmwrite64(&h->ref, VMCS_GUEST_DEBUGCTL, 0);
-	vmwrite32(&h->ref, VMCS_GUEST_ACTIVITY, 0);
-	mhi_reset_state(&reset, true);
-	mhi_vmx_state_set(v, MHK_G_ALL & ~(MHK_G_FPU | MHK_G_GPR), &reset);
-	vmwriten(&h->ref, VMCS_GUEST_RSP, 0);
+	vmwriten(&h->ref, VMCS_GUEST_DR7, MHI_DR7_RESET);
 }

@@ -10,15 +10,11 @@
 #define SEG_TYPE 0xfu
 #define TSS_BUSY_16 3u
 #define TSS_BUSY 11u
-#define CR3_NO_FLUSH (1ull << 63)
 #define CR3_PAE_ADDR 0xffffffe0ull
 #define PDPTES 4
-/* SDM 3B 17.2 "Debug Registers": the bits that are always 1, and those that software sets. */
-#define DR6_FIXED_ONES 0xffff0ff0ull
+/* SDM 3B 17.2 "Debug Registers": the bits that software sets; the others are as after reset. */
 #define DR6_SETTABLE 0xe00full
-#define DR7_FIXED_ONES 0x400ull
 #define DR7_SETTABLE 0xffff23ffull
-#define DR7_ENABLES 0xffull
 
 void mhi_vmx_proc_set(struct vmx_vcpu *h, u32 proc)
 {
@@ -45,20 +41,23 @@ static void msr_entry_set(struct vmx_vcpu *h, u32 index, u64 value)
 			h->entry_msrs[i].value = value;
 }
 
+/* What the guest sees: bits of ours from the shadow, its own from the register. */
+static u64 cr_view(struct vmx_vcpu *h, u32 mask_field, u32 shadow_field, u32 field)
+{
+	u64 mask = vmcs_read_raw(&h->ref, mask_field);
+
+	return (vmcs_read_raw(&h->ref, field) & ~mask) |
+	       (vmcs_read_raw(&h->ref, shadow_field) & mask);
+}
+
 static u64 cr0_view(struct vmx_vcpu *h)
 {
-	u64 mask = vmreadn(&h->ref, VMCS_CR0_MASK);
-
-	return (vmreadn(&h->ref, VMCS_GUEST_CR0) & ~mask) |
-	       (vmreadn(&h->ref, VMCS_CR0_SHADOW) & mask);
+	return cr_view(h, VMCS_CR0_MASK, VMCS_CR0_SHADOW, VMCS_GUEST_CR0);
 }
 
 static u64 cr4_view(struct vmx_vcpu *h)
 {
-	u64 mask = vmreadn(&h->ref, VMCS_CR4_MASK);
-
-	return (vmreadn(&h->ref, VMCS_GUEST_CR4) & ~mask) |
-	       (vmreadn(&h->ref, VMCS_CR4_SHADOW) & mask);
+	return cr_view(h, VMCS_CR4_MASK, VMCS_CR4_SHADOW, VMCS_GUEST_CR4);
 }
 
 /*
@@ -121,16 +120,9 @@ u64 mhi_vmx_cr_get(struct mhi_vcpu *v, unsigned int nr)
 {
 	struct vmx_vcpu *h = vmx_of(v);
 
-	switch (nr) {
-	case 0:
-		return cr0_view(h);
-	case 3:
+	if (nr == 3)
 		return vmreadn(&h->ref, VMCS_GUEST_CR3);
-	case 4:
-		return cr4_view(h);
-	default:
-		return 0;
-	}
+	return nr == 0 ? cr0_view(h) : cr4_view(h);
 }
 
 void mhi_vmx_cr_set(struct mhi_vcpu *v, unsigned int nr, u64 value)
@@ -138,49 +130,30 @@ void mhi_vmx_cr_set(struct mhi_vcpu *v, unsigned int nr, u64 value)
 	struct vmx_vcpu *h = vmx_of(v);
 	bool lma;
 
-	switch (nr) {
-	case 0:
+	if (nr == 0) {
 		lma = (value & MHI_CR0_PG) && (h->efer & MHI_EFER_LME);
 		if (lma)
 			fix_tr(h);
 		efer_set(h, lma ? h->efer | MHI_EFER_LMA : h->efer & ~MHI_EFER_LMA);
 		cr0_set(h, value);
-		break;
-	case 3:
-		vmwriten(&h->ref, VMCS_GUEST_CR3, value & ~CR3_NO_FLUSH);
-		break;
-	case 4:
+	} else if (nr == 3) {
+		vmwriten(&h->ref, VMCS_GUEST_CR3, value);
+	} else {
 		cr4_set(h, value);
-		break;
-	default:
-		return;
 	}
 	paging_changed(h);
 }
 
-static int syscall_index(u32 msr)
-{
-	switch (msr) {
-	case MHI_MSR_STAR:
-		return VMX_STAR;
-	case MHI_MSR_LSTAR:
-		return VMX_LSTAR;
-	case MHI_MSR_CSTAR:
-		return VMX_CSTAR;
-	case MHI_MSR_SFMASK:
-		return VMX_SFMASK;
-	default:
-		return -1;
-	}
-}
-
-static void syscall_set(struct vmx_vcpu *h, unsigned int i, u32 msr, u64 value)
-{
-	if (h->syscall[i] == value)
-		return;
-	h->syscall[i] = value;
-	mhi_wrmsr(msr, value);
-}
+/* Switched by the CPU. */
+static const struct {
+	u32 index, field;
+} vmcs_msrs[] = {
+	{ MHI_MSR_FS_BASE, VMCS_GUEST_FS_BASE },
+	{ MHI_MSR_GS_BASE, VMCS_GUEST_GS_BASE },
+	{ MHI_MSR_SYSENTER_CS, VMCS_GUEST_SYSENTER_CS },
+	{ MHI_MSR_SYSENTER_ESP, VMCS_GUEST_SYSENTER_ESP },
+	{ MHI_MSR_SYSENTER_EIP, VMCS_GUEST_SYSENTER_EIP },
+};
 
 static void pat_set(struct vmx_vcpu *h, u64 pat)
 {
@@ -203,10 +176,14 @@ static void tsc_aux_set(struct mhi_vcpu *v, u64 value)
 u64 mhi_vmx_msr_get(struct mhi_vcpu *v, u32 index)
 {
 	struct vmx_vcpu *h = vmx_of(v);
-	int i = syscall_index(index);
+	unsigned int i;
 
-	if (i >= 0)
-		return h->syscall[i];
+	for (i = 0; i < VMX_SYSCALL_MSRS; i++)
+		if (mhi_vmx_syscall_msrs[i] == index)
+			return h->syscall[i];
+	for (i = 0; i < MHI_COUNT(vmcs_msrs); i++)
+		if (vmcs_msrs[i].index == index)
+			return vmcs_read_raw(&h->ref, vmcs_msrs[i].field);
 	switch (index) {
 	case MHI_MSR_EFER:
 		return h->efer;
@@ -216,16 +193,6 @@ u64 mhi_vmx_msr_get(struct mhi_vcpu *v, u32 index)
 		return v->tsc_aux;
 	case MHI_MSR_KERNEL_GS_BASE:
 		return mhi_rdmsr(MHI_MSR_KERNEL_GS_BASE);
-	case MHI_MSR_FS_BASE:
-		return vmreadn(&h->ref, VMCS_GUEST_FS_BASE);
-	case MHI_MSR_GS_BASE:
-		return vmreadn(&h->ref, VMCS_GUEST_GS_BASE);
-	case MHI_MSR_SYSENTER_CS:
-		return vmread32(&h->ref, VMCS_GUEST_SYSENTER_CS);
-	case MHI_MSR_SYSENTER_ESP:
-		return vmreadn(&h->ref, VMCS_GUEST_SYSENTER_ESP);
-	case MHI_MSR_SYSENTER_EIP:
-		return vmreadn(&h->ref, VMCS_GUEST_SYSENTER_EIP);
 	default:
 		return 0;
 	}
@@ -234,12 +201,16 @@ u64 mhi_vmx_msr_get(struct mhi_vcpu *v, u32 index)
 void mhi_vmx_msr_set(struct mhi_vcpu *v, u32 index, u64 value)
 {
 	struct vmx_vcpu *h = vmx_of(v);
-	int i = syscall_index(index);
+	unsigned int i;
 
-	if (i >= 0) {
-		syscall_set(h, (unsigned int)i, index, value);
-		return;
-	}
+	for (i = 0; i < VMX_SYSCALL_MSRS; i++)
+		if (mhi_vmx_syscall_msrs[i] == index && h->syscall[i] != value) {
+			h->syscall[i] = value;
+			mhi_wrmsr(index, value);
+		}
+	for (i = 0; i < MHI_COUNT(vmcs_msrs); i++)
+		if (vmcs_msrs[i].index == index)
+			vmcs_write_raw(&h->ref, vmcs_msrs[i].field, value);
 	switch (index) {
 	case MHI_MSR_EFER:
 		efer_set(h, value);
@@ -252,21 +223,6 @@ void mhi_vmx_msr_set(struct mhi_vcpu *v, u32 index, u64 value)
 		break;
 	case MHI_MSR_KERNEL_GS_BASE:
 		mhi_wrmsr(MHI_MSR_KERNEL_GS_BASE, value);
-		break;
-	case MHI_MSR_FS_BASE:
-		vmwriten(&h->ref, VMCS_GUEST_FS_BASE, value);
-		break;
-	case MHI_MSR_GS_BASE:
-		vmwriten(&h->ref, VMCS_GUEST_GS_BASE, value);
-		break;
-	case MHI_MSR_SYSENTER_CS:
-		vmwrite32(&h->ref, VMCS_GUEST_SYSENTER_CS, value);
-		break;
-	case MHI_MSR_SYSENTER_ESP:
-		vmwriten(&h->ref, VMCS_GUEST_SYSENTER_ESP, value);
-		break;
-	case MHI_MSR_SYSENTER_EIP:
-		vmwriten(&h->ref, VMCS_GUEST_SYSENTER_EIP, value);
 		break;
 	default:
 		break;
@@ -362,62 +318,21 @@ static void crs_set(struct mhi_vcpu *v, const struct mhk_state *s)
 
 static void drs_get(struct mhi_vcpu *v, struct mhk_state *s)
 {
-	struct vmx_vcpu *h = vmx_of(v);
-	unsigned int i;
-
-	for (i = 0; i < 4; i++)
-		s->dr[i] = h->dr_live ? mhi_read_dr(i) : v->dr[i];
+	mhi_dr_get(v, s->dr);
 	s->dr6 = mhi_read_dr(6);
-	s->dr7 = vmreadn(&h->ref, VMCS_GUEST_DR7);
+	s->dr7 = vmreadn(&vmx_of(v)->ref, VMCS_GUEST_DR7);
 }
 
 static void drs_set(struct mhi_vcpu *v, const struct mhk_state *s)
 {
 	struct vmx_vcpu *h = vmx_of(v);
-	unsigned int i;
 
-	for (i = 0; i < 4; i++) {
-		v->dr[i] = s->dr[i];
-		if (h->dr_live)
-			mhi_write_dr(i, s->dr[i]);
-	}
-	h->dr6 = (s->dr6 & DR6_SETTABLE) | DR6_FIXED_ONES;
+	mhi_dr_set(v, s->dr);
+	h->dr6 = (s->dr6 & DR6_SETTABLE) | MHI_DR6_RESET;
 	mhi_write_dr(6, h->dr6);
-	vmwriten(&h->ref, VMCS_GUEST_DR7, (s->dr7 & DR7_SETTABLE) | DR7_FIXED_ONES);
-	if (s->dr7 & DR7_ENABLES)
+	vmwriten(&h->ref, VMCS_GUEST_DR7, (s->dr7 & DR7_SETTABLE) | MHI_DR7_RESET);
+	if (s->dr7 & MHI_DR7_ENABLES)
 		mhi_vmx_dr_live(v);
-}
-
-static void msrs_get(struct mhi_vcpu *v, struct mhk_state *s)
-{
-	struct vmx_vcpu *h = vmx_of(v);
-
-	s->star = h->syscall[VMX_STAR];
-	s->lstar = h->syscall[VMX_LSTAR];
-	s->cstar = h->syscall[VMX_CSTAR];
-	s->sfmask = h->syscall[VMX_SFMASK];
-	s->kernel_gs_base = mhi_rdmsr(MHI_MSR_KERNEL_GS_BASE);
-	s->sysenter_cs = vmread32(&h->ref, VMCS_GUEST_SYSENTER_CS);
-	s->sysenter_esp = vmreadn(&h->ref, VMCS_GUEST_SYSENTER_ESP);
-	s->sysenter_eip = vmreadn(&h->ref, VMCS_GUEST_SYSENTER_EIP);
-	s->pat = h->pat;
-	s->tsc_aux = v->tsc_aux;
-}
-
-static void msrs_set(struct mhi_vcpu *v, const struct mhk_state *s)
-{
-	struct vmx_vcpu *h = vmx_of(v);
-
-	syscall_set(h, VMX_STAR, MHI_MSR_STAR, s->star);
-	syscall_set(h, VMX_LSTAR, MHI_MSR_LSTAR, s->lstar);
-	syscall_set(h, VMX_CSTAR, MHI_MSR_CSTAR, s->cstar);
-	syscall_set(h, VMX_SFMASK, MHI_MSR_SFMASK, s->sfmask);
-	mhi_wrmsr(MHI_MSR_KERNEL_GS_BASE, s->kernel_gs_base);
-	vmwrite32(&h->ref, VMCS_GUEST_SYSENTER_CS, s->sysenter_cs);
-	vmwriten(&h->ref, VMCS_GUEST_SYSENTER_ESP, s->sysenter_esp);
-	vmwriten(&h->ref, VMCS_GUEST_SYSENTER_EIP, s->sysenter_eip);
-	pat_set(h, s->pat);
-	tsc_aux_set(v, s->tsc_aux);
 }
 
 static u32 shadow_get(struct vmcs_ref *r)
@@ -425,7 +340,7 @@ static u32 shadow_get(struct vmcs_ref *r)
 	u32 blocked = vmread32(r, VMCS_GUEST_INTERRUPTIBILITY);
 	u32 shadow = 0;
 
-	if (blocked & (BLOCKED_BY_STI | BLOCKED_BY_MOV_SS))
+	if (blocked & BLOCKED_BY_INSN)
 		shadow |= MHK_SHADOW_STI;
 	if (blocked & BLOCKED_BY_NMI)
 		shadow |= MHK_SHADOW_NMI;
@@ -468,8 +383,6 @@ void mhi_vmx_state_get(struct mhi_vcpu *v, u32 groups, struct mhk_state *s)
 		crs_get(v, s);
 	if (groups & MHK_G_DR)
 		drs_get(v, s);
-	if (groups & MHK_G_MSR)
-		msrs_get(v, s);
 	if (groups & MHK_G_MISC)
 		s->shadow = shadow_get(&h->ref);
 }
@@ -493,8 +406,6 @@ void mhi_vmx_state_set(struct mhi_vcpu *v, u32 groups, const struct mhk_state *s
 		crs_set(v, s);
 	if (groups & MHK_G_DR)
 		drs_set(v, s);
-	if (groups & MHK_G_MSR)
-		msrs_set(v, s);
 	if (groups & MHK_G_MISC)
 		shadow_set(&h->ref, s->shadow);
 	else if (groups & MHK_G_RIP)
