@@ -107,15 +107,16 @@ static int slot_clear(struct drv_vm *vm, u32 n)
 	return 0;
 }
 
-int mhi_mem_set(struct drv_vm *vm, const struct mhk_mem *arg)
+long mhi_mem_set(void *object, union drv_arg *arg)
 {
+	struct drv_vm *vm = object;
+	const struct mhk_mem *mem = &arg->mem;
 	int err;
 
-	if ((arg->flags & ~(MHK_MEM_READONLY | MHK_MEM_CLEAR)) || arg->pad ||
-	    arg->slot >= MHK_MAX_SLOTS)
+	if (mem->pad || mem->slot >= MHK_MAX_SLOTS)
 		return -EINVAL;
 	down_write(&vm->slots_sem);
-	err = arg->flags & MHK_MEM_CLEAR ? slot_clear(vm, arg->slot) : slot_add(vm, arg);
+	err = mem->flags & MHK_MEM_CLEAR ? slot_clear(vm, mem->slot) : slot_add(vm, mem);
 	up_write(&vm->slots_sem);
 	return err;
 }

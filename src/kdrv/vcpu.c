@@ -242,80 +242,75 @@ static int get_groups(struct drv_vcpu *vcpu, u32 groups)
 	return err;
 }
 
-static long vcpu_get(struct drv_vcpu *vcpu, void __user *user)
+static long vcpu_get(void *object, union drv_arg *arg)
 {
-	struct mhk_get arg;
-	int err = mhi_arg_in(&arg, sizeof(arg), user);
+	struct drv_vcpu *vcpu = object;
+	u32 groups = arg->get.groups;
+	int err;
 
-	if (err)
-		return err;
-	if (arg.flags || arg.pad || (arg.groups & ~MHK_G_ALL))
+	if (arg->get.pad || (groups & ~MHK_G_ALL))
 		return -EINVAL;
-	if (arg.groups & ~MHK_G_FPU) {
-		err = get_groups(vcpu, arg.groups & ~MHK_G_FPU);
+	if (groups & ~MHK_G_FPU) {
+		err = get_groups(vcpu, groups & ~MHK_G_FPU);
 		if (err)
 			return err;
 	}
-	if (arg.groups & MHK_G_FPU)
+	if (groups & MHK_G_FPU)
 		mhi_fpu_get(vcpu, vcpu->fpu_page);
-	vcpu->page->valid |= arg.groups;
+	vcpu->page->valid |= groups;
 	return 0;
 }
 
-static long vcpu_cpuid(struct drv_vcpu *vcpu, void __user *user)
+static long vcpu_cpuid(void *object, union drv_arg *arg)
 {
-	struct mhk_cpuid arg;
-	int err = mhi_arg_in(&arg, sizeof(arg), user);
+	struct mhi_vcpu *v = &((struct drv_vcpu *)object)->arch;
+	u32 count = arg->cpuid.count;
 
-	if (err)
-		return err;
-	if (arg.flags || arg.pad)
+	if (arg->cpuid.pad)
 		return -EINVAL;
-	if (arg.count > MHK_MAX_CPUID)
+	if (count > MHK_MAX_CPUID)
 		return -E2BIG;
-	vcpu->arch.cpuids = 0;
-	if (copy_from_user(vcpu->arch.cpuid, (void __user *)(unsigned long)arg.entries,
-			   arg.count * sizeof(vcpu->arch.cpuid[0])))
+	v->cpuids = 0;
+	if (copy_from_user(v->cpuid, (void __user *)(unsigned long)arg->cpuid.entries,
+			   count * sizeof(v->cpuid[0])))
 		return -EFAULT;
-	return mhi_cpuid_set(&vcpu->arch, arg.count);
+	return mhi_cpuid_set(v, count);
 }
 
-static long vcpu_lapic(struct drv_vcpu *vcpu, void __user *user)
+static long vcpu_lapic(void *object, union drv_arg *arg)
 {
-	struct mhk_lapic arg;
-	int err = mhi_arg_in(&arg, sizeof(arg), user);
+	struct mhi_vcpu *v = &((struct drv_vcpu *)object)->arch;
+	struct mhk_lapic *access = &arg->lapic;
 
-	if (err)
-		return err;
-	if (arg.flags & ~MHK_LAPIC_WRITE)
-		return -EINVAL;
-	arg.base = vcpu->arch.lapic.base;
-	if (arg.flags & MHK_LAPIC_WRITE)
-		err = mhi_lapic_write(&vcpu->arch, arg.offset, arg.value);
-	else
-		err = mhi_lapic_read(&vcpu->arch, arg.offset, &arg.value);
-	return err ? err : mhi_arg_out(&arg, sizeof(arg), user);
+	access->base = v->lapic.base;
+	if (access->flags & MHK_LAPIC_WRITE)
+		return mhi_lapic_write(v, access->offset, access->value);
+	return mhi_lapic_read(v, access->offset, &access->value);
 }
 
-static long vcpu_stats(struct drv_vcpu *vcpu, void __user *user)
+static long vcpu_stats(void *object, union drv_arg *arg)
 {
-	struct mhk_stats arg;
-	int err = mhi_arg_in(&arg, sizeof(arg), user);
+	struct drv_vcpu *vcpu = object;
+	struct mhk_stats *stats = &arg->stats;
 
-	if (err)
-		return err;
-	if (arg.flags)
-		return -EINVAL;
-	BUILD_BUG_ON(MHI_X_COUNT > ARRAY_SIZE(arg.by_reason));
-	arg.entries = vcpu->arch.stat_entries;
-	arg.sections = vcpu->stat_sections;
-	arg.user_exits = vcpu->stat_user_exits;
-	arg.faults = vcpu->stat_faults;
-	arg.halts = vcpu->stat_halts;
-	arg.interrupts = vcpu->arch.stat_interrupts;
-	memcpy(arg.by_reason, vcpu->arch.stat_by_reason, sizeof(arg.by_reason));
-	return mhi_arg_out(&arg, sizeof(arg), user);
+	BUILD_BUG_ON(MHI_X_COUNT > ARRAY_SIZE(stats->by_reason));
+	stats->entries = vcpu->arch.stat_entries;
+	stats->sections = vcpu->stat_sections;
+	stats->user_exits = vcpu->stat_user_exits;
+	stats->faults = vcpu->stat_faults;
+	stats->halts = vcpu->stat_halts;
+	stats->interrupts = vcpu->arch.stat_interrupts;
+	memcpy(stats->by_reason, vcpu->arch.stat_by_reason, sizeof(stats->by_reason));
+	return 0;
 }
+
+static const struct drv_ioctl vcpu_ioctls[] = {
+	{ MHK_GET, 0, vcpu_get },
+	{ MHK_CPUID, 0, vcpu_cpuid },
+	{ MHK_LAPIC, MHK_LAPIC_WRITE, vcpu_lapic },
+	{ MHK_STATS, 0, vcpu_stats },
+	{ 0 },
+};
 
 static long vcpu_kick(struct drv_vcpu *vcpu)
 {
@@ -324,40 +319,23 @@ static long vcpu_kick(struct drv_vcpu *vcpu)
 	return 0;
 }
 
-static long vcpu_locked_ioctl(struct drv_vcpu *vcpu, unsigned int nr, void __user *user)
-{
-	switch (nr) {
-	case _IOC_NR(MHK_RUN):
-		return vcpu_run(vcpu);
-	case _IOC_NR(MHK_GET):
-		return vcpu_get(vcpu, user);
-	case _IOC_NR(MHK_CPUID):
-		return vcpu_cpuid(vcpu, user);
-	case _IOC_NR(MHK_LAPIC):
-		return vcpu_lapic(vcpu, user);
-	default:
-		return -ENOTTY;
-	}
-}
-
 static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct drv_vcpu *vcpu = file->private_data;
+	void __user *user = (void __user *)arg;
 	long ret;
 
-	if (_IOC_TYPE(cmd) != MHK_IOC)
-		return -ENOTTY;
-	if (_IOC_NR(cmd) == _IOC_NR(MHK_KICK))
+	if (cmd == MHK_KICK)
 		return vcpu_kick(vcpu);
 	if (current->mm != vcpu->vm->mm)
 		return -EPERM;
 	/* Counters are read as they are: who asks must not wait for the end of a long run. */
-	if (_IOC_NR(cmd) == _IOC_NR(MHK_STATS))
-		return vcpu_stats(vcpu, (void __user *)arg);
+	if ((u16)cmd == (u16)MHK_STATS)
+		return mhi_ioctl(vcpu_ioctls, vcpu, cmd, user);
 	/* A run may have no end: who comes second is told, and does not wait for it. */
 	if (!mutex_trylock(&vcpu->lock))
 		return -EBUSY;
-	ret = vcpu_locked_ioctl(vcpu, _IOC_NR(cmd), (void __user *)arg);
+	ret = cmd == MHK_RUN ? vcpu_run(vcpu) : mhi_ioctl(vcpu_ioctls, vcpu, cmd, user);
 	mutex_unlock(&vcpu->lock);
 	return ret;
 }
@@ -466,12 +444,15 @@ static int vcpu_create(struct drv_vm *vm, u32 apic_id)
 	return fd;
 }
 
-int mhi_vcpu_create_fd(struct drv_vm *vm, u32 apic_id)
+long mhi_vcpu_create_fd(void *object, union drv_arg *arg)
 {
+	struct drv_vm *vm = object;
 	int fd;
 
+	if (arg->vcpu_create.pad || arg->vcpu_create.apic_id >= MHK_MAX_VCPUS)
+		return -EINVAL;
 	mutex_lock(&vm->lock);
-	fd = vcpu_create(vm, apic_id);
+	fd = vcpu_create(vm, arg->vcpu_create.apic_id);
 	mutex_unlock(&vm->lock);
 	return fd;
 }
