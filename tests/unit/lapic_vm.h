@@ -107,7 +107,7 @@ static inline void all_x2(unsigned int n)
 
 static inline bool requested(struct mhi_vcpu *v, u32 vector)
 {
-	return v->lapic.irr[vector / 32] >> vector % 32 & 1;
+	return v->lapic.reg[0x20 + vector / 32] >> vector % 32 & 1;
 }
 
 /* An interrupt from elsewhere. */

@@ -32,7 +32,7 @@ static bool take(void)
 {
 	bool taken = requested(V(0), VEC);
 
-	V(0)->lapic.irr[VEC / 32] = 0;
+	V(0)->lapic.reg[0x20 + VEC / 32] = 0;
 	return taken;
 }
 
@@ -291,7 +291,7 @@ START_TEST(masked_and_illegal)
 	ck_assert(!take() && rdmsr(V(0), MHI_MSR_TSC_DEADLINE) == 0);
 	wr(V(0), O_TIMER, DEADLINE | 3);
 	wrmsr(V(0), MHI_MSR_TSC_DEADLINE, 1);
-	ck_assert_uint_eq(V(0)->lapic.irr[0], 0);
+	ck_assert_uint_eq(V(0)->lapic.reg[0x20 + 0], 0);
 	wr(V(0), O_ESR, 0);
 	ck_assert_uint_eq(rd(V(0), O_ESR), 0x40);
 }

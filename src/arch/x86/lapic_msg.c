@@ -45,25 +45,15 @@ static u32 vector_of(u32 value)
 	return value & 0xff;
 }
 
-static u32 word_of(u32 vector)
-{
-	return vector / 32 % 8;
-}
-
-static u32 bit_of(u32 vector)
-{
-	return 1u << vector % 32;
-}
-
 static void set_trigger(struct mhi_lapic *l, u32 vector, bool level)
 {
-	u32 *tmr = &l->tmr[word_of(vector)];
-	bool was = (mhi_load32(tmr) & bit_of(vector)) != 0;
+	u32 *tmr = mhi_irq_word(l, LAPIC_TMR, vector);
+	bool was = (mhi_load32(tmr) & mhi_irq_bit(vector)) != 0;
 
 	if (level && !was)
-		mhi_fetch_or32(tmr, bit_of(vector));
+		mhi_fetch_or32(tmr, mhi_irq_bit(vector));
 	else if (!level && was)
-		mhi_fetch_and32(tmr, ~bit_of(vector));
+		mhi_fetch_and32(tmr, ~mhi_irq_bit(vector));
 }
 
 void mhi_lapic_post(struct mhi_vcpu *t, u32 vector, bool level, bool own)
@@ -77,15 +67,15 @@ void mhi_lapic_post(struct mhi_vcpu *t, u32 vector, bool level, bool own)
 	}
 	/* Before IRR: the EOI of this interrupt looks at it. */
 	set_trigger(l, vector, level);
-	old = mhi_fetch_or32(&l->irr[word_of(vector)], bit_of(vector));
+	old = mhi_fetch_or32(mhi_irq_word(l, LAPIC_IRR, vector), mhi_irq_bit(vector));
 	/* Whoever has set the bit before us kicks. */
-	if (!own && !(old & bit_of(vector)))
+	if (!own && !(old & mhi_irq_bit(vector)))
 		mhi_host_kick(t);
 }
 
 void mhi_lapic_error(struct mhi_vcpu *t, u32 bits, bool own)
 {
-	u32 lvt = mhi_load32(&t->lapic.lvt[LVT_ERROR]);
+	u32 lvt = mhi_load32(&t->lapic.reg[LAPIC_LVT + LVT_ERROR]);
 
 	/*
 	 * An error interrupt with an illegal vector is one more error, but not one more
@@ -106,7 +96,7 @@ static void signal_vcpu(struct mhi_vcpu *t, u32 signal)
 
 void mhi_lapic_lvt_fire(struct mhi_vcpu *v, enum mhi_lvt n)
 {
-	u32 lvt = v->lapic.lvt[n];
+	u32 lvt = v->lapic.reg[LAPIC_LVT + n];
 
 	if (!(lvt & LVT_MASKED))
 		mhi_lapic_post(v, vector_of(lvt), false, true);
@@ -120,7 +110,7 @@ static bool enabled(const struct mhi_vcpu *t)
 /* Software-disabled APICs take only INIT, NMI, SMI and SIPI: SDM 3A 11.4.7.2. */
 static bool takes_fixed(const struct mhi_vcpu *t)
 {
-	return enabled(t) && (mhi_load32(&t->lapic.svr) & LAPIC_SVR_ENABLE);
+	return enabled(t) && (mhi_load32(&t->lapic.reg[LAPIC_SVR]) & LAPIC_SVR_ENABLE);
 }
 
 static void arrive_sipi(struct mhi_vcpu *t, u32 vector)
@@ -180,9 +170,9 @@ static u64 existing(struct mhi_vm *vm, u64 set)
 /* SDM 3A 11.6.2.2 "Logical Destination Mode", for an APIC in xAPIC mode. */
 static bool logical_match(const struct mhi_vcpu *t, u32 dest)
 {
-	u32 ldr = mhi_load32(&t->lapic.ldr) >> 24;
+	u32 ldr = mhi_load32(&t->lapic.reg[LAPIC_LDR]) >> 24;
 
-	if (mhi_load32(&t->lapic.dfr) >> 28 == DFR_FLAT)
+	if (mhi_load32(&t->lapic.reg[LAPIC_DFR]) >> 28 == DFR_FLAT)
 		return (ldr & dest & 0xff) != 0;
 	if ((dest >> 4 & 0xf) != CLUSTER_ALL && (dest ^ ldr) & 0xf0)
 		return false;
@@ -260,7 +250,7 @@ void mhi_lapic_self_ipi(struct mhi_vcpu *v, u32 vector)
 {
 	if (vector < LAPIC_FIRST_VECTOR)
 		mhi_lapic_error(v, ESR_SEND_VECTOR, true);
-	if (v->lapic.svr & LAPIC_SVR_ENABLE)
+	if (v->lapic.reg[LAPIC_SVR] & LAPIC_SVR_ENABLE)
 		mhi_lapic_post(v, vector, false, true);
 }
 
@@ -287,12 +277,12 @@ static u64 icr_targets(const struct msg *m, u32 shorthand)
 
 void mhi_lapic_send_icr(struct mhi_vcpu *v)
 {
-	u32 icr = v->lapic.icr_lo;
+	u32 icr = v->lapic.reg[LAPIC_ICR], high = v->lapic.reg[LAPIC_ICR_HIGH];
 	bool x2 = mhi_lapic_x2(&v->lapic);
 	struct msg m = {
 		.vm = v->vm,
 		.own = v,
-		.dest = x2 ? v->lapic.icr_hi : v->lapic.icr_hi >> 24,
+		.dest = x2 ? high : high >> 24,
 		.broadcast = x2 ? DEST_ALL_X2 : DEST_ALL_X1,
 		.vector = vector_of(icr),
 		.mode = ICR_MODE(icr),

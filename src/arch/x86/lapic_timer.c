@@ -43,7 +43,7 @@ static u64 tsc_to_counts(const struct mhi_vcpu *v, u64 ticks, u64 round)
 /* SDM 3A 11.5.4, divide configuration: bits 3, 1, 0 are 0 for /2 up to 6 for /128, 7 for /1. */
 static unsigned int div_shift(const struct mhi_lapic *l)
 {
-	u32 code = (l->timer_div & 3) | (l->timer_div >> 1 & 4);
+	u32 code = (l->reg[LAPIC_TIMER_DIV] & 3) | (l->reg[LAPIC_TIMER_DIV] >> 1 & 4);
 
 	return (code + 1) & 7;
 }
@@ -82,7 +82,7 @@ static void start(struct mhi_vcpu *v, u64 counts)
 static void next_period(struct mhi_vcpu *v, u64 now)
 {
 	struct mhi_lapic *l = &v->lapic;
-	u64 period = (u64)l->timer_init << div_shift(l);
+	u64 period = (u64)l->reg[LAPIC_TIMER_INIT] << div_shift(l);
 	u64 late = tsc_to_counts(v, now - l->tsc_deadline, 0);
 	u64 ms;
 
@@ -105,7 +105,7 @@ static void expire(struct mhi_vcpu *v, u64 now)
 {
 	struct mhi_lapic *l = &v->lapic;
 
-	if (TIMER_MODE(l->lvt[LVT_TIMER]) == MODE_PERIODIC && l->timer_init)
+	if (TIMER_MODE(l->reg[LAPIC_LVT + LVT_TIMER]) == MODE_PERIODIC && l->reg[LAPIC_TIMER_INIT])
 		next_period(v, now);
 	else
 		mhi_lapic_timer_stop(v);
@@ -138,9 +138,9 @@ void mhi_lapic_timer_set_init(struct mhi_vcpu *v, u32 init)
 {
 	struct mhi_lapic *l = &v->lapic;
 
-	if (TIMER_MODE(l->lvt[LVT_TIMER]) == MODE_TSC_DEADLINE)
+	if (TIMER_MODE(l->reg[LAPIC_LVT + LVT_TIMER]) == MODE_TSC_DEADLINE)
 		return;
-	l->timer_init = init;
+	l->reg[LAPIC_TIMER_INIT] = init;
 	if (init)
 		start(v, (u64)init << div_shift(l));
 	else
@@ -153,7 +153,7 @@ void mhi_lapic_timer_set_div(struct mhi_vcpu *v, u32 div)
 	struct mhi_lapic *l = &v->lapic;
 	u32 left = mhi_lapic_timer_current(v);
 
-	l->timer_div = div;
+	l->reg[LAPIC_TIMER_DIV] = div;
 	if (left)
 		start(v, (u64)left << div_shift(l));
 }
@@ -161,21 +161,21 @@ void mhi_lapic_timer_set_div(struct mhi_vcpu *v, u32 div)
 void mhi_lapic_timer_set_lvt(struct mhi_vcpu *v, u32 lvt)
 {
 	struct mhi_lapic *l = &v->lapic;
-	bool was = TIMER_MODE(l->lvt[LVT_TIMER]) == MODE_TSC_DEADLINE;
+	bool was = TIMER_MODE(l->reg[LAPIC_LVT + LVT_TIMER]) == MODE_TSC_DEADLINE;
 
 	/* SDM 3A 11.5.4.1 "TSC-Deadline Mode": a change from or to it disarms the timer. */
 	if (was != (TIMER_MODE(lvt) == MODE_TSC_DEADLINE)) {
 		mhi_lapic_timer_stop(v);
-		l->timer_init = 0;
+		l->reg[LAPIC_TIMER_INIT] = 0;
 	}
-	mhi_store32(&l->lvt[LVT_TIMER], lvt);
+	mhi_store32(&l->reg[LAPIC_LVT + LVT_TIMER], lvt);
 }
 
 void mhi_lapic_timer_set_deadline(struct mhi_vcpu *v, u64 tsc)
 {
 	struct mhi_lapic *l = &v->lapic;
 
-	if (TIMER_MODE(l->lvt[LVT_TIMER]) != MODE_TSC_DEADLINE)
+	if (TIMER_MODE(l->reg[LAPIC_LVT + LVT_TIMER]) != MODE_TSC_DEADLINE)
 		return;
 	if (tsc && guest_tsc(v) < tsc) {
 		l->tsc_deadline = tsc;
@@ -194,7 +194,7 @@ u32 mhi_lapic_timer_current(struct mhi_vcpu *v)
 	unsigned int shift = div_shift(l);
 	u64 now = guest_tsc(v), counts;
 
-	if (TIMER_MODE(l->lvt[LVT_TIMER]) == MODE_TSC_DEADLINE)
+	if (TIMER_MODE(l->reg[LAPIC_LVT + LVT_TIMER]) == MODE_TSC_DEADLINE)
 		return 0;
 	if (expired(v, now))
 		expire(v, now);
@@ -208,7 +208,7 @@ u64 mhi_lapic_timer_deadline(struct mhi_vcpu *v)
 {
 	u64 now = guest_tsc(v);
 
-	if (TIMER_MODE(v->lapic.lvt[LVT_TIMER]) != MODE_TSC_DEADLINE)
+	if (TIMER_MODE(v->lapic.reg[LAPIC_LVT + LVT_TIMER]) != MODE_TSC_DEADLINE)
 		return 0;
 	if (expired(v, now))
 		expire(v, now);
