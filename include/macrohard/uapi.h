@@ -142,25 +142,9 @@ struct mhk_vcpu_create {
 #define MHK_G_FPU (1u << 7)  /* the XSAVE image in the second page of the mapping */
 #define MHK_G_ALL 0xffu
 
-enum {
-	MHK_RAX,
-	MHK_RCX,
-	MHK_RDX,
-	MHK_RBX,
-	MHK_RSP,
-	MHK_RBP,
-	MHK_RSI,
-	MHK_RDI,
-	MHK_R8,
-	MHK_R9,
-	MHK_R10,
-	MHK_R11,
-	MHK_R12,
-	MHK_R13,
-	MHK_R14,
-	MHK_R15,
-	MHK_GPRS
-};
+/* In the order in which instructions encode them. */
+enum { MHK_RAX, MHK_RCX, MHK_RDX, MHK_RBX, MHK_RSP, MHK_RBP, MHK_RSI, MHK_RDI };
+enum { MHK_R8 = 8, MHK_R9, MHK_R10, MHK_R11, MHK_R12, MHK_R13, MHK_R14, MHK_R15, MHK_GPRS };
 enum { MHK_ES, MHK_CS, MHK_SS, MHK_DS, MHK_FS, MHK_GS, MHK_LDTR, MHK_TR, MHK_SEGS };
 
 /*
