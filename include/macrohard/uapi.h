@@ -82,6 +82,8 @@ struct mhk_info {
 	__u32 phys_bits; /* out: guest-physical address width that nested paging serves */
 	__u32 asids;	 /* out: SVM: number of ASIDs; VMX: 0 */
 	__u32 vms;	 /* out: VMs alive on this host */
+	__u32 timer_khz; /* out: count rate of a local APIC's timer before its divider */
+	__u32 pad;
 };
 
 struct mhk_vm_create {

@@ -303,6 +303,7 @@ static long read_info(void *unused, union drv_arg *arg)
 	info->xcr0 = life.xcr0;
 	info->cr4 = caps.cr4;
 	info->tsc_khz = tsc_khz;
+	info->timer_khz = tsc_khz >> MHI_LAPIC_TICK_SHIFT;
 	info->phys_bits = caps.phys_bits;
 	info->asids = caps.asids;
 	return 0;

@@ -84,7 +84,6 @@ static inline void begin(unsigned int n)
 	memset(vcpus, 0, sizeof(vcpus));
 	memset(fake_host, 0, sizeof(fake_host));
 	vm.caps.phys_bits = 40;
-	vm.tsc_khz = 2000000;
 	vm.tsc_offset = 1000000;
 	fake_tsc = 5000;
 	for (i = 0; i < n; i++) {

@@ -37,8 +37,6 @@ struct mhi_lapic {
 	u32 signals;	  /* (a) MHI_SIG_* */
 	u32 sipi_vector;  /* (a) */
 	u32 esr_pending;  /* (a) errors since the last write of ESR */
-	u64 timer_start;  /* (v) guest TSC from which timer_counts runs */
-	u64 timer_counts; /* (v) counts before the divider, from timer_start to the next expiry */
 	u64 tsc_deadline; /* (v) guest TSC of the next expiry in every timer mode; 0 = disarmed */
 	bool host_timer;  /* (v) the host's timer may still fire */
 	bool x2apic_ok;	  /* (c) CPUID offers x2APIC */
@@ -46,7 +44,11 @@ struct mhi_lapic {
 	u32 eoi_vector;	  /* (v) valid when eoi_pending: its EOI is for user space */
 };
 
-#define MHI_LAPIC_TIMER_HZ 1000000000ull /* count rate of the timer before its divider */
+/*
+ * The timer counts every second tick of the guest's TSC: nothing is rounded, and its rate in Hz
+ * fits CPUID's 32 bits.
+ */
+#define MHI_LAPIC_TICK_SHIFT 1
 
 /*
  * Power-up, or INIT, which keeps APIC_BASE and signals that arrived meanwhile. x2apic_ok is kept.
