@@ -35,7 +35,7 @@ static enum mhi_run run_sections(struct drv_vcpu *vcpu, u32 wanted, u32 *valid)
 	enum mhi_run r;
 
 	mhi_fpu_load(vcpu);
-	v->host_xcr0 = mhi_life_xcr0() ? mhi_xgetbv0() : v->xcr0;
+	v->host_xcr0 = v->vm->caps.xcr0 ? mhi_xgetbv0() : v->xcr0;
 	do {
 		local_irq_disable();
 		v->cpu = mhi_life_this_cpu();
@@ -67,27 +67,27 @@ static void wait_for_work(struct drv_vcpu *vcpu)
 	leave_mode(vcpu);
 }
 
-static int mem_fault_exit(struct drv_vcpu *vcpu)
+/* An exit that no exit of the guest stands behind. */
+static struct mhk_exit *new_exit(struct drv_vcpu *vcpu, enum mhk_exit_reason reason)
 {
 	struct mhk_exit *exit = &vcpu->arch.exit;
-	bool write = vcpu->arch.fault_access & MHI_FAULT_WRITE;
 
 	memset(exit, 0, sizeof(*exit));
-	exit->reason = MHK_EXIT_MEM_FAULT;
+	exit->reason = reason;
 	exit->raw = ~0u;
+	return exit;
+}
+
+static int mem_fault_exit(struct drv_vcpu *vcpu)
+{
+	struct mhk_exit *exit = new_exit(vcpu, MHK_EXIT_MEM_FAULT);
+
 	exit->u.mmio.gpa = vcpu->arch.fault_gpa;
-	exit->u.mmio.flags = write ? MHK_MMIO_WRITE : 0;
+	exit->u.mmio.flags = vcpu->arch.fault_access & MHI_FAULT_WRITE ? MHK_MMIO_WRITE : 0;
 	return 0;
 }
 
-static void none_exit(struct drv_vcpu *vcpu)
-{
-	memset(&vcpu->arch.exit, 0, sizeof(vcpu->arch.exit));
-}
-
-/*
- * Until there is an exit for user space. 0: vcpu->arch.exit; or the error of MHK_RUN.
- */
+/* Until there is an exit for user space. 0: vcpu->arch.exit; or the error of MHK_RUN. */
 static int run_until_exit(struct drv_vcpu *vcpu, u32 wanted, u32 *valid)
 {
 	struct mhi_vcpu *v = &vcpu->arch;
@@ -95,22 +95,17 @@ static int run_until_exit(struct drv_vcpu *vcpu, u32 wanted, u32 *valid)
 
 	for (;;) {
 		*valid = 0;
-		if (mhi_life_stopping())
-			return -ESHUTDOWN;
-		if (xchg(&vcpu->kicked, 0)) {
-			none_exit(vcpu);
-			return 0;
+		if (mhi_host_wants_out(v)) {
+			new_exit(vcpu, MHK_EXIT_NONE);
+			if (xchg(&vcpu->kicked, 0))
+				return 0;
+			if (signal_pending(current))
+				return -EINTR;
+			/* Task work runs on the way to user space; the library is back at once. */
+			if (test_thread_flag(TIF_NOTIFY_RESUME))
+				return 0;
+			cond_resched();
 		}
-		if (signal_pending(current)) {
-			none_exit(vcpu);
-			return -EINTR;
-		}
-		/* Task work runs on the way to user space; the library comes back at once. */
-		if (test_thread_flag(TIF_NOTIFY_RESUME)) {
-			none_exit(vcpu);
-			return 0;
-		}
-		cond_resched();
 		switch (run_sections(vcpu, wanted, valid)) {
 		case MHI_RUN_USER:
 			return 0;
@@ -126,6 +121,8 @@ static int run_until_exit(struct drv_vcpu *vcpu, u32 wanted, u32 *valid)
 			break;
 		case MHI_RUN_HOST:
 		case MHI_RUN_AGAIN:
+			if (mhi_life_stopping())
+				return -ESHUTDOWN;
 			/* Somebody else took the CPU while we had to let it go. */
 			if (mhi_life_lost(v->cpu))
 				return -EBUSY;
@@ -189,10 +186,7 @@ static bool eoi_exit(struct drv_vcpu *vcpu)
 	if (!apic->eoi_pending)
 		return false;
 	apic->eoi_pending = false;
-	none_exit(vcpu);
-	vcpu->arch.exit.reason = MHK_EXIT_EOI;
-	vcpu->arch.exit.raw = ~0u;
-	vcpu->arch.exit.u.eoi.vector = apic->eoi_vector;
+	new_exit(vcpu, MHK_EXIT_EOI)->u.eoi.vector = apic->eoi_vector;
 	return true;
 }
 
@@ -205,7 +199,7 @@ static long vcpu_run(struct drv_vcpu *vcpu)
 	if (err)
 		return err;
 	if (MHI_ONCE(vcpu->page->user.immediate_exit))
-		none_exit(vcpu);
+		new_exit(vcpu, MHK_EXIT_NONE);
 	else if (!eoi_exit(vcpu))
 		err = run_until_exit(vcpu, wanted, &valid);
 	if (!err || err == -EINTR)

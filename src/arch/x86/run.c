@@ -165,7 +165,8 @@ static int begin(struct mhi_vcpu *v, struct mhi_exit *x)
 {
 	int err;
 
-	memset(x, 0, sizeof(*x));
+	x->raw = 0;
+	x->raw_info[0] = x->raw_info[1] = 0;
 	err = v->vm->ops->load(v, x);
 	if (err)
 		return err;
