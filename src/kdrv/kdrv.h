@@ -63,7 +63,6 @@ struct drv_vcpu {
 	int cpu;		    /* (a) where the section runs */
 	int kicked;		    /* (a) sticky until MHK_RUN returns for it */
 	struct hrtimer timer;
-	u64 stat_sections, stat_user_exits, stat_faults, stat_halts; /* (l) */
 };
 
 static inline struct drv_vcpu *to_drv(struct mhi_vcpu *v)

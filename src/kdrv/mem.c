@@ -199,7 +199,7 @@ int mhi_mem_fault(struct drv_vcpu *vcpu, mh_gpa gpa, u8 access)
 	const struct mhi_slot *slot;
 	int err = 0;
 
-	vcpu->stat_faults++;
+	vcpu->arch.stats.faults++;
 	gpa &= PAGE_MASK;
 	down_read(&vm->slots_sem);
 	slot = mhi_slots_find(&vm->slots, gpa);

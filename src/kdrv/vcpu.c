@@ -44,7 +44,7 @@ static enum mhi_run run_sections(struct drv_vcpu *vcpu, u32 wanted, u32 *valid)
 		r = v->cpu->on ? mhi_run_section(v, wanted, out, valid) : MHI_RUN_HOST;
 		leave_mode(vcpu);
 		local_irq_enable();
-		vcpu->stat_sections++;
+		vcpu->arch.stats.sections++;
 	} while (r == MHI_RUN_HOST && v->cpu->on && !mhi_host_wants_out(v));
 	mhi_fpu_save(vcpu);
 	return r;
@@ -55,7 +55,7 @@ static void wait_for_work(struct drv_vcpu *vcpu)
 {
 	DECLARE_SWAITQUEUE(wait);
 
-	vcpu->stat_halts++;
+	vcpu->arch.stats.halts++;
 	enter_mode(vcpu, DRV_WAITING);
 	for (;;) {
 		prepare_to_swait_exclusive(&vcpu->wq, &wait, TASK_INTERRUPTIBLE);
@@ -175,7 +175,7 @@ static void publish_exit(struct drv_vcpu *vcpu, u32 wanted, u32 valid)
 	}
 	vcpu->page->exit = vcpu->arch.exit;
 	vcpu->page->valid = valid;
-	vcpu->stat_user_exits++;
+	vcpu->arch.stats.user_exits++;
 }
 
 /* An EOI that user space itself wrote by MHK_LAPIC is told at the next run. */
@@ -285,16 +285,11 @@ static long vcpu_lapic(void *object, union drv_arg *arg)
 static long vcpu_stats(void *object, union drv_arg *arg)
 {
 	struct drv_vcpu *vcpu = object;
-	struct mhk_stats *stats = &arg->stats;
+	u32 size = arg->stats.size;
 
-	BUILD_BUG_ON(MHI_X_COUNT > ARRAY_SIZE(stats->by_reason));
-	stats->entries = vcpu->arch.stat_entries;
-	stats->sections = vcpu->stat_sections;
-	stats->user_exits = vcpu->stat_user_exits;
-	stats->faults = vcpu->stat_faults;
-	stats->halts = vcpu->stat_halts;
-	stats->interrupts = vcpu->arch.stat_interrupts;
-	memcpy(stats->by_reason, vcpu->arch.stat_by_reason, sizeof(stats->by_reason));
+	BUILD_BUG_ON(MHI_X_COUNT > ARRAY_SIZE(arg->stats.by_reason));
+	arg->stats = vcpu->arch.stats;
+	arg->stats.size = size;
 	return 0;
 }
 

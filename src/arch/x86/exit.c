@@ -272,7 +272,7 @@ static handler_fn *const handlers[MHI_X_COUNT] = {
 
 enum mhi_run mhi_exit_handle(struct mhi_vcpu *v, const struct mhi_exit *x)
 {
-	v->stat_by_reason[x->reason]++;
+	v->stats.by_reason[x->reason]++;
 	return handlers[x->reason](v, x);
 }
 

@@ -14,6 +14,11 @@ enum mhi_msr_result { MHI_MSR_DONE, MHI_MSR_GP, MHI_MSR_USER };
  */
 bool mhi_msr_is_hw(u32 index);
 
+static inline bool mhi_canonical(u64 va)
+{
+	return (u64)((s64)(va << 16) >> 16) == va;
+}
+
 /* Within a section. */
 enum mhi_msr_result mhi_msr_read(struct mhi_vcpu *v, u32 index, u64 *value);
 enum mhi_msr_result mhi_msr_write(struct mhi_vcpu *v, u32 index, u64 value);

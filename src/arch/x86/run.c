@@ -150,10 +150,10 @@ static enum mhi_run run_entries(struct mhi_vcpu *v)
 		if (mhi_host_wants_out(v))
 			return MHI_RUN_HOST;
 		v->vm->ops->enter(v, &x);
-		v->stat_entries++;
+		v->stats.entries++;
 		if (v->irq_taken) {
 			v->irq_taken = false;
-			v->stat_interrupts++;
+			v->stats.interrupts++;
 			mhi_lapic_accept(v, (unsigned int)vector);
 		}
 		r = mhi_exit_handle(v, &x);
