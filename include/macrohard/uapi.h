@@ -143,6 +143,11 @@ struct mhk_vcpu_create {
 #define MHK_G_MISC (1u << 6) /* mp_state, shadows */
 #define MHK_G_FPU (1u << 7)  /* the XSAVE image in the second page of the mapping */
 #define MHK_G_ALL 0xffu
+/*
+ * In mhk_run.valid only: what of SEG the emulation of an instruction needs. Of 64-bit code that is
+ * CS, SS, FS and GS; of other code all of SEG.
+ */
+#define MHK_G_CODE (1u << 8)
 
 /* In the order in which instructions encode them. */
 enum { MHK_RAX, MHK_RCX, MHK_RDX, MHK_RBX, MHK_RSP, MHK_RBP, MHK_RSI, MHK_RDI };
@@ -266,7 +271,7 @@ struct mhk_exit {
  *   commit and inject when it has taken them.
  * - exit, valid: written by the kernel when MHK_RUN or MHK_GET returns. valid = groups of state
  *   that are current. After MHK_RUN these are the groups in user.wanted plus those that the exit's
- *   handler needs: MMIO, INSN and string IO: GPR RIP SEG CR; HYPERCALL: GPR CR SEG; SHUTDOWN,
+ *   handler needs: MMIO, INSN and string IO: GPR RIP CODE CR; HYPERCALL: GPR CR SEG; SHUTDOWN,
  *   ENTRY_FAILED, UNHANDLED: all but FPU.
  */
 struct mhk_run {

@@ -6,7 +6,7 @@
 
 #define EVENT_EXCEPTION (3u << 8)
 /* What the emulation of an instruction needs to know. */
-#define G_EMULATE (MHK_G_GPR | MHK_G_RIP | MHK_G_SEG | MHK_G_CR)
+#define G_EMULATE (MHK_G_GPR | MHK_G_RIP | MHK_G_CODE | MHK_G_CR)
 
 void mhi_inject_exception(struct mhi_vcpu *v, unsigned int vector, bool has_error, u32 error)
 {
