@@ -267,16 +267,16 @@ struct mhk_exit {
 /*
  * The shared mapping of a vCPU: MHK_RUN_BYTES at offset 0 of its fd. The first page is this struct,
  * the second the XSAVE image (standard format, header included) of MHK_G_FPU.
- * - user.*: written by user space, read by the kernel once at the start of MHK_RUN, which clears
+ * - user.*: written by user space, read by the kernel once at the start of a run, which clears
  *   commit and inject when it has taken them.
- * - exit, valid: written by the kernel when MHK_RUN or MHK_GET returns. valid = groups of state
- *   that are current. After MHK_RUN these are the groups in user.wanted plus those that the exit's
+ * - exit, valid: written by the kernel when a run or MHK_GET returns. valid = groups of state
+ *   that are current. After a run these are the groups in user.wanted plus those that the exit's
  *   handler needs: MMIO, INSN and string IO: GPR RIP CODE CR; HYPERCALL: GPR CR SEG; SHUTDOWN,
  *   ENTRY_FAILED, UNHANDLED: all but FPU.
  */
 struct mhk_run {
 	struct {
-		MHK_SHARED(__u32) immediate_exit; /* non-zero: MHK_RUN returns before entering */
+		MHK_SHARED(__u32) immediate_exit; /* non-zero: a run returns before entering */
 		MHK_SHARED(__u32) commit;	  /* MHK_G_*: groups of state to load */
 		MHK_SHARED(__u32) wanted;	  /* MHK_G_*: groups to provide at each exit */
 		MHK_SHARED(__u32) reply_flags;	  /* MHK_REPLY_* */
@@ -341,7 +341,7 @@ struct mhk_stats {
 	__u32 flags;	     /* must be 0 */
 	__u64 entries;	     /* VM entries */
 	__u64 sections;	     /* times the host's CPU state was switched */
-	__u64 user_exits;    /* returns of MHK_RUN */
+	__u64 user_exits;    /* returns to user space */
 	__u64 faults;	     /* nested page faults served */
 	__u64 halts;	     /* HLT waits */
 	__u64 interrupts;    /* interrupts taken by the guest */
@@ -359,12 +359,14 @@ struct mhk_stats {
 #define MHK_VCPU_CREATE _IOW(MHK_IOC, 0x13, struct mhk_vcpu_create) /* returns the vCPU's fd */
 /* vCPU */
 /*
+ * To run the vCPU is to read from its fd: read(fd, NULL, 0) waits for the next exit, which is in the
+ * shared page. The ioctl does the same, and passes more of the host's security hooks.
  * 0; -EINTR: a signal is pending; -EINVAL: the user half or committed state is wrong. As of all
  * ioctls of a vCPU but KICK and STATS, -EBUSY: another thread is in one. Else the exit could not be
  * made: -EBUSY: another hypervisor has taken the CPU; -ESHUTDOWN: the host goes down; -ENOMEM.
  */
 #define MHK_RUN _IO(MHK_IOC, 0x20)
-/* makes a running or the next MHK_RUN return MHK_EXIT_NONE; any thread */
+/* makes a running or the next run return MHK_EXIT_NONE; any thread */
 #define MHK_KICK _IO(MHK_IOC, 0x21)
 #define MHK_GET _IOW(MHK_IOC, 0x22, struct mhk_get)
 #define MHK_CPUID _IOW(MHK_IOC, 0x23, struct mhk_cpuid)

@@ -253,7 +253,7 @@ static void *shim_fpu_image(struct mhi_eng_vcpu *v)
 
 static int shim_run(struct mhi_eng_vcpu *v)
 {
-	if (ioctl(v->fd, MHK_RUN, 0) == 0)
+	if (read(v->fd, NULL, 0) == 0)
 		return 0;
 	switch (errno) {
 	case EINTR:

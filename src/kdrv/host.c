@@ -14,11 +14,6 @@
 #include "compat.h"
 #include "x86_insn.h"
 
-void *mhi_host_page_alloc(void)
-{
-	return (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-}
-
 void *mhi_host_pages_alloc(unsigned int order)
 {
 	return (void *)__get_free_pages(GFP_KERNEL_ACCOUNT | __GFP_ZERO, order);
@@ -27,11 +22,6 @@ void *mhi_host_pages_alloc(unsigned int order)
 void mhi_host_pages_free(void *pages, unsigned int order)
 {
 	free_pages((unsigned long)pages, order);
-}
-
-void mhi_host_page_free(void *page)
-{
-	free_page((unsigned long)page);
 }
 
 mh_hpa mhi_host_va_to_pa(const void *va)

@@ -61,7 +61,7 @@ struct drv_vcpu {
 	struct swait_queue_head wq; /* waits of HLT and WAIT_SIPI */
 	int mode;		    /* (a) enum drv_mode */
 	int cpu;		    /* (a) where the section runs */
-	int kicked;		    /* (a) sticky until MHK_RUN returns for it */
+	int kicked;		    /* (a) sticky until a run returns for it */
 	struct hrtimer timer;
 };
 
@@ -100,10 +100,8 @@ int mhi_life_get(u32 *hw,
 void mhi_life_put(void);
 bool mhi_life_stopping(void);		       /* reboot: nobody may enter a guest again */
 bool mhi_life_lost(const struct mhi_cpu *cpu); /* somebody else has taken the CPU */
-const struct mhi_hv_ops *mhi_life_ops(void);
-const struct mhi_hv_caps *mhi_life_caps(void);
-struct mhi_cpu *mhi_life_this_cpu(void); /* preemption off */
-u64 mhi_life_xcr0(void);
+void mhi_life_describe(struct mhi_vm *vm);     /* the CPUs to a new VM; with a reference */
+struct mhi_cpu *mhi_life_this_cpu(void);       /* preemption off */
 /*
  * What all ioctls with a struct have in common: copying it in and out by the rule of uapi.h,
  * refusing unknown flags. -ENOTTY: not in the table.
@@ -112,7 +110,6 @@ long mhi_ioctl(const struct drv_ioctl *table, void *object, unsigned int cmd, vo
 
 /* vm.c */
 long mhi_vm_create_fd(void *unused, union drv_arg *arg);
-void mhi_vm_get(struct drv_vm *vm);
 void mhi_vm_put(struct drv_vm *vm);
 
 /* vcpu.c */

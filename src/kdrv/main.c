@@ -41,24 +41,21 @@ static struct {
 
 static DEFINE_PER_CPU(struct mhi_cpu, cpus);
 
-const struct mhi_hv_ops *mhi_life_ops(void)
-{
-	return life.ops;
-}
-
-const struct mhi_hv_caps *mhi_life_caps(void)
-{
-	return &life.caps;
-}
-
 struct mhi_cpu *mhi_life_this_cpu(void)
 {
 	return this_cpu_ptr(&cpus);
 }
 
-u64 mhi_life_xcr0(void)
+void mhi_life_describe(struct mhi_vm *vm)
 {
-	return life.xcr0;
+	vm->ops = life.ops;
+	vm->tsc_khz = tsc_khz;
+	vm->caps.features = life.caps.features;
+	vm->caps.cr4 = life.caps.cr4;
+	vm->caps.xcr0 = life.xcr0;
+	vm->caps.phys_bits = life.caps.phys_bits;
+	vm->npt.fmt = life.caps.npt_fmt;
+	vm->npt.max_level = life.caps.npt_max_level;
 }
 
 bool mhi_life_stopping(void)

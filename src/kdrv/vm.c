@@ -31,11 +31,6 @@ static void vm_free(struct kref *ref)
 	mhi_life_put();
 }
 
-void mhi_vm_get(struct drv_vm *vm)
-{
-	kref_get(&vm->ref);
-}
-
 void mhi_vm_put(struct drv_vm *vm)
 {
 	kref_put(&vm->ref, vm_free);
@@ -93,20 +88,13 @@ static const struct file_operations vm_fops = {
 
 static int vm_init(struct drv_vm *vm)
 {
-	const struct mhi_hv_caps *caps = mhi_life_caps();
-
 	kref_init(&vm->ref);
 	mutex_init(&vm->lock);
-	vm->arch.ops = mhi_life_ops();
-	vm->arch.caps.features = caps->features;
-	vm->arch.caps.cr4 = caps->cr4;
-	vm->arch.caps.xcr0 = mhi_life_xcr0();
-	vm->arch.caps.phys_bits = caps->phys_bits;
-	vm->arch.tsc_khz = tsc_khz;
+	mhi_life_describe(&vm->arch);
 	vm->vpid_block = ida_alloc_max(&vpid_blocks, VPID_BLOCKS - 2, GFP_KERNEL_ACCOUNT);
 	if (vm->vpid_block < 0)
 		return vm->vpid_block;
-	if (caps->features & MHI_BIT(MHK_F_TLB_TAG))
+	if (vm->arch.caps.features & MHI_BIT(MHK_F_TLB_TAG))
 		vm->arch.vpid_base = (vm->vpid_block + 1) * MHK_MAX_VCPUS;
 	return mhi_mem_init(vm);
 }

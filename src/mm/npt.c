@@ -129,21 +129,6 @@ void mhi_npt_pool_drain(struct mhi_npt_pool *pool)
 		mhi_host_page_free(pool->page[--pool->count]);
 }
 
-static int check_map(const struct mhi_npt *npt, mh_gpa gpa, mh_hpa hpa, unsigned int level,
-		     unsigned int prot)
-{
-	u64 bytes;
-
-	if (level < 1 || level > npt->max_level)
-		return MHI_EINVAL;
-	if (!(prot & MHI_NPT_R) || (prot & ~MHI_NPT_RWX))
-		return MHI_EINVAL;
-	bytes = mhi_npt_level_bytes(level);
-	if ((gpa | hpa) & (bytes - 1))
-		return MHI_EINVAL;
-	return mhi_range_within(gpa, bytes, npt->gpa_limit) ? 0 : MHI_ERANGE;
-}
-
 /* The entry for gpa at the given level, with the tables above it made as needed. */
 static int make_path(struct mhi_npt *npt, struct mhi_npt_pool *pool, mh_gpa gpa, unsigned int level,
 		     u64 **out)
@@ -176,10 +161,11 @@ int mhi_npt_map(struct mhi_npt *npt, struct mhi_npt_pool *pool, mh_gpa gpa, mh_h
 		unsigned int level, unsigned int prot)
 {
 	u64 *entry;
-	int rc = check_map(npt, gpa, hpa, level, prot);
+	int rc;
 
-	if (!rc)
-		rc = make_path(npt, pool, gpa, level, &entry);
+	if (!mhi_range_within(gpa, mhi_npt_level_bytes(level), npt->gpa_limit))
+		return MHI_ERANGE;
+	rc = make_path(npt, pool, gpa, level, &entry);
 	if (rc)
 		return rc;
 	if (present(mhi_load64(entry)))

@@ -65,10 +65,11 @@ int mhi_npt_pool_fill(struct mhi_npt_pool *pool);
 void mhi_npt_pool_drain(struct mhi_npt_pool *pool);
 
 /*
- * Map one leaf of the given level at gpa (both addresses aligned to it).
+ * Map one leaf of the given level, at most max_level, at gpa (both addresses aligned to it); prot
+ * has R.
  * A leaf that is there already stays as it is and is MHI_EEXIST, as is a larger leaf in the way, or
  * a table beneath (even an emptied one): map smaller leaves.
- * Returns 0; MHI_EINVAL (alignment, level, prot), MHI_ERANGE (beyond gpa_limit), MHI_EEXIST,
+ * Returns 0; MHI_ERANGE (beyond gpa_limit), MHI_EEXIST,
  * MHI_ENOMEM (pool empty). On error nothing is mapped.
  */
 int mhi_npt_map(struct mhi_npt *npt, struct mhi_npt_pool *pool, mh_gpa gpa, mh_hpa hpa,
