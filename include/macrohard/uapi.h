@@ -82,6 +82,8 @@ struct mhk_info {
 	__u32 phys_bits; /* out: guest-physical address width that nested paging serves */
 	__u32 asids;	 /* out: SVM: number of ASIDs; VMX: 0 */
 	__u32 vms;	 /* out: VMs alive on this host */
+	__u32 timer_khz; /* out: count rate of a local APIC's timer before its divider */
+	__u32 pad;
 };
 
 struct mhk_vm_create {
@@ -141,26 +143,15 @@ struct mhk_vcpu_create {
 #define MHK_G_MISC (1u << 6) /* mp_state, shadows */
 #define MHK_G_FPU (1u << 7)  /* the XSAVE image in the second page of the mapping */
 #define MHK_G_ALL 0xffu
+/*
+ * In mhk_run.valid only: what of SEG the emulation of an instruction needs. Of 64-bit code that is
+ * CS, SS, FS and GS; of other code all of SEG.
+ */
+#define MHK_G_CODE (1u << 8)
 
-enum {
-	MHK_RAX,
-	MHK_RCX,
-	MHK_RDX,
-	MHK_RBX,
-	MHK_RSP,
-	MHK_RBP,
-	MHK_RSI,
-	MHK_RDI,
-	MHK_R8,
-	MHK_R9,
-	MHK_R10,
-	MHK_R11,
-	MHK_R12,
-	MHK_R13,
-	MHK_R14,
-	MHK_R15,
-	MHK_GPRS
-};
+/* In the order in which instructions encode them. */
+enum { MHK_RAX, MHK_RCX, MHK_RDX, MHK_RBX, MHK_RSP, MHK_RBP, MHK_RSI, MHK_RDI };
+enum { MHK_R8 = 8, MHK_R9, MHK_R10, MHK_R11, MHK_R12, MHK_R13, MHK_R14, MHK_R15, MHK_GPRS };
 enum { MHK_ES, MHK_CS, MHK_SS, MHK_DS, MHK_FS, MHK_GS, MHK_LDTR, MHK_TR, MHK_SEGS };
 
 /*
@@ -276,16 +267,16 @@ struct mhk_exit {
 /*
  * The shared mapping of a vCPU: MHK_RUN_BYTES at offset 0 of its fd. The first page is this struct,
  * the second the XSAVE image (standard format, header included) of MHK_G_FPU.
- * - user.*: written by user space, read by the kernel once at the start of MHK_RUN, which clears
+ * - user.*: written by user space, read by the kernel once at the start of a run, which clears
  *   commit and inject when it has taken them.
- * - exit, valid: written by the kernel when MHK_RUN or MHK_GET returns. valid = groups of state
- *   that are current. After MHK_RUN these are the groups in user.wanted plus those that the exit's
- *   handler needs: MMIO, INSN and string IO: GPR RIP SEG CR; HYPERCALL: GPR CR SEG; SHUTDOWN,
+ * - exit, valid: written by the kernel when a run or MHK_GET returns. valid = groups of state
+ *   that are current. After a run these are the groups in user.wanted plus those that the exit's
+ *   handler needs: MMIO, INSN and string IO: GPR RIP CODE CR; HYPERCALL: GPR CR SEG; SHUTDOWN,
  *   ENTRY_FAILED, UNHANDLED: all but FPU.
  */
 struct mhk_run {
 	struct {
-		MHK_SHARED(__u32) immediate_exit; /* non-zero: MHK_RUN returns before entering */
+		MHK_SHARED(__u32) immediate_exit; /* non-zero: a run returns before entering */
 		MHK_SHARED(__u32) commit;	  /* MHK_G_*: groups of state to load */
 		MHK_SHARED(__u32) wanted;	  /* MHK_G_*: groups to provide at each exit */
 		MHK_SHARED(__u32) reply_flags;	  /* MHK_REPLY_* */
@@ -350,7 +341,7 @@ struct mhk_stats {
 	__u32 flags;	     /* must be 0 */
 	__u64 entries;	     /* VM entries */
 	__u64 sections;	     /* times the host's CPU state was switched */
-	__u64 user_exits;    /* returns of MHK_RUN */
+	__u64 user_exits;    /* returns to user space */
 	__u64 faults;	     /* nested page faults served */
 	__u64 halts;	     /* HLT waits */
 	__u64 interrupts;    /* interrupts taken by the guest */
@@ -368,12 +359,14 @@ struct mhk_stats {
 #define MHK_VCPU_CREATE _IOW(MHK_IOC, 0x13, struct mhk_vcpu_create) /* returns the vCPU's fd */
 /* vCPU */
 /*
+ * To run the vCPU is to read from its fd: read(fd, NULL, 0) waits for the next exit, which is in the
+ * shared page. The ioctl does the same, and passes more of the host's security hooks.
  * 0; -EINTR: a signal is pending; -EINVAL: the user half or committed state is wrong. As of all
  * ioctls of a vCPU but KICK and STATS, -EBUSY: another thread is in one. Else the exit could not be
  * made: -EBUSY: another hypervisor has taken the CPU; -ESHUTDOWN: the host goes down; -ENOMEM.
  */
 #define MHK_RUN _IO(MHK_IOC, 0x20)
-/* makes a running or the next MHK_RUN return MHK_EXIT_NONE; any thread */
+/* makes a running or the next run return MHK_EXIT_NONE; any thread */
 #define MHK_KICK _IO(MHK_IOC, 0x21)
 #define MHK_GET _IOW(MHK_IOC, 0x22, struct mhk_get)
 #define MHK_CPUID _IOW(MHK_IOC, 0x23, struct mhk_cpuid)

@@ -6,7 +6,7 @@
 #include "api/impl.h"
 #include "base/x86.h"
 
-#define EMULATED_GROUPS (MHK_G_GPR | MHK_G_RIP | MHK_G_SEG | MHK_G_CR)
+#define EMULATED_GROUPS (MHK_G_GPR | MHK_G_RIP | MHK_G_CR)
 #define LAPIC_REGISTER 0xff0u
 /*
  * IA32_APIC_BASE: SDM 3A 11.4.3 "Enabling or Disabling the Local APIC", 11.12.1 "Detecting and

@@ -7,17 +7,13 @@
 #define MHI_BASE_ERR_H
 
 #define MHI_ENOENT (-2)
-#define MHI_EINTR (-4)
 #define MHI_EIO (-5)
-#define MHI_E2BIG (-7)
 #define MHI_EAGAIN (-11)
 #define MHI_ENOMEM (-12)
 #define MHI_EFAULT (-14)
 #define MHI_EBUSY (-16)
 #define MHI_EEXIST (-17)
-#define MHI_ENODEV (-19)
 #define MHI_EINVAL (-22)
-#define MHI_ENOSPC (-28)
 #define MHI_ERANGE (-34)
 #define MHI_EOPNOTSUPP (-95)
 

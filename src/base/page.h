@@ -8,15 +8,23 @@
 
 #include "base/types.h"
 
-/* A zeroed page; NULL when there is none. May sleep. */
-void *mhi_host_page_alloc(void);
-void mhi_host_page_free(void *page); /* NULL is allowed */
 /*
  * 2^order pages, zeroed, physically contiguous, aligned to their size; NULL when there are none.
  * May sleep.
  */
 void *mhi_host_pages_alloc(unsigned int order);
 void mhi_host_pages_free(void *pages, unsigned int order); /* NULL is allowed */
+
+static inline void *mhi_host_page_alloc(void)
+{
+	return mhi_host_pages_alloc(0);
+}
+
+static inline void mhi_host_page_free(void *page)
+{
+	mhi_host_pages_free(page, 0);
+}
+
 mh_hpa mhi_host_va_to_pa(const void *va);
 void *mhi_host_pa_to_va(mh_hpa pa);
 

@@ -9,7 +9,6 @@
 
 #include <cpuid.h>
 
-#include "arch/x86/lapic.h"
 #include "base/x86.h"
 
 #define EXT_BASE 0x80000000u
@@ -398,8 +397,8 @@ static void leaf_xsave(struct builder *b)
  */
 static void leaf_clocks(struct builder *b)
 {
-	const u32 crystal_hz = (u32)MHI_LAPIC_TIMER_HZ, mhz = b->info->tsc_khz / 1000;
-	const u32 crystal[4] = { crystal_hz / 1000, b->info->tsc_khz, crystal_hz, 0 };
+	const u32 timer_khz = b->info->timer_khz, mhz = b->info->tsc_khz / 1000;
+	const u32 crystal[4] = { timer_khz, b->info->tsc_khz, timer_khz * 1000, 0 };
 	const u32 frequency[4] = { mhz, mhz, 100, 0 };
 
 	if (b->info->vendor != MHK_VENDOR_VMX)
@@ -415,7 +414,7 @@ static void leafs_hypervisor(struct builder *b)
 	const u32 features[4] = { KVM_FEATURE_CLOCKSOURCE | KVM_FEATURE_CLOCKSOURCE2 |
 					  KVM_FEATURE_CLOCKSOURCE_STABLE,
 				  0, 0, 0 };
-	const u32 timing[4] = { b->info->tsc_khz, (u32)(MHI_LAPIC_TIMER_HZ / 1000), 0, 0 };
+	const u32 timing[4] = { b->info->tsc_khz, b->info->timer_khz, 0, 0 };
 
 	add(b, HV_BASE, 0, 0, signature);
 	add(b, HV_FEATURES, 0, 0, features);

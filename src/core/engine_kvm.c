@@ -19,6 +19,9 @@
 #define KVM_IDENTITY_MAP 0xfeffc000ul
 #define KVM_TSS 0xfeffd000ul
 
+/* KVM's local APIC timers count nanoseconds. */
+#define KVM_TIMER_KHZ 1000000u
+
 /* MSI data: SDM 3A 11.11.2 "Message Data Register Format". */
 #define MSI_DATA_LEVEL (1u << 15)
 
@@ -206,6 +209,7 @@ static void read_info(struct mhi_engine *e)
 		.xcr0 = ((u64)xsave.edx << 32 | xsave.eax) & MHI_XCR0_SUPPORTED,
 		.cr4 = guest_cr4(e),
 		.tsc_khz = tsc_khz(e),
+		.timer_khz = KVM_TIMER_KHZ,
 		.phys_bits = phys_bits ? phys_bits : 36,
 	};
 	if (!(e->info.features & MHI_BIT(MHK_F_XSAVE)))

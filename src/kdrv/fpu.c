@@ -35,13 +35,13 @@ int mhi_fpu_init(struct drv_vcpu *vcpu)
 	*(u16 *)(vcpu->fpu + OFF_FCW) = FCW_RESET;
 	*(u32 *)(vcpu->fpu + OFF_MXCSR) = MXCSR_RESET;
 	((struct xsave_header *)(vcpu->fpu + OFF_HEADER))->xstate_bv =
-		mhi_life_xcr0() & (MHI_XCR0_X87 | MHI_XCR0_SSE);
+		vcpu->vm->arch.caps.xcr0 & (MHI_XCR0_X87 | MHI_XCR0_SSE);
 	return 0;
 }
 
 void mhi_fpu_load(struct drv_vcpu *vcpu)
 {
-	u64 mask = mhi_life_xcr0();
+	u64 mask = vcpu->vm->arch.caps.xcr0;
 
 	kernel_fpu_begin();
 	if (mask)
@@ -52,7 +52,7 @@ void mhi_fpu_load(struct drv_vcpu *vcpu)
 
 void mhi_fpu_save(struct drv_vcpu *vcpu)
 {
-	u64 mask = mhi_life_xcr0();
+	u64 mask = vcpu->vm->arch.caps.xcr0;
 
 	if (mask)
 		mhi_xsave(vcpu->fpu, mask);
@@ -75,7 +75,7 @@ int mhi_fpu_set(struct drv_vcpu *vcpu, const void *image)
 		return -ENOMEM;
 	h = copy + OFF_HEADER;
 	mxcsr = *(u32 *)(copy + OFF_MXCSR);
-	if ((h->xstate_bv & ~mhi_life_xcr0()) || h->xcomp_bv || (mxcsr & ~MXCSR_VALID))
+	if ((h->xstate_bv & ~vcpu->vm->arch.caps.xcr0) || h->xcomp_bv || (mxcsr & ~MXCSR_VALID))
 		goto out;
 	for (i = 0; i < ARRAY_SIZE(h->reserved); i++)
 		if (h->reserved[i])

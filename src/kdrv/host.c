@@ -14,11 +14,6 @@
 #include "compat.h"
 #include "x86_insn.h"
 
-void *mhi_host_page_alloc(void)
-{
-	return (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-}
-
 void *mhi_host_pages_alloc(unsigned int order)
 {
 	return (void *)__get_free_pages(GFP_KERNEL_ACCOUNT | __GFP_ZERO, order);
@@ -27,11 +22,6 @@ void *mhi_host_pages_alloc(unsigned int order)
 void mhi_host_pages_free(void *pages, unsigned int order)
 {
 	free_pages((unsigned long)pages, order);
-}
-
-void mhi_host_page_free(void *page)
-{
-	free_page((unsigned long)page);
 }
 
 mh_hpa mhi_host_va_to_pa(const void *va)
@@ -125,38 +115,43 @@ void mhi_host_timer_cancel(struct mhi_vcpu *v)
 
 bool mhi_host_wants_out(struct mhi_vcpu *v)
 {
-	return need_resched() || signal_pending(current) || READ_ONCE(to_drv(v)->kicked) ||
-	       test_thread_flag(TIF_NOTIFY_RESUME);
+	return (read_thread_flags() &
+		(_TIF_NEED_RESCHED | _TIF_SIGPENDING | _TIF_NOTIFY_SIGNAL | _TIF_NOTIFY_RESUME)) ||
+	       READ_ONCE(to_drv(v)->kicked);
+}
+
+/* A copy of the slot that holds gpa; one without bytes when there is none. */
+static struct mhi_slot slot_at(struct mhi_vcpu *v, mh_gpa gpa)
+{
+	struct drv_vm *vm = to_drv(v)->vm;
+	const struct mhi_slot *found;
+	struct mhi_slot slot = { 0 };
+
+	spin_lock(&vm->mmu_lock);
+	found = mhi_slots_find(&vm->slots, gpa);
+	if (found)
+		slot = *found;
+	spin_unlock(&vm->mmu_lock);
+	return slot;
 }
 
 enum mhi_gpa_kind mhi_host_gpa_kind(struct mhi_vcpu *v, mh_gpa gpa)
 {
-	struct drv_vm *vm = to_drv(v)->vm;
-	enum mhi_gpa_kind kind = MHI_GPA_NONE;
-	const struct mhi_slot *slot;
+	struct mhi_slot slot = slot_at(v, gpa);
 
-	spin_lock(&vm->mmu_lock);
-	slot = mhi_slots_find(&vm->slots, gpa);
-	if (slot)
-		kind = slot->readonly ? MHI_GPA_ROM : MHI_GPA_RAM;
-	spin_unlock(&vm->mmu_lock);
-	return kind;
+	if (!slot.bytes)
+		return MHI_GPA_NONE;
+	return slot.readonly ? MHI_GPA_ROM : MHI_GPA_RAM;
 }
 
 int mhi_host_guest_read(struct mhi_vcpu *v, mh_gpa gpa, void *buf, u32 bytes)
 {
-	struct drv_vm *vm = to_drv(v)->vm;
-	const struct mhi_slot *slot;
-	u64 hva = 0;
+	struct mhi_slot slot = slot_at(v, gpa);
+	u64 offset = gpa - slot.gpa;
 
-	spin_lock(&vm->mmu_lock);
-	slot = mhi_slots_find(&vm->slots, gpa);
-	if (slot && bytes <= slot->bytes - (gpa - slot->gpa))
-		hva = slot->hva + (gpa - slot->gpa);
-	spin_unlock(&vm->mmu_lock);
-	if (!hva)
+	if (!slot.bytes || bytes > slot.bytes - offset)
 		return MHI_EFAULT;
-	return copy_from_user_nofault(buf, (const void __user *)(unsigned long)hva, bytes)
+	return copy_from_user_nofault(buf, (void __user *)(unsigned long)(slot.hva + offset), bytes)
 		       ? MHI_EAGAIN
 		       : 0;
 }

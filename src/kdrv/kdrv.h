@@ -61,9 +61,8 @@ struct drv_vcpu {
 	struct swait_queue_head wq; /* waits of HLT and WAIT_SIPI */
 	int mode;		    /* (a) enum drv_mode */
 	int cpu;		    /* (a) where the section runs */
-	int kicked;		    /* (a) sticky until MHK_RUN returns for it */
+	int kicked;		    /* (a) sticky until a run returns for it */
 	struct hrtimer timer;
-	u64 stat_sections, stat_user_exits, stat_faults, stat_halts; /* (l) */
 };
 
 static inline struct drv_vcpu *to_drv(struct mhi_vcpu *v)
@@ -71,32 +70,56 @@ static inline struct drv_vcpu *to_drv(struct mhi_vcpu *v)
 	return container_of(v, struct drv_vcpu, arch);
 }
 
+/* The kernel's copy of an ioctl's struct. */
+union drv_arg {
+	struct {
+		u32 size, flags;
+	} head; /* of all the others */
+	struct mhk_info info;
+	struct mhk_vm_create vm_create;
+	struct mhk_mem mem;
+	struct mhk_msi msi;
+	struct mhk_tsc tsc;
+	struct mhk_vcpu_create vcpu_create;
+	struct mhk_cpuid cpuid;
+	struct mhk_get get;
+	struct mhk_lapic lapic;
+	struct mhk_stats stats;
+};
+
+/* A table of these ends with one that has no fn. */
+struct drv_ioctl {
+	unsigned int cmd; /* its size is the struct's; it says whether the struct goes out again */
+	u32 flags;	  /* that user space may set */
+	long (*fn)(void *object, union drv_arg *arg);
+};
+
 /* main.c */
 int mhi_life_get(u32 *hw,
 		 u32 *missing); /* virtualization on all CPUs, or a reason; with one reference */
 void mhi_life_put(void);
 bool mhi_life_stopping(void);		       /* reboot: nobody may enter a guest again */
 bool mhi_life_lost(const struct mhi_cpu *cpu); /* somebody else has taken the CPU */
-const struct mhi_hv_ops *mhi_life_ops(void);
-const struct mhi_hv_caps *mhi_life_caps(void);
-struct mhi_cpu *mhi_life_this_cpu(void); /* preemption off */
-u64 mhi_life_xcr0(void);
-int mhi_arg_in(void *arg, size_t bytes, void __user *user);
-int mhi_arg_out(const void *arg, size_t bytes, void __user *user);
+void mhi_life_describe(struct mhi_vm *vm);     /* the CPUs to a new VM; with a reference */
+struct mhi_cpu *mhi_life_this_cpu(void);       /* preemption off */
+/*
+ * What all ioctls with a struct have in common: copying it in and out by the rule of uapi.h,
+ * refusing unknown flags. -ENOTTY: not in the table.
+ */
+long mhi_ioctl(const struct drv_ioctl *table, void *object, unsigned int cmd, void __user *user);
 
 /* vm.c */
-int mhi_vm_create_fd(struct mhk_vm_create *arg);
-void mhi_vm_get(struct drv_vm *vm);
+long mhi_vm_create_fd(void *unused, union drv_arg *arg);
 void mhi_vm_put(struct drv_vm *vm);
 
 /* vcpu.c */
-int mhi_vcpu_create_fd(struct drv_vm *vm, u32 apic_id);
+long mhi_vcpu_create_fd(void *vm, union drv_arg *arg);
 void mhi_vcpu_free(struct drv_vcpu *vcpu);
 
 /* mem.c */
 int mhi_mem_init(struct drv_vm *vm);
 void mhi_mem_fini(struct drv_vm *vm);
-int mhi_mem_set(struct drv_vm *vm, const struct mhk_mem *arg);
+long mhi_mem_set(void *vm, union drv_arg *arg);
 /* Make gpa present. 0; -EFAULT: the host memory is gone or does not allow the access. May sleep. */
 int mhi_mem_fault(struct drv_vcpu *vcpu, mh_gpa gpa, u8 access);
 

@@ -41,24 +41,21 @@ static struct {
 
 static DEFINE_PER_CPU(struct mhi_cpu, cpus);
 
-const struct mhi_hv_ops *mhi_life_ops(void)
-{
-	return life.ops;
-}
-
-const struct mhi_hv_caps *mhi_life_caps(void)
-{
-	return &life.caps;
-}
-
 struct mhi_cpu *mhi_life_this_cpu(void)
 {
 	return this_cpu_ptr(&cpus);
 }
 
-u64 mhi_life_xcr0(void)
+void mhi_life_describe(struct mhi_vm *vm)
 {
-	return life.xcr0;
+	vm->ops = life.ops;
+	vm->tsc_khz = tsc_khz;
+	vm->caps.features = life.caps.features;
+	vm->caps.cr4 = life.caps.cr4;
+	vm->caps.xcr0 = life.xcr0;
+	vm->caps.phys_bits = life.caps.phys_bits;
+	vm->npt.fmt = life.caps.npt_fmt;
+	vm->npt.max_level = life.caps.npt_max_level;
 }
 
 bool mhi_life_stopping(void)
@@ -254,81 +251,70 @@ static struct notifier_block life_reboot_nb = { .notifier_call = life_reboot };
 
 /* ---- the device ---- */
 
-int mhi_arg_in(void *arg, size_t bytes, void __user *user)
+long mhi_ioctl(const struct drv_ioctl *table, void *object, unsigned int cmd, void __user *user)
 {
+	union drv_arg arg;
+	size_t bytes;
 	u32 size;
-	int err;
+	long ret;
 
+	/* By type and number: the size is what the caller was compiled with. */
+	while (table->fn && (u16)table->cmd != (u16)cmd)
+		table++;
+	if (!table->fn)
+		return -ENOTTY;
 	if (get_user(size, (u32 __user *)user))
 		return -EFAULT;
-	if (size < 2 * sizeof(u32) || size > PAGE_SIZE)
+	if (size < sizeof(arg.head) || size > PAGE_SIZE)
 		return -EINVAL;
-	err = copy_struct_from_user(arg, bytes, user, size);
+	bytes = _IOC_SIZE(table->cmd);
+	ret = copy_struct_from_user(&arg, bytes, user, size);
+	if (ret)
+		return ret;
+	if (arg.head.flags & ~table->flags)
+		return -EINVAL;
 	/* Not what user space may have written there meanwhile. */
-	*(u32 *)arg = size;
-	return err;
+	arg.head.size = size;
+	ret = table->fn(object, &arg);
+	/* Also after a failure, whose reason may be in it. An fd is the answer that stands. */
+	if ((_IOC_DIR(table->cmd) & _IOC_READ) && ret <= 0 &&
+	    copy_to_user(user, &arg, min_t(size_t, bytes, size)))
+		return -EFAULT;
+	return ret;
 }
 
-int mhi_arg_out(const void *arg, size_t bytes, void __user *user)
+static long read_info(void *unused, union drv_arg *arg)
 {
-	return copy_to_user(user, arg, min_t(size_t, bytes, *(const u32 *)arg)) ? -EFAULT : 0;
-}
-
-static int ioctl_info(void __user *user)
-{
-	struct mhk_info info;
+	struct mhk_info *info = &arg->info;
 	struct mhi_hv_caps caps;
-	int err = mhi_arg_in(&info, sizeof(info), user);
 
-	if (err)
-		return err;
-	if (info.flags)
-		return -EINVAL;
 	mutex_lock(&life.lock);
 	probe_now(&caps);
-	info.vms = life.users;
+	info->vms = life.users;
 	mutex_unlock(&life.lock);
-	info.abi = MHK_ABI_VERSION;
-	info.vendor = life.ops ? life.ops->vendor : MHK_VENDOR_NONE;
-	info.hw = caps.hw;
-	info.missing = caps.missing;
-	info.features = caps.features;
-	info.xcr0 = life.xcr0;
-	info.cr4 = caps.cr4;
-	info.tsc_khz = tsc_khz;
-	info.phys_bits = caps.phys_bits;
-	info.asids = caps.asids;
-	return mhi_arg_out(&info, sizeof(info), user);
+	info->abi = MHK_ABI_VERSION;
+	info->vendor = life.ops ? life.ops->vendor : MHK_VENDOR_NONE;
+	info->hw = caps.hw;
+	info->missing = caps.missing;
+	info->features = caps.features;
+	info->xcr0 = life.xcr0;
+	info->cr4 = caps.cr4;
+	info->tsc_khz = tsc_khz;
+	info->timer_khz = tsc_khz >> MHI_LAPIC_TICK_SHIFT;
+	info->phys_bits = caps.phys_bits;
+	info->asids = caps.asids;
+	return 0;
 }
 
-static int ioctl_vm_create(void __user *user)
-{
-	struct mhk_vm_create arg;
-	int fd = mhi_arg_in(&arg, sizeof(arg), user);
-
-	if (fd)
-		return fd;
-	if (arg.flags)
-		return -EINVAL;
-	fd = mhi_vm_create_fd(&arg);
-	/* The reason goes out on failure too; on success it cannot fail any more. */
-	if (mhi_arg_out(&arg, sizeof(arg), user) && fd < 0)
-		return -EFAULT;
-	return fd;
-}
+static const struct drv_ioctl dev_ioctls[] = {
+	{ MHK_INFO, 0, read_info },
+	{ MHK_VM_CREATE, 0, mhi_vm_create_fd },
+	{ 0 },
+};
 
 static long dev_ioctl(struct file *file, unsigned int cmd, unsigned long user)
 {
-	if (_IOC_TYPE(cmd) != MHK_IOC)
-		return -ENOTTY;
-	switch (_IOC_NR(cmd)) {
-	case _IOC_NR(MHK_INFO):
-		return ioctl_info((void __user *)user);
-	case _IOC_NR(MHK_VM_CREATE):
-		return ioctl_vm_create((void __user *)user);
-	default:
-		return -ENOTTY;
-	}
+	return mhi_ioctl(dev_ioctls, NULL, cmd, (void __user *)user);
 }
 
 static const struct file_operations dev_fops = {

@@ -107,15 +107,16 @@ static int slot_clear(struct drv_vm *vm, u32 n)
 	return 0;
 }
 
-int mhi_mem_set(struct drv_vm *vm, const struct mhk_mem *arg)
+long mhi_mem_set(void *object, union drv_arg *arg)
 {
+	struct drv_vm *vm = object;
+	const struct mhk_mem *mem = &arg->mem;
 	int err;
 
-	if ((arg->flags & ~(MHK_MEM_READONLY | MHK_MEM_CLEAR)) || arg->pad ||
-	    arg->slot >= MHK_MAX_SLOTS)
+	if (mem->pad || mem->slot >= MHK_MAX_SLOTS)
 		return -EINVAL;
 	down_write(&vm->slots_sem);
-	err = arg->flags & MHK_MEM_CLEAR ? slot_clear(vm, arg->slot) : slot_add(vm, arg);
+	err = mem->flags & MHK_MEM_CLEAR ? slot_clear(vm, mem->slot) : slot_add(vm, mem);
 	up_write(&vm->slots_sem);
 	return err;
 }
@@ -198,7 +199,7 @@ int mhi_mem_fault(struct drv_vcpu *vcpu, mh_gpa gpa, u8 access)
 	const struct mhi_slot *slot;
 	int err = 0;
 
-	vcpu->stat_faults++;
+	vcpu->arch.stats.faults++;
 	gpa &= PAGE_MASK;
 	down_read(&vm->slots_sem);
 	slot = mhi_slots_find(&vm->slots, gpa);
@@ -220,11 +221,10 @@ int mhi_mem_fault(struct drv_vcpu *vcpu, mh_gpa gpa, u8 access)
 
 int mhi_mem_init(struct drv_vm *vm)
 {
-	const struct mhi_hv_caps *caps = mhi_life_caps();
-
 	spin_lock_init(&vm->mmu_lock);
 	init_rwsem(&vm->slots_sem);
-	return mhi_npt_init(&vm->arch.npt, caps->npt_fmt, caps->npt_max_level, caps->phys_bits);
+	return mhi_npt_init(&vm->arch.npt, vm->arch.npt.fmt, vm->arch.npt.max_level,
+			    vm->arch.caps.phys_bits);
 }
 
 void mhi_mem_fini(struct drv_vm *vm)

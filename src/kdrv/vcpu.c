@@ -35,7 +35,7 @@ static enum mhi_run run_sections(struct drv_vcpu *vcpu, u32 wanted, u32 *valid)
 	enum mhi_run r;
 
 	mhi_fpu_load(vcpu);
-	v->host_xcr0 = mhi_life_xcr0() ? mhi_xgetbv0() : v->xcr0;
+	v->host_xcr0 = v->vm->caps.xcr0 ? mhi_xgetbv0() : v->xcr0;
 	do {
 		local_irq_disable();
 		v->cpu = mhi_life_this_cpu();
@@ -44,7 +44,7 @@ static enum mhi_run run_sections(struct drv_vcpu *vcpu, u32 wanted, u32 *valid)
 		r = v->cpu->on ? mhi_run_section(v, wanted, out, valid) : MHI_RUN_HOST;
 		leave_mode(vcpu);
 		local_irq_enable();
-		vcpu->stat_sections++;
+		vcpu->arch.stats.sections++;
 	} while (r == MHI_RUN_HOST && v->cpu->on && !mhi_host_wants_out(v));
 	mhi_fpu_save(vcpu);
 	return r;
@@ -55,7 +55,7 @@ static void wait_for_work(struct drv_vcpu *vcpu)
 {
 	DECLARE_SWAITQUEUE(wait);
 
-	vcpu->stat_halts++;
+	vcpu->arch.stats.halts++;
 	enter_mode(vcpu, DRV_WAITING);
 	for (;;) {
 		prepare_to_swait_exclusive(&vcpu->wq, &wait, TASK_INTERRUPTIBLE);
@@ -67,27 +67,27 @@ static void wait_for_work(struct drv_vcpu *vcpu)
 	leave_mode(vcpu);
 }
 
-static int mem_fault_exit(struct drv_vcpu *vcpu)
+/* An exit that no exit of the guest stands behind. */
+static struct mhk_exit *new_exit(struct drv_vcpu *vcpu, enum mhk_exit_reason reason)
 {
 	struct mhk_exit *exit = &vcpu->arch.exit;
-	bool write = vcpu->arch.fault_access & MHI_FAULT_WRITE;
 
 	memset(exit, 0, sizeof(*exit));
-	exit->reason = MHK_EXIT_MEM_FAULT;
+	exit->reason = reason;
 	exit->raw = ~0u;
+	return exit;
+}
+
+static int mem_fault_exit(struct drv_vcpu *vcpu)
+{
+	struct mhk_exit *exit = new_exit(vcpu, MHK_EXIT_MEM_FAULT);
+
 	exit->u.mmio.gpa = vcpu->arch.fault_gpa;
-	exit->u.mmio.flags = write ? MHK_MMIO_WRITE : 0;
+	exit->u.mmio.flags = vcpu->arch.fault_access & MHI_FAULT_WRITE ? MHK_MMIO_WRITE : 0;
 	return 0;
 }
 
-static void none_exit(struct drv_vcpu *vcpu)
-{
-	memset(&vcpu->arch.exit, 0, sizeof(vcpu->arch.exit));
-}
-
-/*
- * Until there is an exit for user space. 0: vcpu->arch.exit; or the error of MHK_RUN.
- */
+/* Until there is an exit for user space. 0: vcpu->arch.exit; or the error of read. */
 static int run_until_exit(struct drv_vcpu *vcpu, u32 wanted, u32 *valid)
 {
 	struct mhi_vcpu *v = &vcpu->arch;
@@ -95,22 +95,17 @@ static int run_until_exit(struct drv_vcpu *vcpu, u32 wanted, u32 *valid)
 
 	for (;;) {
 		*valid = 0;
-		if (mhi_life_stopping())
-			return -ESHUTDOWN;
-		if (xchg(&vcpu->kicked, 0)) {
-			none_exit(vcpu);
-			return 0;
+		if (mhi_host_wants_out(v)) {
+			new_exit(vcpu, MHK_EXIT_NONE);
+			if (xchg(&vcpu->kicked, 0))
+				return 0;
+			if (signal_pending(current))
+				return -EINTR;
+			/* Task work runs on the way to user space; the library is back at once. */
+			if (test_thread_flag(TIF_NOTIFY_RESUME))
+				return 0;
+			cond_resched();
 		}
-		if (signal_pending(current)) {
-			none_exit(vcpu);
-			return -EINTR;
-		}
-		/* Task work runs on the way to user space; the library comes back at once. */
-		if (test_thread_flag(TIF_NOTIFY_RESUME)) {
-			none_exit(vcpu);
-			return 0;
-		}
-		cond_resched();
 		switch (run_sections(vcpu, wanted, valid)) {
 		case MHI_RUN_USER:
 			return 0;
@@ -126,6 +121,8 @@ static int run_until_exit(struct drv_vcpu *vcpu, u32 wanted, u32 *valid)
 			break;
 		case MHI_RUN_HOST:
 		case MHI_RUN_AGAIN:
+			if (mhi_life_stopping())
+				return -ESHUTDOWN;
 			/* Somebody else took the CPU while we had to let it go. */
 			if (mhi_life_lost(v->cpu))
 				return -EBUSY;
@@ -178,7 +175,7 @@ static void publish_exit(struct drv_vcpu *vcpu, u32 wanted, u32 valid)
 	}
 	vcpu->page->exit = vcpu->arch.exit;
 	vcpu->page->valid = valid;
-	vcpu->stat_user_exits++;
+	vcpu->arch.stats.user_exits++;
 }
 
 /* An EOI that user space itself wrote by MHK_LAPIC is told at the next run. */
@@ -189,14 +186,12 @@ static bool eoi_exit(struct drv_vcpu *vcpu)
 	if (!apic->eoi_pending)
 		return false;
 	apic->eoi_pending = false;
-	none_exit(vcpu);
-	vcpu->arch.exit.reason = MHK_EXIT_EOI;
-	vcpu->arch.exit.raw = ~0u;
-	vcpu->arch.exit.u.eoi.vector = apic->eoi_vector;
+	new_exit(vcpu, MHK_EXIT_EOI)->u.eoi.vector = apic->eoi_vector;
 	return true;
 }
 
-static long vcpu_run(struct drv_vcpu *vcpu)
+/* Under vcpu->lock. */
+static int run(struct drv_vcpu *vcpu)
 {
 	u32 wanted, valid = 0;
 	int err;
@@ -205,7 +200,7 @@ static long vcpu_run(struct drv_vcpu *vcpu)
 	if (err)
 		return err;
 	if (MHI_ONCE(vcpu->page->user.immediate_exit))
-		none_exit(vcpu);
+		new_exit(vcpu, MHK_EXIT_NONE);
 	else if (!eoi_exit(vcpu))
 		err = run_until_exit(vcpu, wanted, &valid);
 	if (!err || err == -EINTR)
@@ -213,7 +208,7 @@ static long vcpu_run(struct drv_vcpu *vcpu)
 	return err;
 }
 
-/* ---- the other ioctls ---- */
+/* ---- ioctls ---- */
 
 /* Hardware state is reached only within a section. */
 static int get_groups(struct drv_vcpu *vcpu, u32 groups)
@@ -242,80 +237,70 @@ static int get_groups(struct drv_vcpu *vcpu, u32 groups)
 	return err;
 }
 
-static long vcpu_get(struct drv_vcpu *vcpu, void __user *user)
+static long vcpu_get(void *object, union drv_arg *arg)
 {
-	struct mhk_get arg;
-	int err = mhi_arg_in(&arg, sizeof(arg), user);
+	struct drv_vcpu *vcpu = object;
+	u32 groups = arg->get.groups;
+	int err;
 
-	if (err)
-		return err;
-	if (arg.flags || arg.pad || (arg.groups & ~MHK_G_ALL))
+	if (arg->get.pad || (groups & ~MHK_G_ALL))
 		return -EINVAL;
-	if (arg.groups & ~MHK_G_FPU) {
-		err = get_groups(vcpu, arg.groups & ~MHK_G_FPU);
+	if (groups & ~MHK_G_FPU) {
+		err = get_groups(vcpu, groups & ~MHK_G_FPU);
 		if (err)
 			return err;
 	}
-	if (arg.groups & MHK_G_FPU)
+	if (groups & MHK_G_FPU)
 		mhi_fpu_get(vcpu, vcpu->fpu_page);
-	vcpu->page->valid |= arg.groups;
+	vcpu->page->valid |= groups;
 	return 0;
 }
 
-static long vcpu_cpuid(struct drv_vcpu *vcpu, void __user *user)
+static long vcpu_cpuid(void *object, union drv_arg *arg)
 {
-	struct mhk_cpuid arg;
-	int err = mhi_arg_in(&arg, sizeof(arg), user);
+	struct mhi_vcpu *v = &((struct drv_vcpu *)object)->arch;
+	u32 count = arg->cpuid.count;
 
-	if (err)
-		return err;
-	if (arg.flags || arg.pad)
+	if (arg->cpuid.pad)
 		return -EINVAL;
-	if (arg.count > MHK_MAX_CPUID)
+	if (count > MHK_MAX_CPUID)
 		return -E2BIG;
-	vcpu->arch.cpuids = 0;
-	if (copy_from_user(vcpu->arch.cpuid, (void __user *)(unsigned long)arg.entries,
-			   arg.count * sizeof(vcpu->arch.cpuid[0])))
+	v->cpuids = 0;
+	if (copy_from_user(v->cpuid, (void __user *)(unsigned long)arg->cpuid.entries,
+			   count * sizeof(v->cpuid[0])))
 		return -EFAULT;
-	return mhi_cpuid_set(&vcpu->arch, arg.count);
+	return mhi_cpuid_set(v, count);
 }
 
-static long vcpu_lapic(struct drv_vcpu *vcpu, void __user *user)
+static long vcpu_lapic(void *object, union drv_arg *arg)
 {
-	struct mhk_lapic arg;
-	int err = mhi_arg_in(&arg, sizeof(arg), user);
+	struct mhi_vcpu *v = &((struct drv_vcpu *)object)->arch;
+	struct mhk_lapic *access = &arg->lapic;
 
-	if (err)
-		return err;
-	if (arg.flags & ~MHK_LAPIC_WRITE)
-		return -EINVAL;
-	arg.base = vcpu->arch.lapic.base;
-	if (arg.flags & MHK_LAPIC_WRITE)
-		err = mhi_lapic_write(&vcpu->arch, arg.offset, arg.value);
-	else
-		err = mhi_lapic_read(&vcpu->arch, arg.offset, &arg.value);
-	return err ? err : mhi_arg_out(&arg, sizeof(arg), user);
+	access->base = v->lapic.base;
+	if (access->flags & MHK_LAPIC_WRITE)
+		return mhi_lapic_write(v, access->offset, access->value);
+	return mhi_lapic_read(v, access->offset, &access->value);
 }
 
-static long vcpu_stats(struct drv_vcpu *vcpu, void __user *user)
+static long vcpu_stats(void *object, union drv_arg *arg)
 {
-	struct mhk_stats arg;
-	int err = mhi_arg_in(&arg, sizeof(arg), user);
+	struct drv_vcpu *vcpu = object;
+	u32 size = arg->stats.size;
 
-	if (err)
-		return err;
-	if (arg.flags)
-		return -EINVAL;
-	BUILD_BUG_ON(MHI_X_COUNT > ARRAY_SIZE(arg.by_reason));
-	arg.entries = vcpu->arch.stat_entries;
-	arg.sections = vcpu->stat_sections;
-	arg.user_exits = vcpu->stat_user_exits;
-	arg.faults = vcpu->stat_faults;
-	arg.halts = vcpu->stat_halts;
-	arg.interrupts = vcpu->arch.stat_interrupts;
-	memcpy(arg.by_reason, vcpu->arch.stat_by_reason, sizeof(arg.by_reason));
-	return mhi_arg_out(&arg, sizeof(arg), user);
+	BUILD_BUG_ON(MHI_X_COUNT > ARRAY_SIZE(arg->stats.by_reason));
+	arg->stats = vcpu->arch.stats;
+	arg->stats.size = size;
+	return 0;
 }
+
+static const struct drv_ioctl vcpu_ioctls[] = {
+	{ MHK_GET, 0, vcpu_get },
+	{ MHK_CPUID, 0, vcpu_cpuid },
+	{ MHK_LAPIC, MHK_LAPIC_WRITE, vcpu_lapic },
+	{ MHK_STATS, 0, vcpu_stats },
+	{ 0 },
+};
 
 static long vcpu_kick(struct drv_vcpu *vcpu)
 {
@@ -324,42 +309,31 @@ static long vcpu_kick(struct drv_vcpu *vcpu)
 	return 0;
 }
 
-static long vcpu_locked_ioctl(struct drv_vcpu *vcpu, unsigned int nr, void __user *user)
-{
-	switch (nr) {
-	case _IOC_NR(MHK_RUN):
-		return vcpu_run(vcpu);
-	case _IOC_NR(MHK_GET):
-		return vcpu_get(vcpu, user);
-	case _IOC_NR(MHK_CPUID):
-		return vcpu_cpuid(vcpu, user);
-	case _IOC_NR(MHK_LAPIC):
-		return vcpu_lapic(vcpu, user);
-	default:
-		return -ENOTTY;
-	}
-}
-
 static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct drv_vcpu *vcpu = file->private_data;
+	void __user *user = (void __user *)arg;
 	long ret;
 
-	if (_IOC_TYPE(cmd) != MHK_IOC)
-		return -ENOTTY;
-	if (_IOC_NR(cmd) == _IOC_NR(MHK_KICK))
+	if (cmd == MHK_KICK)
 		return vcpu_kick(vcpu);
 	if (current->mm != vcpu->vm->mm)
 		return -EPERM;
 	/* Counters are read as they are: who asks must not wait for the end of a long run. */
-	if (_IOC_NR(cmd) == _IOC_NR(MHK_STATS))
-		return vcpu_stats(vcpu, (void __user *)arg);
+	if ((u16)cmd == (u16)MHK_STATS)
+		return mhi_ioctl(vcpu_ioctls, vcpu, cmd, user);
 	/* A run may have no end: who comes second is told, and does not wait for it. */
 	if (!mutex_trylock(&vcpu->lock))
 		return -EBUSY;
-	ret = vcpu_locked_ioctl(vcpu, _IOC_NR(cmd), (void __user *)arg);
+	ret = cmd == MHK_RUN ? run(vcpu) : mhi_ioctl(vcpu_ioctls, vcpu, cmd, user);
 	mutex_unlock(&vcpu->lock);
 	return ret;
+}
+
+/* The quick way to run: less of the host's code is between. */
+static ssize_t vcpu_read(struct file *file, char __user *unused, size_t bytes, loff_t *pos)
+{
+	return bytes ? -EINVAL : vcpu_ioctl(file, MHK_RUN, 0);
 }
 
 /* ---- life ---- */
@@ -389,6 +363,7 @@ static int vcpu_release(struct inode *inode, struct file *file)
 
 static const struct file_operations vcpu_fops = {
 	.owner = THIS_MODULE,
+	.read = vcpu_read,
 	.unlocked_ioctl = vcpu_ioctl,
 	.mmap = vcpu_mmap,
 	.release = vcpu_release,
@@ -458,7 +433,7 @@ static int vcpu_create(struct drv_vm *vm, u32 apic_id)
 		mhi_vcpu_free(vcpu);
 		return PTR_ERR(file);
 	}
-	mhi_vm_get(vm);
+	kref_get(&vm->ref);
 	/* From here on others may send it interrupts; it is freed with the VM. */
 	smp_store_release(&vm->arch.vcpu[apic_id], &vcpu->arch);
 	/* Not before: a vCPU runs only where those who change memory can see it. */
@@ -466,12 +441,15 @@ static int vcpu_create(struct drv_vm *vm, u32 apic_id)
 	return fd;
 }
 
-int mhi_vcpu_create_fd(struct drv_vm *vm, u32 apic_id)
+long mhi_vcpu_create_fd(void *object, union drv_arg *arg)
 {
+	struct drv_vm *vm = object;
 	int fd;
 
+	if (arg->vcpu_create.pad || arg->vcpu_create.apic_id >= MHK_MAX_VCPUS)
+		return -EINVAL;
 	mutex_lock(&vm->lock);
-	fd = vcpu_create(vm, apic_id);
+	fd = vcpu_create(vm, arg->vcpu_create.apic_id);
 	mutex_unlock(&vm->lock);
 	return fd;
 }

@@ -31,87 +31,46 @@ static void vm_free(struct kref *ref)
 	mhi_life_put();
 }
 
-void mhi_vm_get(struct drv_vm *vm)
-{
-	kref_get(&vm->ref);
-}
-
 void mhi_vm_put(struct drv_vm *vm)
 {
 	kref_put(&vm->ref, vm_free);
 }
 
-static int vm_msi(struct drv_vm *vm, void __user *user)
+static long vm_msi(void *vm, union drv_arg *arg)
 {
-	struct mhk_msi arg;
-	int err = mhi_arg_in(&arg, sizeof(arg), user);
+	struct mhk_msi *msi = &arg->msi;
 
-	if (err)
-		return err;
-	if (arg.flags)
-		return -EINVAL;
-	arg.delivered = mhi_lapic_msi(&vm->arch, arg.addr, arg.data);
-	return mhi_arg_out(&arg, sizeof(arg), user);
+	msi->delivered = mhi_lapic_msi(&((struct drv_vm *)vm)->arch, msi->addr, msi->data);
+	return 0;
 }
 
-static int vm_tsc(struct drv_vm *vm, void __user *user)
+static long vm_tsc(void *object, union drv_arg *arg)
 {
-	struct mhk_tsc arg;
-	int err = mhi_arg_in(&arg, sizeof(arg), user);
+	struct drv_vm *vm = object;
 
-	if (err)
-		return err;
-	if (arg.flags & ~MHK_TSC_SET)
-		return -EINVAL;
-	if (arg.flags & MHK_TSC_SET)
-		WRITE_ONCE(vm->arch.tsc_offset, arg.offset);
+	if (arg->tsc.flags & MHK_TSC_SET)
+		WRITE_ONCE(vm->arch.tsc_offset, arg->tsc.offset);
 	else
-		arg.offset = READ_ONCE(vm->arch.tsc_offset);
-	return mhi_arg_out(&arg, sizeof(arg), user);
+		arg->tsc.offset = READ_ONCE(vm->arch.tsc_offset);
+	return 0;
 }
 
-static int vm_mem(struct drv_vm *vm, void __user *user)
-{
-	struct mhk_mem arg;
-	int err = mhi_arg_in(&arg, sizeof(arg), user);
+static const struct drv_ioctl vm_ioctls[] = {
+	{ MHK_MEM, MHK_MEM_READONLY | MHK_MEM_CLEAR, mhi_mem_set },
+	{ MHK_MSI, 0, vm_msi },
+	{ MHK_TSC, MHK_TSC_SET, vm_tsc },
+	{ MHK_VCPU_CREATE, 0, mhi_vcpu_create_fd },
+	{ 0 },
+};
 
-	return err ? err : mhi_mem_set(vm, &arg);
-}
-
-static int vm_vcpu_create(struct drv_vm *vm, void __user *user)
-{
-	struct mhk_vcpu_create arg;
-	int err = mhi_arg_in(&arg, sizeof(arg), user);
-
-	if (err)
-		return err;
-	if (arg.flags || arg.pad || arg.apic_id >= MHK_MAX_VCPUS)
-		return -EINVAL;
-	return mhi_vcpu_create_fd(vm, arg.apic_id);
-}
-
-static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long user)
 {
 	struct drv_vm *vm = file->private_data;
-	void __user *user = (void __user *)arg;
 
-	if (_IOC_TYPE(cmd) != MHK_IOC)
-		return -ENOTTY;
 	/* Interrupts may come from a sandboxed helper process; the rest is the owner's. */
-	if (_IOC_NR(cmd) == _IOC_NR(MHK_MSI))
-		return vm_msi(vm, user);
-	if (current->mm != vm->mm)
+	if ((u16)cmd != (u16)MHK_MSI && current->mm != vm->mm)
 		return -EPERM;
-	switch (_IOC_NR(cmd)) {
-	case _IOC_NR(MHK_MEM):
-		return vm_mem(vm, user);
-	case _IOC_NR(MHK_TSC):
-		return vm_tsc(vm, user);
-	case _IOC_NR(MHK_VCPU_CREATE):
-		return vm_vcpu_create(vm, user);
-	default:
-		return -ENOTTY;
-	}
+	return mhi_ioctl(vm_ioctls, vm, cmd, (void __user *)user);
 }
 
 static int vm_release(struct inode *inode, struct file *file)
@@ -129,30 +88,23 @@ static const struct file_operations vm_fops = {
 
 static int vm_init(struct drv_vm *vm)
 {
-	const struct mhi_hv_caps *caps = mhi_life_caps();
-
 	kref_init(&vm->ref);
 	mutex_init(&vm->lock);
-	vm->arch.ops = mhi_life_ops();
-	vm->arch.caps.features = caps->features;
-	vm->arch.caps.cr4 = caps->cr4;
-	vm->arch.caps.xcr0 = mhi_life_xcr0();
-	vm->arch.caps.phys_bits = caps->phys_bits;
-	vm->arch.tsc_khz = tsc_khz;
+	mhi_life_describe(&vm->arch);
 	vm->vpid_block = ida_alloc_max(&vpid_blocks, VPID_BLOCKS - 2, GFP_KERNEL_ACCOUNT);
 	if (vm->vpid_block < 0)
 		return vm->vpid_block;
-	if (caps->features & MHI_BIT(MHK_F_TLB_TAG))
+	if (vm->arch.caps.features & MHI_BIT(MHK_F_TLB_TAG))
 		vm->arch.vpid_base = (vm->vpid_block + 1) * MHK_MAX_VCPUS;
 	return mhi_mem_init(vm);
 }
 
-int mhi_vm_create_fd(struct mhk_vm_create *arg)
+long mhi_vm_create_fd(void *unused, union drv_arg *arg)
 {
 	struct drv_vm *vm;
 	int fd, err;
 
-	err = mhi_life_get(&arg->hw, &arg->missing);
+	err = mhi_life_get(&arg->vm_create.hw, &arg->vm_create.missing);
 	if (err)
 		return err;
 	vm = kvzalloc(sizeof(*vm), GFP_KERNEL_ACCOUNT);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0 OR MIT) */
 /*
  * Guest page walk: guest-linear to guest-physical by the guest's own tables, in all paging modes
- * (SDM 3A 4 "Paging"). Used by the library's MMIO emulation, and by the shim where the CPU gives
- * neither the next RIP nor the instruction's bytes. Reads guest memory only through the callback;
- * writes nothing (accessed and dirty flags are left alone).
+ * (SDM 3A 4 "Paging"), for the library's MMIO emulation. Reads guest memory only through the
+ * callback; writes nothing (accessed and dirty flags are left alone).
  */
 #ifndef MHI_MM_GWALK_H
 #define MHI_MM_GWALK_H

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: (GPL-2.0 OR MIT)
-/* The walker of nested page tables: map, unmap, protect and lookup, for any entry format. */
+/* The entry formats of nested page tables, and the walker for all of them. */
 #include "mm/npt.h"
 #include "base/atomic.h"
 #include "base/checked.h"
@@ -10,20 +10,66 @@
 /* Four levels of nine bits and a page: both vendors' reach. */
 #define MAX_GPA_BITS 48
 
-static u64 *table_va(const struct mhi_npt *npt, u64 e)
+/* In every format: bits 0 and 1 are the prot bits R and W; an entry that is present is readable. */
+#define NPT_LARGE MHI_BIT(7)
+#define NPT_ADDR 0x000ffffffffff000ull
+
+/*
+ * SDM 3C 29.3.2 "EPT Translation Mechanism". Bits 5:3 of a leaf are its memory type; bit 6,
+ * ignore-PAT, stays 0: the guest's PAT combines with the type.
+ */
+#define EPT_X MHI_BIT(2)
+#define EPT_WRITE_BACK (6ull << 3)
+#define EPT_BITS .leaf = EPT_WRITE_BACK, .table = MHI_NPT_R | MHI_NPT_W | EPT_X, .exec = EPT_X
+
+const struct mhi_npt_fmt mhi_npt_ept = { EPT_BITS };
+const struct mhi_npt_fmt mhi_npt_ept_ad = { EPT_BITS, .accessed_dirty = true };
+
+/*
+ * APM 2 15.25 "Nested Paging" in the format of 5.3 "Long-Mode Page Translation". The nested walk
+ * counts as a user access. PWT, PCD and PAT stay 0: PAT entry 0, write-back in the host's PAT.
+ */
+#define AMD_USER MHI_BIT(2)
+#define AMD_NX MHI_BIT(63)
+
+const struct mhi_npt_fmt mhi_npt_amd = {
+	.leaf = AMD_USER,
+	.table = MHI_NPT_R | MHI_NPT_W | AMD_USER,
+	.no_exec = AMD_NX,
+	.accessed_dirty = true,
+};
+
+static u64 make_leaf(const struct mhi_npt_fmt *fmt, mh_hpa hpa, unsigned int level,
+		     unsigned int prot)
 {
-	return mhi_host_pa_to_va(npt->fmt->addr(e));
+	return hpa | fmt->leaf | (prot & (MHI_NPT_R | MHI_NPT_W)) |
+	       (prot & MHI_NPT_X ? fmt->exec : fmt->no_exec) | (level > 1 ? NPT_LARGE : 0);
+}
+
+static bool present(u64 e)
+{
+	return (e & MHI_NPT_R) != 0;
+}
+
+/* At level 1 bit 7 is part of the memory type. */
+static bool is_leaf(u64 e, unsigned int level)
+{
+	return level == 1 || (e & NPT_LARGE) != 0;
+}
+
+static bool is_table(u64 e, unsigned int level)
+{
+	return present(e) && !is_leaf(e, level);
+}
+
+static u64 *table_va(u64 e)
+{
+	return mhi_host_pa_to_va(e & NPT_ADDR);
 }
 
 static unsigned int table_index(mh_gpa gpa, unsigned int level)
 {
 	return (unsigned int)(gpa >> (MHI_PAGE_SHIFT + 9 * (level - 1))) % ENTRIES;
-}
-
-/* An entry of zeros is absent in every format: the test that costs no indirect call. */
-static bool is_table(const struct mhi_npt *npt, u64 e, unsigned int level)
-{
-	return e && npt->fmt->present(e) && !npt->fmt->is_leaf(e, level);
 }
 
 int mhi_npt_init(struct mhi_npt *npt, const struct mhi_npt_fmt *fmt, unsigned int max_level,
@@ -48,8 +94,8 @@ static void free_tables(struct mhi_npt *npt, u64 *table, unsigned int level)
 	unsigned int i;
 
 	for (i = 0; level > 1 && i < ENTRIES; i++) {
-		if (is_table(npt, table[i], level))
-			free_tables(npt, table_va(npt, table[i]), level - 1);
+		if (is_table(table[i], level))
+			free_tables(npt, table_va(table[i]), level - 1);
 	}
 	mhi_host_page_free(table);
 	npt->tables--;
@@ -83,31 +129,6 @@ void mhi_npt_pool_drain(struct mhi_npt_pool *pool)
 		mhi_host_page_free(pool->page[--pool->count]);
 }
 
-/* Changes the permissions of a leaf while the CPU may set its accessed and dirty flags. */
-static void change_prot(const struct mhi_npt *npt, u64 *entry, unsigned int prot)
-{
-	u64 old;
-
-	do {
-		old = mhi_load64(entry);
-	} while (!mhi_cas64(entry, old, npt->fmt->set_prot(old, prot)));
-}
-
-static int check_map(const struct mhi_npt *npt, mh_gpa gpa, mh_hpa hpa, unsigned int level,
-		     unsigned int prot)
-{
-	u64 bytes;
-
-	if (level < 1 || level > npt->max_level)
-		return MHI_EINVAL;
-	if (!(prot & MHI_NPT_R) || (prot & ~MHI_NPT_RWX))
-		return MHI_EINVAL;
-	bytes = mhi_npt_level_bytes(level);
-	if ((gpa | hpa) & (bytes - 1))
-		return MHI_EINVAL;
-	return mhi_range_within(gpa, bytes, npt->gpa_limit) ? 0 : MHI_ERANGE;
-}
-
 /* The entry for gpa at the given level, with the tables above it made as needed. */
 static int make_path(struct mhi_npt *npt, struct mhi_npt_pool *pool, mh_gpa gpa, unsigned int level,
 		     u64 **out)
@@ -119,10 +140,10 @@ static int make_path(struct mhi_npt *npt, struct mhi_npt_pool *pool, mh_gpa gpa,
 		u64 *entry = &table[table_index(gpa, l)];
 		u64 e = mhi_load64(entry);
 
-		if (npt->fmt->present(e)) {
-			if (npt->fmt->is_leaf(e, l))
+		if (present(e)) {
+			if (is_leaf(e, l))
 				return MHI_EEXIST;
-			table = table_va(npt, e);
+			table = table_va(e);
 			continue;
 		}
 		if (!pool->count)
@@ -130,7 +151,7 @@ static int make_path(struct mhi_npt *npt, struct mhi_npt_pool *pool, mh_gpa gpa,
 		table = pool->page[--pool->count];
 		npt->tables++;
 		/* Release: a CPU that walks through the new entry finds the page zeroed. */
-		mhi_store64(entry, npt->fmt->make_table(mhi_host_va_to_pa(table)));
+		mhi_store64(entry, mhi_host_va_to_pa(table) | npt->fmt->table);
 	}
 	*out = &table[table_index(gpa, level)];
 	return 0;
@@ -140,114 +161,50 @@ int mhi_npt_map(struct mhi_npt *npt, struct mhi_npt_pool *pool, mh_gpa gpa, mh_h
 		unsigned int level, unsigned int prot)
 {
 	u64 *entry;
-	u64 e;
-	int rc = check_map(npt, gpa, hpa, level, prot);
+	int rc;
 
-	if (rc)
-		return rc;
+	if (!mhi_range_within(gpa, mhi_npt_level_bytes(level), npt->gpa_limit))
+		return MHI_ERANGE;
 	rc = make_path(npt, pool, gpa, level, &entry);
 	if (rc)
 		return rc;
-	e = mhi_load64(entry);
-	if (!npt->fmt->present(e)) {
-		mhi_store64(entry, npt->fmt->make_leaf(hpa, level, prot));
-		return 0;
-	}
-	if (!npt->fmt->is_leaf(e, level) || npt->fmt->addr(e) != hpa)
+	if (present(mhi_load64(entry)))
 		return MHI_EEXIST;
-	change_prot(npt, entry, prot);
+	mhi_store64(entry, make_leaf(npt->fmt, hpa, level, prot));
 	return 0;
-}
-
-/* One pass over the leaves of a range. keep = permissions that stay; without R the leaf goes. */
-struct sweep {
-	struct mhi_npt *npt;
-	unsigned int keep;
-	u64 changed;
-};
-
-static void sweep_leaf(struct sweep *s, u64 *entry, u64 e)
-{
-	unsigned int old, new;
-
-	if (!(s->keep & MHI_NPT_R)) {
-		mhi_store64(entry, 0);
-		s->changed++;
-		return;
-	}
-	old = s->npt->fmt->prot(e);
-	new = old & s->keep;
-	if (new == old)
-		return;
-	change_prot(s->npt, entry, new);
-	s->changed++;
 }
 
 /*
  * Visits [gpa, end), which lies within the reach of the table; absent subtrees cost one look.
  * Recursion is bounded by the levels: at most three deep.
  */
-static void sweep_table(struct sweep *s, u64 *table, unsigned int level, mh_gpa gpa, mh_gpa end)
+static u64 unmap(u64 *table, unsigned int level, mh_gpa gpa, mh_gpa end)
 {
-	u64 bytes = mhi_npt_level_bytes(level);
+	u64 bytes = mhi_npt_level_bytes(level), removed = 0;
+	mh_gpa next;
 
-	while (gpa < end) {
+	for (; gpa < end; gpa = next) {
 		u64 *entry = &table[table_index(gpa, level)];
 		u64 e = mhi_load64(entry);
-		mh_gpa next = (gpa & ~(bytes - 1)) + bytes;
 
+		next = (gpa & ~(bytes - 1)) + bytes;
 		if (next > end)
 			next = end;
-		if (level > 1 && is_table(s->npt, e, level))
-			sweep_table(s, table_va(s->npt, e), level - 1, gpa, next);
-		else if (e)
-			sweep_leaf(s, entry, e);
-		gpa = next;
+		if (is_table(e, level)) {
+			removed += unmap(table_va(e), level - 1, gpa, next);
+		} else if (e) {
+			mhi_store64(entry, 0);
+			removed++;
+		}
 	}
-}
-
-static u64 sweep(struct mhi_npt *npt, mh_gpa gpa, u64 bytes, unsigned int keep)
-{
-	struct sweep s = { .npt = npt, .keep = keep };
-	u64 end;
-
-	if (!mhi_add_u64(gpa, bytes, &end) || end > npt->gpa_limit)
-		end = npt->gpa_limit;
-	sweep_table(&s, npt->root, MHI_NPT_LEVELS, gpa, end);
-	return s.changed;
+	return removed;
 }
 
 u64 mhi_npt_unmap(struct mhi_npt *npt, mh_gpa gpa, u64 bytes)
 {
-	return sweep(npt, gpa, bytes, 0);
-}
+	u64 end;
 
-u64 mhi_npt_protect(struct mhi_npt *npt, mh_gpa gpa, u64 bytes, unsigned int prot)
-{
-	return sweep(npt, gpa, bytes, prot);
-}
-
-void mhi_npt_lookup(const struct mhi_npt *npt, mh_gpa gpa, struct mhi_npt_leaf *out)
-{
-	const struct mhi_npt_fmt *fmt = npt->fmt;
-	const u64 *table = npt->root;
-	unsigned int level;
-	u64 e;
-
-	memset(out, 0, sizeof(*out));
-	if (gpa >= npt->gpa_limit)
-		return;
-	for (level = MHI_NPT_LEVELS;; level--) {
-		e = mhi_load64(&table[table_index(gpa, level)]);
-		if (!fmt->present(e))
-			return;
-		if (fmt->is_leaf(e, level))
-			break;
-		table = table_va(npt, e);
-	}
-	out->hpa = fmt->addr(e) + (gpa & (mhi_npt_level_bytes(level) - 1));
-	out->level = level;
-	out->prot = fmt->prot(e);
-	out->accessed = (e & fmt->accessed) != 0;
-	out->dirty = (e & fmt->dirty) != 0;
+	if (!mhi_add_u64(gpa, bytes, &end) || end > npt->gpa_limit)
+		end = npt->gpa_limit;
+	return unmap(npt->root, MHI_NPT_LEVELS, gpa, end);
 }

@@ -2,10 +2,9 @@
 /*
  * Nested page tables: guest-physical to host-physical, four levels, in the CPU's own format.
  *
- * One walker for both vendors over a const table of entry callbacks (npt_ept.c, npt_amd.c). The
- * caller serialises all calls on one table, and flushes the TLBs of running vCPUs after
- * mhi_npt_unmap and mhi_npt_protect. Table pages are freed only by mhi_npt_fini: a walker of
- * another CPU may still read them.
+ * One walker for both vendors: the formats differ in a few bits. The caller serialises all calls
+ * on one table, and flushes the TLBs of running vCPUs after mhi_npt_unmap. Table pages are freed
+ * only by mhi_npt_fini: a walker of another CPU may still read them.
  */
 #ifndef MHI_MM_NPT_H
 #define MHI_MM_NPT_H
@@ -24,18 +23,12 @@ static inline u64 mhi_npt_level_bytes(unsigned int level)
 	return MHI_PAGE_SIZE << (9 * (level - 1));
 }
 
-/* Entry format. All pure. */
+/* What the entry formats differ in: bits to be set. */
 struct mhi_npt_fmt {
-	const char *name;
-	u64 (*make_leaf)(mh_hpa pa, unsigned int level, unsigned int prot);
-	u64 (*make_table)(mh_hpa pa);
-	bool (*present)(u64 e);
-	bool (*is_leaf)(u64 e, unsigned int level);
-	unsigned int (*prot)(u64 e);
-	mh_hpa (*addr)(u64 e);
-	u64 (*set_prot)(u64 e, unsigned int prot);
-	u64 accessed; /* mask of the accessed bit, 0 when the format has none */
-	u64 dirty;
+	u64 leaf;	     /* in every leaf */
+	u64 table;	     /* in every entry that points to a table */
+	u64 exec, no_exec;   /* in a leaf that may, or may not, be executed */
+	bool accessed_dirty; /* the CPU keeps such flags in the entries */
 };
 
 extern const struct mhi_npt_fmt mhi_npt_ept;	/* SDM 3C 29.3.2 "EPT Translation Mechanism" */
@@ -61,13 +54,6 @@ struct mhi_npt_pool {
 	unsigned int count;
 };
 
-struct mhi_npt_leaf {
-	mh_hpa hpa;	    /* of gpa itself, not of the leaf's start */
-	unsigned int level; /* 0: nothing is mapped there */
-	unsigned int prot;
-	bool accessed, dirty;
-};
-
 /* Allocates the root. MHI_ENOMEM. */
 int mhi_npt_init(struct mhi_npt *npt, const struct mhi_npt_fmt *fmt, unsigned int max_level,
 		 unsigned int phys_bits);
@@ -79,11 +65,11 @@ int mhi_npt_pool_fill(struct mhi_npt_pool *pool);
 void mhi_npt_pool_drain(struct mhi_npt_pool *pool);
 
 /*
- * Map one leaf of the given level at gpa (both addresses aligned to it).
- * An existing leaf at the same place is replaced when it has the same address (prot may differ); a
- * larger leaf in the way, or a table beneath (even an emptied one) is MHI_EEXIST: map smaller
- * leaves.
- * Returns 0; MHI_EINVAL (alignment, level, prot), MHI_ERANGE (beyond gpa_limit), MHI_EEXIST,
+ * Map one leaf of the given level, at most max_level, at gpa (both addresses aligned to it); prot
+ * has R.
+ * A leaf that is there already stays as it is and is MHI_EEXIST, as is a larger leaf in the way, or
+ * a table beneath (even an emptied one): map smaller leaves.
+ * Returns 0; MHI_ERANGE (beyond gpa_limit), MHI_EEXIST,
  * MHI_ENOMEM (pool empty). On error nothing is mapped.
  */
 int mhi_npt_map(struct mhi_npt *npt, struct mhi_npt_pool *pool, mh_gpa gpa, mh_hpa hpa,
@@ -94,13 +80,5 @@ int mhi_npt_map(struct mhi_npt *npt, struct mhi_npt_pool *pool, mh_gpa gpa, mh_h
  * a whole (it comes back by fault). Returns the number of leaves removed: 0 = no flush needed.
  */
 u64 mhi_npt_unmap(struct mhi_npt *npt, mh_gpa gpa, u64 bytes);
-
-/*
- * Take all permissions but those in prot away from all leaves that touch the range; without
- * MHI_NPT_R the leaves go. Returns the number of leaves changed.
- */
-u64 mhi_npt_protect(struct mhi_npt *npt, mh_gpa gpa, u64 bytes, unsigned int prot);
-
-void mhi_npt_lookup(const struct mhi_npt *npt, mh_gpa gpa, struct mhi_npt_leaf *out);
 
 #endif

@@ -31,6 +31,7 @@ void fake_engine_reset(void)
 				     .xcr0 = MHI_XCR0_X87 | MHI_XCR0_SSE,
 				     .cr4 = MHI_CR4_PAE | MHI_CR4_OSXSAVE,
 				     .tsc_khz = 2000000,
+				     .timer_khz = 1000000,
 				     .phys_bits = 40 };
 	f->script = NULL;
 	f->open_error = f->vm_error = f->mem_error = f->vcpu_error = 0;

@@ -44,16 +44,6 @@ void mhi_host_pages_free(void *pages, unsigned int order)
 	free(pages);
 }
 
-void *mhi_host_page_alloc(void)
-{
-	return mhi_host_pages_alloc(0);
-}
-
-void mhi_host_page_free(void *page)
-{
-	mhi_host_pages_free(page, 0);
-}
-
 mh_hpa mhi_host_va_to_pa(const void *va)
 {
 	return (uintptr_t)va + PA_BASE;

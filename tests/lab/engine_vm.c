@@ -272,8 +272,8 @@ static void emulate(struct vm *vm)
 	unsigned int len = bytes ? exit->u.mmio.insn_len : 0;
 	struct mhi_insn_out out;
 
-	CHECK_EQ(vm->page->valid & (MHK_G_GPR | MHK_G_RIP | MHK_G_SEG | MHK_G_CR),
-		 MHK_G_GPR | MHK_G_RIP | MHK_G_SEG | MHK_G_CR);
+	CHECK_EQ(vm->page->valid & (MHK_G_GPR | MHK_G_RIP | MHK_G_CODE | MHK_G_CR),
+		 MHK_G_GPR | MHK_G_RIP | MHK_G_CODE | MHK_G_CR);
 	if (mhi_insn_emulate(vm->insn, &vm->env, &vm->page->state, bytes, len, &out) !=
 	    MHI_INSN_DONE) {
 		printf("not emulated: %s\n", out.text);

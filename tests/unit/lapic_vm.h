@@ -84,7 +84,6 @@ static inline void begin(unsigned int n)
 	memset(vcpus, 0, sizeof(vcpus));
 	memset(fake_host, 0, sizeof(fake_host));
 	vm.caps.phys_bits = 40;
-	vm.tsc_khz = 2000000;
 	vm.tsc_offset = 1000000;
 	fake_tsc = 5000;
 	for (i = 0; i < n; i++) {
@@ -107,7 +106,7 @@ static inline void all_x2(unsigned int n)
 
 static inline bool requested(struct mhi_vcpu *v, u32 vector)
 {
-	return v->lapic.irr[vector / 32] >> vector % 32 & 1;
+	return v->lapic.reg[0x20 + vector / 32] >> vector % 32 & 1;
 }
 
 /* An interrupt from elsewhere. */

@@ -56,7 +56,7 @@ START_TEST(init_reset)
 	ck_assert(rdmsr(V(1), MSR_X2(0x38)) == 0 && rdmsr(V(1), MSR_X2(0x3e)) == 0);
 	wrmsr(V(1), MSR_X2(0x28), 0);
 	ck_assert(rdmsr(V(1), MSR_X2(0x28)) == 0);
-	ck_assert_uint_eq(V(1)->lapic.tmr[2], 0);
+	ck_assert_uint_eq(V(1)->lapic.reg[0x18 + 2], 0);
 	ck_assert_uint_eq(V(1)->lapic.signals, MHI_SIG_SIPI);
 	ck_assert_uint_eq(V(1)->lapic.sipi_vector, 0x12);
 	mhi_lapic_reset(V(1), false);

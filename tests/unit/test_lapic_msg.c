@@ -37,7 +37,7 @@ static u64 takers(u32 vector)
 	for (i = 0; i < VCPUS; i++) {
 		if (requested(V(i), vector))
 			set |= 1ull << i;
-		V(i)->lapic.irr[vector / 32] &= ~(1u << vector % 32);
+		V(i)->lapic.reg[0x20 + vector / 32] &= ~(1u << vector % 32);
 	}
 	return set;
 }
@@ -264,13 +264,13 @@ START_TEST(ipi_trigger)
 	begin(2);
 	raise_irq(V(1), 0x66, true);
 	raise_irq(V(1), 0x66, true);
-	ck_assert_uint_eq(V(1)->lapic.tmr[3], 1u << 6);
+	ck_assert_uint_eq(V(1)->lapic.reg[0x18 + 3], 1u << 6);
 	x1_ipi(V(0), 1, ICR_LEVEL | 0x66);
-	ck_assert_uint_eq(V(1)->lapic.tmr[3], 0);
+	ck_assert_uint_eq(V(1)->lapic.reg[0x18 + 3], 0);
 	wr(V(0), O_ERROR, 0x90);
 	x1_ipi(V(0), 1, 0x00);
 	ck_assert_uint_eq(takers(0x90), 1);
-	ck_assert_uint_eq(V(0)->lapic.tmr[4], 0);
+	ck_assert_uint_eq(V(0)->lapic.reg[0x18 + 4], 0);
 	ck_assert_uint_eq(fake_host[0].kicks, 0); /* its own thread */
 }
 END_TEST
@@ -282,7 +282,7 @@ START_TEST(self_ipi)
 	wrmsr(V(1), MSR_X2(0x3f), 0x77);
 	ck_assert_uint_eq(takers(0x77), 1 << 1);
 	ck_assert_uint_eq(fake_host[1].kicks, 0);
-	ck_assert_uint_eq(V(1)->lapic.tmr[3], 0);
+	ck_assert_uint_eq(V(1)->lapic.reg[0x18 + 3], 0);
 	wrmsr(V(1), MSR_X2(0x3f), 0x10);
 	ck_assert_uint_eq(takers(0x10), 1 << 1);
 	wrmsr(V(1), MSR_X2(0x28), 0);
@@ -302,7 +302,7 @@ START_TEST(illegal_vectors)
 	begin(2);
 	wr(V(0), O_ERROR, 0xfe);
 	x1_ipi(V(0), 1, 0x0f);
-	ck_assert_uint_eq(V(1)->lapic.irr[0], 0);
+	ck_assert_uint_eq(V(1)->lapic.reg[0x20 + 0], 0);
 	ck_assert_uint_eq(rd(V(0), O_ESR), 0); /* not before a write */
 	ck_assert_uint_eq(takers(0xfe), 1);
 	ck_assert_uint_eq(errors(V(0)), 0x20);

@@ -196,13 +196,13 @@ END_TEST
 START_TEST(tpr_follows_the_local_apic)
 {
 	begin();
-	fake_svm.v.lapic.tpr = 9 << 4;
+	fake_svm.v.lapic.reg[MHI_LAPIC_TPR] = 9 << 4;
 	enter(-1);
 	ck_assert_uint_eq(fake_svm.at_entry.control.virtual_intr & 0xff, 9);
 	/* Unchanged: the CPU may keep what it has. */
 	enter(-1);
 	ck_assert(fake_svm.at_entry.control.vmcb_clean & MHI_SVM_CLEAN_TPR);
-	fake_svm.v.lapic.tpr = 0;
+	fake_svm.v.lapic.reg[MHI_LAPIC_TPR] = 0;
 	enter(-1);
 	ck_assert_uint_eq(fake_svm.at_entry.control.virtual_intr & 0xff, 0);
 	ck_assert(!(fake_svm.at_entry.control.vmcb_clean & MHI_SVM_CLEAN_TPR));

@@ -258,6 +258,51 @@ START_TEST(through_the_guests_tables)
 }
 END_TEST
 
+static const struct {
+	u64 cr4, efer;
+	u64 rip;
+	u64 at[3], entry[3]; /* of the tables, from the root at 0x4000 */
+} modes[] = {
+	/* 32-bit: 4 KiB and 4 MiB pages, and the large bit that means nothing without PSE */
+	{ 0, 0, 0x402000, { 0x4004, 0x5008 }, { 0x5007, CODE | 7 } },
+	{ MHI_CR4_PSE, 0, 0xffc02000, { 0x4ffc }, { 0x87 } },
+	{ 0, 0, 0x402000, { 0x4004, 0x5008 }, { 0x5087, CODE | 7 } },
+	/* PAE: the root is 32-byte aligned; 4 KiB and 2 MiB pages */
+	{ MHI_CR4_PAE, 0, 0xc0402000, { 0x4038, 0x5010, 0x6010 }, { 0x5001, 0x6007, CODE | 7 } },
+	{ MHI_CR4_PAE, 0, 0xc0402000, { 0x4038, 0x5010 }, { 0x5001, 0x87 } },
+	/* long mode: a 1 GiB page */
+	{ MHI_CR4_PAE,
+	  MHI_EFER_LMA,
+	  0x7f0000002000,
+	  { 0x47f0, 0x5000 },
+	  { 0x5007, 1ull << 63 | 0x87 } },
+};
+
+START_TEST(paging_modes)
+{
+	struct mhi_vmcb_state *st;
+	unsigned int i;
+
+	begin();
+	st = &fake_svm.vmcb->state;
+	memset(fake_svm.ram + 0x4000, 0, 0x3000);
+	for (i = 0; i < 3 && modes[_i].entry[i]; i++)
+		memcpy(fake_svm.ram + modes[_i].at[i], &modes[_i].entry[i],
+		       modes[_i].cr4 & MHI_CR4_PAE ? 8 : 4);
+	st->cr0 = MHI_CR0_PE | MHI_CR0_PG;
+	st->cr3 = modes[_i].at[0] == 0x4038 ? 0x4020 : 0x4000;
+	st->cr4 = modes[_i].cr4;
+	st->efer = MHI_EFER_SVME | modes[_i].efer;
+	fake_svm.v.rip = modes[_i].rip;
+	fake_svm.v.rip_dirty = true;
+	memcpy(fake_svm.ram + CODE, "\x0f\xa2", 2);
+	fake_svm_exit(0x72, 0, 0, &x);
+	ck_assert_int_eq(x.reason, MHI_X_CPUID);
+	ck_assert_uint_eq(x.insn_len, 2);
+	fake_svm_end();
+}
+END_TEST
+
 START_TEST(remembered_page_was_replaced)
 {
 	begin();
@@ -304,6 +349,7 @@ static void add_tests(TCase *tc)
 	tcase_add_test(tc, page_not_there_yet);
 	tcase_add_test(tc, next_page_only_when_needed);
 	tcase_add_test(tc, through_the_guests_tables);
+	tcase_add_loop_test(tc, paging_modes, 0, MHI_COUNT(modes));
 	tcase_add_test(tc, remembered_page_was_replaced);
 	tcase_add_test(tc, nothing_is_read_with_next_rip);
 }

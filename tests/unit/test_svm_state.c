@@ -107,7 +107,7 @@ START_TEST(five_level_host)
 	fake_svm.vmcb = svm_of(&fake_svm.v)->vmcb;
 	ck_assert_int_eq(mhi_svm_ops.load(&fake_svm.v, &x), 0);
 	pml5 = mhi_host_pa_to_va(fake_svm.vmcb->control.n_cr3);
-	ck_assert_uint_eq(pml5[0], mhi_npt_amd.make_table(0x5000));
+	ck_assert_uint_eq(pml5[0], 0x5007);
 	ck_assert_uint_eq(pml5[1], 0);
 	fake_svm_end();
 }
@@ -517,8 +517,28 @@ START_TEST(clean_bits)
 }
 END_TEST
 
+/* Of 64-bit code the segments that count, of other code all. */
+START_TEST(code_group)
+{
+	struct mhk_state part;
+	unsigned int i, same;
+
+	fake_svm_begin(FAKE_SVM_FULL);
+	fake_svm.vmcb->state.cs.attrib |= MHI_SVM_SEG_L;
+	fake_svm.vmcb->state.efer = MHI_EFER_SVME | (_i ? MHI_EFER_LMA : 0);
+	memset(&part, 0x5a, sizeof(part));
+	mhi_svm_ops.state_get(&fake_svm.v, MHK_G_CODE, &part);
+	for (i = same = 0; i < MHK_SEGS; i++)
+		same |= (unsigned int)(part.seg[i].base == 0x5a5a5a5a5a5a5a5aull) << i;
+	ck_assert_uint_eq(same, _i ? 0xffu & ~MHI_CODE64_SEGS : 0);
+	ck_assert((part.idt.base == 0x5a5a5a5a5a5a5a5aull) == _i);
+	fake_svm_end();
+}
+END_TEST
+
 static void add_tests(TCase *tc)
 {
+	tcase_add_loop_test(tc, code_group, 0, 2);
 	tcase_add_test(tc, controls_after_reset);
 	tcase_add_test(tc, permission_maps);
 	tcase_add_test(tc, reset_state);

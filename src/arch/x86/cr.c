@@ -14,34 +14,39 @@
 #define CR4_FLUSHES \
 	(MHI_CR4_PSE | MHI_CR4_PAE | MHI_CR4_PGE | MHI_CR4_PCIDE | MHI_CR4_SMEP | MHI_CR4_SMAP)
 
+bool mhi_crs_ok(const struct mhi_vm *vm, u64 cr0, u64 cr4, u64 efer)
+{
+	bool pg = (cr0 & MHI_CR0_PG) != 0, lma = (efer & MHI_EFER_LMA) != 0;
+
+	if ((cr0 & ~MHI_CR0_VALID) || (cr4 & ~vm->caps.cr4) || (efer & ~MHI_EFER_VALID))
+		return false;
+	if ((pg && !(cr0 & MHI_CR0_PE)) || ((cr0 & MHI_CR0_NW) && !(cr0 & MHI_CR0_CD)))
+		return false;
+	if (lma != (pg && (efer & MHI_EFER_LME)))
+		return false;
+	return lma ? (cr4 & MHI_CR4_PAE) != 0 : !(cr4 & MHI_CR4_PCIDE);
+}
+
 static bool cr0_write(struct mhi_vcpu *v, u64 value)
 {
 	const struct mhi_hv_ops *ops = v->vm->ops;
-	u64 old = ops->cr_get(v, 0);
-	u64 efer;
+	u64 efer = ops->msr_get(v, MHI_MSR_EFER), lma = 0;
 
-	value |= MHI_CR0_ET;
-	if (value >> 32 || ((value & MHI_CR0_PG) && !(value & MHI_CR0_PE)) ||
-	    ((value & MHI_CR0_NW) && !(value & MHI_CR0_CD)))
+	if ((value & MHI_CR0_PG) && (efer & MHI_EFER_LME))
+		lma = MHI_EFER_LMA;
+	if (value >> 32)
 		return false;
-	if ((old ^ value) & MHI_CR0_PG) {
-		efer = ops->msr_get(v, MHI_MSR_EFER);
-		if (value & MHI_CR0_PG) {
-			if ((efer & MHI_EFER_LME) && !(ops->cr_get(v, 4) & MHI_CR4_PAE))
-				return false;
-			if (efer & MHI_EFER_LME)
-				ops->msr_set(v, MHI_MSR_EFER, efer | MHI_EFER_LMA);
-		} else {
-			if (ops->cr_get(v, 4) & MHI_CR4_PCIDE)
-				return false;
-			ops->msr_set(v, MHI_MSR_EFER, efer & ~MHI_EFER_LMA);
-		}
-		v->flush = true;
-	}
 	/*
 	 * Reserved low bits are ignored, not refused: SDM 2B "MOV-Move to/from Control Registers".
 	 */
-	ops->cr_set(v, 0, value & MHI_CR0_VALID);
+	value = (value & MHI_CR0_VALID) | MHI_CR0_ET;
+	if (!mhi_crs_ok(v->vm, value, ops->cr_get(v, 4), (efer & ~MHI_EFER_LMA) | lma))
+		return false;
+	if ((efer & MHI_EFER_LMA) != lma)
+		ops->msr_set(v, MHI_MSR_EFER, efer ^ MHI_EFER_LMA);
+	if ((ops->cr_get(v, 0) ^ value) & MHI_CR0_PG)
+		v->flush = true;
+	ops->cr_set(v, 0, value);
 	return true;
 }
 
@@ -49,13 +54,10 @@ static bool cr4_write(struct mhi_vcpu *v, u64 value)
 {
 	const struct mhi_hv_ops *ops = v->vm->ops;
 	u64 old = ops->cr_get(v, 4);
-	bool lma = (ops->msr_get(v, MHI_MSR_EFER) & MHI_EFER_LMA) != 0;
 
-	if (value & ~v->vm->caps.cr4)
+	if (!mhi_crs_ok(v->vm, ops->cr_get(v, 0), value, ops->msr_get(v, MHI_MSR_EFER)))
 		return false;
-	if (lma && !(value & MHI_CR4_PAE))
-		return false;
-	if ((value & ~old & MHI_CR4_PCIDE) && (!lma || (ops->cr_get(v, 3) & 0xfff)))
+	if ((value & ~old & MHI_CR4_PCIDE) && (ops->cr_get(v, 3) & 0xfff))
 		return false;
 	if ((old ^ value) & CR4_FLUSHES)
 		v->flush = true;
@@ -116,13 +118,12 @@ bool mhi_efer_write(struct mhi_vcpu *v, u64 value)
 	const struct mhi_hv_ops *ops = v->vm->ops;
 	u64 old = ops->msr_get(v, MHI_MSR_EFER);
 
-	if (value & ~MHI_EFER_VALID)
-		return false;
-	if (((old ^ value) & MHI_EFER_LME) && (ops->cr_get(v, 0) & MHI_CR0_PG))
+	/* LMA is read-only for WRMSR; so a change of LME while paging is on contradicts it. */
+	value = (value & ~MHI_EFER_LMA) | (old & MHI_EFER_LMA);
+	if (!mhi_crs_ok(v->vm, ops->cr_get(v, 0), ops->cr_get(v, 4), value))
 		return false;
 	if ((old ^ value) & MHI_EFER_NXE)
 		v->flush = true;
-	/* LMA is read-only for WRMSR. */
-	ops->msr_set(v, MHI_MSR_EFER, (value & ~MHI_EFER_LMA) | (old & MHI_EFER_LMA));
+	ops->msr_set(v, MHI_MSR_EFER, value);
 	return true;
 }

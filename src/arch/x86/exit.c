@@ -5,18 +5,13 @@
 #include "base/x86.h"
 
 /* What the emulation of an instruction needs to know. */
-#define G_EMULATE (MHK_G_GPR | MHK_G_RIP | MHK_G_SEG | MHK_G_CR)
-/* What a fatal exit's report shows. */
-#define G_REPORT (MHK_G_ALL & ~MHK_G_FPU)
+#define G_EMULATE (MHK_G_GPR | MHK_G_RIP | MHK_G_CODE | MHK_G_CR)
 
 void mhi_inject_exception(struct mhi_vcpu *v, unsigned int vector, bool has_error, u32 error)
 {
-	v->event = MHI_EVENT_VALID | MHI_EVENT_EXCEPTION << 8 | vector;
-	v->event_error = 0;
-	if (has_error) {
-		v->event |= MHI_EVENT_ERROR;
-		v->event_error = error;
-	}
+	v->event = MHI_EVENT_VALID | MHI_EVENT_EXCEPTION << 8 | vector |
+		   (has_error ? MHI_EVENT_ERROR : 0);
+	v->event_error = has_error ? error : 0;
 }
 
 enum mhi_run mhi_exit_to_user(struct mhi_vcpu *v, const struct mhi_exit *x, u32 reason, u32 provide)
@@ -72,9 +67,14 @@ static enum mhi_run on_skip(struct mhi_vcpu *v, const struct mhi_exit *x)
 	return MHI_RUN_AGAIN;
 }
 
-static enum mhi_run on_triple_fault(struct mhi_vcpu *v, const struct mhi_exit *x)
+/* What ends the guest, or nobody understands: user space reports it, with the state. */
+static enum mhi_run on_fatal(struct mhi_vcpu *v, const struct mhi_exit *x)
 {
-	return mhi_exit_to_user(v, x, MHK_EXIT_SHUTDOWN, G_REPORT);
+	u32 reason = x->reason == MHI_X_TRIPLE_FAULT   ? MHK_EXIT_SHUTDOWN
+		     : x->reason == MHI_X_ENTRY_FAILED ? MHK_EXIT_ENTRY_FAILED
+						       : MHK_EXIT_UNHANDLED;
+
+	return mhi_exit_to_user(v, x, reason, MHK_G_ALL & ~MHK_G_FPU);
 }
 
 static enum mhi_run on_cpuid(struct mhi_vcpu *v, const struct mhi_exit *x)
@@ -86,8 +86,7 @@ static enum mhi_run on_cpuid(struct mhi_vcpu *v, const struct mhi_exit *x)
 	v->gpr[MHK_RBX] = r[1];
 	v->gpr[MHK_RCX] = r[2];
 	v->gpr[MHK_RDX] = r[3];
-	v->vm->ops->skip(v, x);
-	return MHI_RUN_AGAIN;
+	return on_skip(v, x);
 }
 
 static enum mhi_run on_hlt(struct mhi_vcpu *v, const struct mhi_exit *x)
@@ -108,15 +107,13 @@ static enum mhi_run on_cr_write(struct mhi_vcpu *v, const struct mhi_exit *x)
 {
 	if (!mhi_cr_write(v, x->cr.nr, x->cr.value))
 		return inject_gp(v);
-	v->vm->ops->skip(v, x);
-	return MHI_RUN_AGAIN;
+	return on_skip(v, x);
 }
 
 static enum mhi_run on_cr_read(struct mhi_vcpu *v, const struct mhi_exit *x)
 {
 	v->gpr[x->cr.gpr] = mhi_lapic_cr8(&v->lapic);
-	v->vm->ops->skip(v, x);
-	return MHI_RUN_AGAIN;
+	return on_skip(v, x);
 }
 
 static enum mhi_run on_dr(struct mhi_vcpu *v, const struct mhi_exit *x)
@@ -142,6 +139,11 @@ static enum mhi_run on_io(struct mhi_vcpu *v, const struct mhi_exit *x)
 	return mhi_exit_to_user(v, x, MHK_EXIT_IO, 0);
 }
 
+static u64 edx_eax(const struct mhi_vcpu *v)
+{
+	return (v->gpr[MHK_RDX] << 32) | (u32)v->gpr[MHK_RAX];
+}
+
 static void set_edx_eax(struct mhi_vcpu *v, u64 value)
 {
 	v->gpr[MHK_RAX] = (u32)value;
@@ -160,23 +162,6 @@ static enum mhi_run msr_to_user(struct mhi_vcpu *v, const struct mhi_exit *x, u6
 	return mhi_exit_to_user(v, x, write ? MHK_EXIT_WRMSR : MHK_EXIT_RDMSR, 0);
 }
 
-static enum mhi_run on_rdmsr(struct mhi_vcpu *v, const struct mhi_exit *x)
-{
-	u64 value = 0;
-
-	switch (mhi_msr_read(v, (u32)v->gpr[MHK_RCX], &value)) {
-	case MHI_MSR_DONE:
-		set_edx_eax(v, value);
-		v->vm->ops->skip(v, x);
-		return MHI_RUN_AGAIN;
-	case MHI_MSR_USER:
-		return msr_to_user(v, x, 0);
-	case MHI_MSR_GP:
-	default:
-		return inject_gp(v);
-	}
-}
-
 /* A level-triggered vector ended: user space's interrupt controller must hear it. */
 static enum mhi_run eoi_to_user(struct mhi_vcpu *v, const struct mhi_exit *x)
 {
@@ -185,11 +170,10 @@ static enum mhi_run eoi_to_user(struct mhi_vcpu *v, const struct mhi_exit *x)
 	return mhi_exit_to_user(v, x, MHK_EXIT_EOI, 0);
 }
 
-static enum mhi_run on_wrmsr(struct mhi_vcpu *v, const struct mhi_exit *x)
+static enum mhi_run msr_result(struct mhi_vcpu *v, const struct mhi_exit *x,
+			       enum mhi_msr_result result, u64 value)
 {
-	u64 value = (v->gpr[MHK_RDX] << 32) | (u32)v->gpr[MHK_RAX];
-
-	switch (mhi_msr_write(v, (u32)v->gpr[MHK_RCX], value)) {
+	switch (result) {
 	case MHI_MSR_DONE:
 		v->vm->ops->skip(v, x);
 		return v->lapic.eoi_pending ? eoi_to_user(v, x) : MHI_RUN_AGAIN;
@@ -201,14 +185,28 @@ static enum mhi_run on_wrmsr(struct mhi_vcpu *v, const struct mhi_exit *x)
 	}
 }
 
+static enum mhi_run on_rdmsr(struct mhi_vcpu *v, const struct mhi_exit *x)
+{
+	u64 value = 0;
+	enum mhi_msr_result result = mhi_msr_read(v, (u32)v->gpr[MHK_RCX], &value);
+
+	if (result == MHI_MSR_DONE)
+		set_edx_eax(v, value);
+	return msr_result(v, x, result, value);
+}
+
+static enum mhi_run on_wrmsr(struct mhi_vcpu *v, const struct mhi_exit *x)
+{
+	u64 value = edx_eax(v);
+
+	return msr_result(v, x, mhi_msr_write(v, (u32)v->gpr[MHK_RCX], value), value);
+}
+
 static enum mhi_run on_xsetbv(struct mhi_vcpu *v, const struct mhi_exit *x)
 {
-	u64 value = (v->gpr[MHK_RDX] << 32) | (u32)v->gpr[MHK_RAX];
-
-	if (v->vm->ops->cpl(v) != 0 || (u32)v->gpr[MHK_RCX] != 0 || !mhi_xcr0_write(v, value))
+	if (v->vm->ops->cpl(v) != 0 || (u32)v->gpr[MHK_RCX] != 0 || !mhi_xcr0_write(v, edx_eax(v)))
 		return inject_gp(v);
-	v->vm->ops->skip(v, x);
-	return MHI_RUN_AGAIN;
+	return on_skip(v, x);
 }
 
 static enum mhi_run on_fault(struct mhi_vcpu *v, const struct mhi_exit *x)
@@ -241,25 +239,15 @@ static enum mhi_run on_fetch(struct mhi_vcpu *v, const struct mhi_exit *x)
 	return MHI_RUN_FAULT;
 }
 
-static enum mhi_run on_entry_failed(struct mhi_vcpu *v, const struct mhi_exit *x)
-{
-	return mhi_exit_to_user(v, x, MHK_EXIT_ENTRY_FAILED, G_REPORT);
-}
-
-static enum mhi_run on_unhandled(struct mhi_vcpu *v, const struct mhi_exit *x)
-{
-	return mhi_exit_to_user(v, x, MHK_EXIT_UNHANDLED, G_REPORT);
-}
-
 typedef enum mhi_run handler_fn(struct mhi_vcpu *v, const struct mhi_exit *x);
 
 static handler_fn *const handlers[MHI_X_COUNT] = {
 	[MHI_X_HOST] = on_host,
 	[MHI_X_EXCEPTION] = on_exception,
-	[MHI_X_TRIPLE_FAULT] = on_triple_fault,
+	[MHI_X_TRIPLE_FAULT] = on_fatal,
 	[MHI_X_INIT] = on_host,
 	[MHI_X_WINDOW] = on_again,
-	[MHI_X_TASK_SWITCH] = on_unhandled,
+	[MHI_X_TASK_SWITCH] = on_fatal,
 	[MHI_X_CPUID] = on_cpuid,
 	[MHI_X_HLT] = on_hlt,
 	[MHI_X_INVD] = on_skip,
@@ -277,14 +265,14 @@ static handler_fn *const handlers[MHI_X_COUNT] = {
 	[MHI_X_MONITOR] = on_ud,
 	[MHI_X_FAULT] = on_fault,
 	[MHI_X_FETCH] = on_fetch,
-	[MHI_X_MISCONFIG] = on_unhandled,
-	[MHI_X_ENTRY_FAILED] = on_entry_failed,
-	[MHI_X_UNHANDLED] = on_unhandled,
+	[MHI_X_MISCONFIG] = on_fatal,
+	[MHI_X_ENTRY_FAILED] = on_fatal,
+	[MHI_X_UNHANDLED] = on_fatal,
 };
 
 enum mhi_run mhi_exit_handle(struct mhi_vcpu *v, const struct mhi_exit *x)
 {
-	v->stat_by_reason[x->reason]++;
+	v->stats.by_reason[x->reason]++;
 	return handlers[x->reason](v, x);
 }
 
@@ -305,21 +293,13 @@ void mhi_exit_complete(struct mhi_vcpu *v)
 	enum mhi_pending pending = v->pending;
 
 	v->pending = MHI_PEND_NONE;
-	switch (pending) {
-	case MHI_PEND_NONE:
-		break;
-	case MHI_PEND_IN:
+	if (pending == MHI_PEND_IN) {
 		complete_in(v);
-		break;
-	case MHI_PEND_RDMSR:
-	case MHI_PEND_WRMSR:
-		if (v->reply_flags & MHK_REPLY_GP) {
-			mhi_inject_exception(v, MHI_VEC_GP, true, 0);
-			break;
-		}
+	} else if (v->reply_flags & MHK_REPLY_GP) {
+		inject_gp(v);
+	} else {
 		if (pending == MHI_PEND_RDMSR)
 			set_edx_eax(v, v->reply);
 		v->vm->ops->skip(v, &x);
-		break;
 	}
 }

@@ -49,6 +49,8 @@ enum mhi_reason {
 	MHI_X_COUNT
 };
 
+#define MHI_CODE64_SEGS (1u << MHK_CS | 1u << MHK_SS | 1u << MHK_FS | 1u << MHK_GS)
+
 #define MHI_FAULT_READ (1u << 0)
 #define MHI_FAULT_WRITE (1u << 1)
 #define MHI_FAULT_FETCH (1u << 2)
@@ -132,7 +134,8 @@ struct mhi_hv_ops {
 	 * Copy groups between *s and the hardware state; within a section. state_set is given
 	 * values that mhi_state_check has accepted; state_get fills just the groups asked. GPR (all
 	 * 16, RSP included), RIP, SEG, CR (cr8 and xcr0 apart), DR, and MISC's shadow are the
-	 * vendor's; MSR goes through msr_get and msr_set, the rest is run.c's.
+	 * vendor's; MSR goes through msr_get and msr_set, the rest is run.c's. CODE is SEG, but of
+	 * 64-bit code only MHI_CODE64_SEGS.
 	 */
 	void (*state_get)(struct mhi_vcpu *v, u32 groups, struct mhk_state *s);
 	void (*state_set)(struct mhi_vcpu *v, u32 groups, const struct mhk_state *s);

@@ -71,13 +71,15 @@ static u32 top_vector(const u32 *words)
 
 static u32 ppr(const struct mhi_lapic *l)
 {
-	return l->tpr >> 4 >= l->isr_top >> 4 ? l->tpr : l->isr_top & 0xf0;
+	u32 tpr = l->reg[LAPIC_TPR];
+
+	return tpr >> 4 >= l->isr_top >> 4 ? tpr : l->isr_top & 0xf0;
 }
 
 /* Straight-line: this is asked before every entry, and mostly there is nothing. */
 static bool any_requested(const struct mhi_lapic *l)
 {
-	const u32 *w = l->irr;
+	const u32 *w = &l->reg[LAPIC_IRR];
 
 	return (mhi_load32(&w[0]) | mhi_load32(&w[1]) | mhi_load32(&w[2]) | mhi_load32(&w[3]) |
 		mhi_load32(&w[4]) | mhi_load32(&w[5]) | mhi_load32(&w[6]) | mhi_load32(&w[7]) |
@@ -91,7 +93,7 @@ static u32 deliverable(const struct mhi_lapic *l)
 
 	if (!any_requested(l))
 		return 0;
-	top = top_vector(l->irr);
+	top = top_vector(&l->reg[LAPIC_IRR]);
 	if (l->offered > top)
 		top = l->offered;
 	return top >> 4 > ppr(l) >> 4 ? top : 0;
@@ -106,8 +108,9 @@ int mhi_lapic_pending(struct mhi_vcpu *v)
 		return -1;
 	if (vector != l->offered) {
 		if (l->offered)
-			mhi_fetch_or32(&l->irr[l->offered / 32], 1u << l->offered % 32);
-		mhi_fetch_and32(&l->irr[vector / 32], ~(1u << vector % 32));
+			mhi_fetch_or32(mhi_irq_word(l, LAPIC_IRR, l->offered),
+				       mhi_irq_bit(l->offered));
+		mhi_fetch_and32(mhi_irq_word(l, LAPIC_IRR, vector), ~mhi_irq_bit(vector));
 		l->offered = vector;
 	}
 	return (int)vector;
@@ -121,8 +124,8 @@ void mhi_lapic_accept(struct mhi_vcpu *v, unsigned int vector)
 	if (l->offered == vector)
 		l->offered = 0;
 	else
-		mhi_fetch_and32(&l->irr[vector / 32], ~(1u << vector % 32));
-	l->isr[vector / 32] |= 1u << vector % 32;
+		mhi_fetch_and32(mhi_irq_word(l, LAPIC_IRR, vector), ~mhi_irq_bit(vector));
+	*mhi_irq_word(l, LAPIC_ISR, vector) |= mhi_irq_bit(vector);
 	if (vector > l->isr_top)
 		l->isr_top = vector;
 }
@@ -134,13 +137,13 @@ bool mhi_lapic_has_work(struct mhi_vcpu *v)
 
 static void eoi(struct mhi_lapic *l)
 {
-	u32 vector = l->isr_top, word = vector / 32, bit = 1u << vector % 32;
+	u32 vector = l->isr_top;
 
 	if (!vector)
 		return;
-	l->isr[word] &= ~bit;
-	l->isr_top = top_vector(l->isr);
-	if (mhi_load32(&l->tmr[word]) & bit) {
+	*mhi_irq_word(l, LAPIC_ISR, vector) &= ~mhi_irq_bit(vector);
+	l->isr_top = top_vector(&l->reg[LAPIC_ISR]);
+	if (mhi_load32(mhi_irq_word(l, LAPIC_TMR, vector)) & mhi_irq_bit(vector)) {
 		l->eoi_vector = vector;
 		l->eoi_pending = true;
 	}
@@ -148,23 +151,24 @@ static void eoi(struct mhi_lapic *l)
 
 void mhi_lapic_set_cr8(struct mhi_vcpu *v, u64 cr8)
 {
-	v->lapic.tpr = (u32)(cr8 & 0xf) << 4;
+	v->lapic.reg[LAPIC_TPR] = (u32)(cr8 & 0xf) << 4;
 }
 
 /* ---- reset and modes ---- */
-
-static void clear_words(u32 *words)
-{
-	unsigned int i;
-
-	for (i = 0; i < 8; i++)
-		mhi_store32(&words[i], 0);
-}
 
 /* SDM 3A 11.12.10.2 "Deriving Logical x2APIC ID from the Local x2APIC ID" */
 static u32 x2_ldr(u32 id)
 {
 	return id >> 4 << 16 | 1u << (id & 15);
+}
+
+static void set_ids(struct mhi_vcpu *v)
+{
+	struct mhi_lapic *l = &v->lapic;
+	bool x2 = mhi_lapic_x2(l);
+
+	l->reg[LAPIC_ID] = x2 ? v->apic_id : v->apic_id << 24;
+	mhi_store32(&l->reg[LAPIC_LDR], x2 ? x2_ldr(v->apic_id) : 0);
 }
 
 static void reset_registers(struct mhi_vcpu *v)
@@ -174,19 +178,15 @@ static void reset_registers(struct mhi_vcpu *v)
 
 	mhi_lapic_timer_stop(v);
 	mhi_fetch_and32(&l->signals, ~MHI_SIG_TIMER);
-	mhi_store32(&l->svr, SVR_RESET); /* first: from now on no sender adds to IRR */
-	mhi_store32(&l->dfr, DFR_RESET);
-	mhi_store32(&l->ldr, mhi_lapic_x2(l) ? x2_ldr(v->apic_id) : 0);
-	for (i = 0; i < LVT_COUNT; i++)
-		mhi_store32(&l->lvt[i], LVT_MASKED);
-	clear_words(l->irr);
-	clear_words(l->tmr);
-	clear_words(l->isr);
+	mhi_store32(&l->reg[LAPIC_SVR], SVR_RESET); /* first: from now on no sender adds to IRR */
+	for (i = 0; i < LAPIC_REGS; i++)
+		if (i != LAPIC_SVR)
+			mhi_store32(&l->reg[i], mhi_is_lvt(i) ? LVT_MASKED : 0);
+	l->reg[LAPIC_VERSION] = VERSION_VALUE;
+	mhi_store32(&l->reg[LAPIC_DFR], DFR_RESET);
+	set_ids(v);
 	mhi_store32(&l->esr_pending, 0);
 	l->offered = l->isr_top = 0;
-	l->tpr = l->esr = 0;
-	l->icr_lo = l->icr_hi = 0;
-	l->timer_init = l->timer_div = 0;
 	l->eoi_pending = false;
 }
 
@@ -231,119 +231,61 @@ static int write_base(struct mhi_vcpu *v, u64 value)
 	/* Also when enabled again: a late sender may have left something. */
 	if (!from != !to)
 		reset_registers(v);
-	if (from != to && to == LAPIC_BASE_MODE) {
-		mhi_store32(&l->ldr, x2_ldr(v->apic_id));
-		l->icr_hi = 0;
+	if (from != to) {
+		set_ids(v);
+		l->reg[LAPIC_ICR_HIGH] = 0;
 	}
 	return 0;
 }
 
 /* ---- registers ---- */
 
-static u32 read_irr(const struct mhi_lapic *l, u32 word)
-{
-	u32 w = mhi_load32(&l->irr[word]);
-
-	return l->offered && l->offered / 32 == word ? w | 1u << l->offered % 32 : w;
-}
-
 static u32 read_reg(struct mhi_vcpu *v, u32 reg)
 {
-	struct mhi_lapic *l = &v->lapic;
+	const struct mhi_lapic *l = &v->lapic;
 
-	switch (reg) {
-	case LAPIC_ID:
-		return mhi_lapic_x2(l) ? v->apic_id : v->apic_id << 24;
-	case LAPIC_VERSION:
-		return VERSION_VALUE;
-	case LAPIC_TPR:
-		return l->tpr;
-	case LAPIC_PPR:
+	if (reg == LAPIC_PPR)
 		return ppr(l);
-	case LAPIC_LDR:
-		return l->ldr;
-	case LAPIC_DFR:
-		return l->dfr;
-	case LAPIC_SVR:
-		return l->svr;
-	case LAPIC_ISR ... LAPIC_ISR + 7:
-		return l->isr[reg - LAPIC_ISR];
-	case LAPIC_TMR ... LAPIC_TMR + 7:
-		return mhi_load32(&l->tmr[reg - LAPIC_TMR]);
-	case LAPIC_IRR ... LAPIC_IRR + 7:
-		return read_irr(l, reg - LAPIC_IRR);
-	case LAPIC_ESR:
-		return l->esr;
-	case LAPIC_ICR:
-		return l->icr_lo;
-	case LAPIC_ICR_HIGH:
-		return l->icr_hi;
-	case LAPIC_LVT ... LAPIC_LVT_END:
-		return l->lvt[reg - LAPIC_LVT];
-	case LAPIC_TIMER_INIT:
-		return l->timer_init;
-	case LAPIC_TIMER_CURRENT:
+	if (reg == LAPIC_TIMER_CURRENT)
 		return mhi_lapic_timer_current(v);
-	case LAPIC_TIMER_DIV:
-		return l->timer_div;
-	default:
-		return 0;
-	}
-}
-
-static void write_lvt(struct mhi_vcpu *v, u32 n, u32 value)
-{
-	/* SDM 3A 11.4.7.2: while software-disabled the mask bits cannot be cleared. */
-	if (!(v->lapic.svr & LAPIC_SVR_ENABLE))
-		value |= LVT_MASKED;
-	if (n == LVT_TIMER)
-		mhi_lapic_timer_set_lvt(v, value);
-	else
-		mhi_store32(&v->lapic.lvt[n], value);
+	if (l->offered && reg == LAPIC_IRR + l->offered / 32)
+		return mhi_load32(&l->reg[reg]) | mhi_irq_bit(l->offered);
+	return mhi_load32(&l->reg[reg]);
 }
 
 static void write_svr(struct mhi_lapic *l, u32 value)
 {
 	unsigned int i;
 
-	mhi_store32(&l->svr, value);
-	for (i = 0; !(value & LAPIC_SVR_ENABLE) && i < LVT_COUNT; i++)
-		mhi_store32(&l->lvt[i], l->lvt[i] | LVT_MASKED);
+	mhi_store32(&l->reg[LAPIC_SVR], value);
+	for (i = LAPIC_LVT; !(value & LAPIC_SVR_ENABLE) && mhi_is_lvt(i); i++)
+		mhi_store32(&l->reg[i], l->reg[i] | LVT_MASKED);
 }
 
 static void write_reg(struct mhi_vcpu *v, u32 reg, u32 value)
 {
 	struct mhi_lapic *l = &v->lapic;
 
+	/* SDM 3A 11.4.7.2: while software-disabled the mask bits cannot be cleared. */
+	if (mhi_is_lvt(reg) && !(l->reg[LAPIC_SVR] & LAPIC_SVR_ENABLE))
+		value |= LVT_MASKED;
 	switch (reg) {
 	case LAPIC_EOI:
 		eoi(l);
-		break;
-	case LAPIC_TPR:
-		l->tpr = value;
-		break;
-	case LAPIC_LDR:
-		mhi_store32(&l->ldr, value);
-		break;
-	case LAPIC_DFR:
-		mhi_store32(&l->dfr, value | ~regs[LAPIC_DFR].bits);
 		break;
 	case LAPIC_SVR:
 		write_svr(l, value);
 		break;
 	/* SDM 3A 11.5.3 "Error Handling": a write makes the collected errors readable */
 	case LAPIC_ESR:
-		l->esr = mhi_xchg32(&l->esr_pending, 0);
+		l->reg[LAPIC_ESR] = mhi_xchg32(&l->esr_pending, 0);
 		break;
 	case LAPIC_ICR:
-		l->icr_lo = value;
+		l->reg[LAPIC_ICR] = value;
 		mhi_lapic_send_icr(v);
 		break;
-	case LAPIC_ICR_HIGH:
-		l->icr_hi = value;
-		break;
-	case LAPIC_LVT ... LAPIC_LVT_END:
-		write_lvt(v, reg - LAPIC_LVT, value);
+	case LAPIC_LVT + LVT_TIMER:
+		mhi_lapic_timer_set_lvt(v, value);
 		break;
 	case LAPIC_TIMER_INIT:
 		mhi_lapic_timer_set_init(v, value);
@@ -354,39 +296,35 @@ static void write_reg(struct mhi_vcpu *v, u32 reg, u32 value)
 	case LAPIC_SELF_IPI:
 		mhi_lapic_self_ipi(v, value);
 		break;
+	case LAPIC_DFR:
+		value |= ~regs[LAPIC_DFR].bits;
+		mhi_store32(&l->reg[reg], value);
+		break;
 	default:
+		mhi_store32(&l->reg[reg], value);
 		break;
 	}
 }
 
 /* ---- access by the xAPIC page ---- */
 
-/*
- * The register of a page offset, or LAPIC_REGS; an offset without a register is an error of the
- * guest.
- */
+/* The register of a page offset, or LAPIC_REGS; an offset without one is an error of the guest. */
 static u32 page_reg(struct mhi_vcpu *v, u32 offset)
 {
 	u32 reg = offset >> 4;
 
+	if ((v->lapic.base & LAPIC_BASE_MODE) != LAPIC_BASE_ENABLE)
+		return LAPIC_REGS;
 	if (reg < LAPIC_REGS && !(offset & 0xf) && regs[reg].use && !(regs[reg].use & X2))
 		return reg;
 	mhi_lapic_error(v, ESR_REGISTER, true);
 	return LAPIC_REGS;
 }
 
-static bool in_xapic_mode(const struct mhi_vcpu *v)
-{
-	return (v->lapic.base & LAPIC_BASE_MODE) == LAPIC_BASE_ENABLE;
-}
-
 int mhi_lapic_read(struct mhi_vcpu *v, u32 offset, u32 *value)
 {
-	u32 reg;
+	u32 reg = page_reg(v, offset);
 
-	if (!in_xapic_mode(v))
-		return MHI_EINVAL;
-	reg = page_reg(v, offset);
 	if (reg == LAPIC_REGS)
 		return MHI_EINVAL;
 	*value = read_reg(v, reg);
@@ -395,11 +333,8 @@ int mhi_lapic_read(struct mhi_vcpu *v, u32 offset, u32 *value)
 
 int mhi_lapic_write(struct mhi_vcpu *v, u32 offset, u32 value)
 {
-	u32 reg;
+	u32 reg = page_reg(v, offset);
 
-	if (!in_xapic_mode(v))
-		return MHI_EINVAL;
-	reg = page_reg(v, offset);
 	if (reg == LAPIC_REGS)
 		return MHI_EINVAL;
 	if (regs[reg].use & (WR | X1_WR))
@@ -417,7 +352,7 @@ static int x2_read(struct mhi_vcpu *v, u32 reg, u64 *value)
 		return MHI_EINVAL;
 	*value = read_reg(v, reg);
 	if (reg == LAPIC_ICR)
-		*value |= (u64)v->lapic.icr_hi << 32;
+		*value |= (u64)v->lapic.reg[LAPIC_ICR_HIGH] << 32;
 	return 0;
 }
 
@@ -435,7 +370,7 @@ static int x2_write(struct mhi_vcpu *v, u32 reg, u64 value)
 	if ((r->use & (WR | X1)) != WR || (value & ~allowed))
 		return MHI_EINVAL;
 	if (reg == LAPIC_ICR)
-		v->lapic.icr_hi = (u32)(value >> 32);
+		v->lapic.reg[LAPIC_ICR_HIGH] = (u32)(value >> 32);
 	write_reg(v, reg, (u32)value & r->bits);
 	return 0;
 }

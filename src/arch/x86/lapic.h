@@ -18,40 +18,43 @@ struct mhi_vm;
 #define MHI_SIG_NMI (1u << 2)
 #define MHI_SIG_TIMER (1u << 3)
 
+#define MHI_LAPIC_REGS 0x40
+
 /*
  * Legend: (c) constant, (v) only the vCPU's thread, (a) atomic, any thread, (r) written by the
  * vCPU's thread with release order, read by senders.
  */
 struct mhi_lapic {
-	u64 base;	    /* (r) IA32_APIC_BASE */
-	u32 irr[8];	    /* (a) requested, but for the offered vector */
-	u32 tmr[8];	    /* (a) level-triggered */
-	u32 isr[8];	    /* (v) in service */
-	u32 offered;	    /* (v) vector taken out of irr to be delivered; 0 = none */
-	u32 isr_top;	    /* (v) highest vector in isr; 0 = none */
-	u32 signals;	    /* (a) MHI_SIG_* */
-	u32 sipi_vector;    /* (a) */
-	u32 ldr, dfr, svr;  /* (r) ldr is in the format of the current mode */
-	u32 tpr, esr;	    /* (v) */
-	u32 esr_pending;    /* (a) errors since the last write of ESR */
-	u32 lvt[6];	    /* (r) timer, thermal, pmc, lint0, lint1, error */
-	u32 icr_lo, icr_hi; /* (v) as last written, in the format of the current mode */
-	u32 timer_init;	    /* (v) initial count */
-	u32 timer_div;	    /* (v) divide configuration register */
-	u64 timer_start;    /* (v) guest TSC from which timer_counts runs */
-	u64 timer_counts;   /* (v) counts before the divider, from timer_start to the next expiry */
-	u64 tsc_deadline;   /* (v) guest TSC of the next expiry in every timer mode; 0 = disarmed */
-	bool host_timer;    /* (v) the host's timer may still fire */
-	bool x2apic_ok;	    /* (c) CPUID offers x2APIC */
-	bool eoi_pending;   /* (v) a level-triggered vector has been ended */
-	u32 eoi_vector;	    /* (v) valid when eoi_pending: its EOI is for user space */
+	u64 base; /* (r) IA32_APIC_BASE */
+	/*
+	 * By number, in the format of the current mode. IRR (without the offered vector) and TMR:
+	 * (a). LDR, DFR, SVR, LVT: (r). PPR and the timer's current count are computed. Others:
+	 * (v).
+	 */
+	u32 reg[MHI_LAPIC_REGS];
+	u32 offered;	  /* (v) vector taken out of IRR to be delivered; 0 = none */
+	u32 isr_top;	  /* (v) highest vector in ISR; 0 = none */
+	u32 signals;	  /* (a) MHI_SIG_* */
+	u32 sipi_vector;  /* (a) */
+	u32 esr_pending;  /* (a) errors since the last write of ESR */
+	u64 tsc_deadline; /* (v) guest TSC of the next expiry in every timer mode; 0 = disarmed */
+	bool host_timer;  /* (v) the host's timer may still fire */
+	bool x2apic_ok;	  /* (c) CPUID offers x2APIC */
+	bool eoi_pending; /* (v) a level-triggered vector has been ended */
+	u32 eoi_vector;	  /* (v) valid when eoi_pending: its EOI is for user space */
 };
 
-#define MHI_LAPIC_TIMER_HZ 1000000000ull /* count rate of the timer before its divider */
+/*
+ * The timer counts every second tick of the guest's TSC: nothing is rounded, and its rate in Hz
+ * fits CPUID's 32 bits.
+ */
+#define MHI_LAPIC_TICK_SHIFT 1
+
+#define MHI_LAPIC_TPR 0x08 /* its place in reg[] */
 
 static inline u64 mhi_lapic_cr8(const struct mhi_lapic *l)
 {
-	return l->tpr >> 4;
+	return l->reg[MHI_LAPIC_TPR] >> 4;
 }
 
 /*

@@ -13,7 +13,7 @@
 enum mhi_apic_reg {
 	LAPIC_ID = 0x02,
 	LAPIC_VERSION = 0x03,
-	LAPIC_TPR = 0x08,
+	LAPIC_TPR = MHI_LAPIC_TPR,
 	LAPIC_PPR = 0x0a,
 	LAPIC_EOI = 0x0b,
 	LAPIC_LDR = 0x0d,
@@ -26,12 +26,11 @@ enum mhi_apic_reg {
 	LAPIC_ICR = 0x30,
 	LAPIC_ICR_HIGH = 0x31,
 	LAPIC_LVT = 0x32,
-	LAPIC_LVT_END = 0x37,
 	LAPIC_TIMER_INIT = 0x38,
 	LAPIC_TIMER_CURRENT = 0x39,
 	LAPIC_TIMER_DIV = 0x3e,
 	LAPIC_SELF_IPI = 0x3f,
-	LAPIC_REGS = 0x40
+	LAPIC_REGS = MHI_LAPIC_REGS
 };
 
 /* IA32_APIC_BASE: SDM 3A 11.4.3 "Enabling or Disabling the Local APIC", 11.12.1. */
@@ -55,6 +54,22 @@ enum mhi_apic_dm { DM_FIXED, DM_LOWEST, DM_SMI, DM_RESERVED, DM_NMI, DM_INIT, DM
 /* Vectors below are never delivered by a local APIC: SDM 3A 11.5.2 "Valid Interrupt Vectors". */
 #define LAPIC_FIRST_VECTOR 16
 
+static inline bool mhi_is_lvt(u32 reg)
+{
+	return reg - LAPIC_LVT < LVT_COUNT;
+}
+
+/* Of the 8 words that begin at register `first`, the one with the vector's bit. */
+static inline u32 *mhi_irq_word(struct mhi_lapic *l, enum mhi_apic_reg first, u32 vector)
+{
+	return &l->reg[first + vector / 32 % 8];
+}
+
+static inline u32 mhi_irq_bit(u32 vector)
+{
+	return 1u << vector % 32;
+}
+
 static inline bool mhi_lapic_x2(const struct mhi_lapic *l)
 {
 	return (mhi_load64(&l->base) & LAPIC_BASE_MODE) == LAPIC_BASE_MODE;
@@ -69,7 +84,7 @@ void mhi_lapic_post(struct mhi_vcpu *t, u32 vector, bool level, bool own);
 void mhi_lapic_error(struct mhi_vcpu *t, u32 bits, bool own);
 /* A local source fires: deliver what its LVT entry says. On v's thread. */
 void mhi_lapic_lvt_fire(struct mhi_vcpu *v, enum mhi_lvt n);
-/* Send the IPI in icr_lo and icr_hi. On v's thread. */
+/* Send the IPI in ICR. On v's thread. */
 void mhi_lapic_send_icr(struct mhi_vcpu *v);
 void mhi_lapic_self_ipi(struct mhi_vcpu *v, u32 vector);
 

@@ -22,9 +22,6 @@ enum { SHORTHAND_NONE, SHORTHAND_SELF, SHORTHAND_ALL, SHORTHAND_OTHERS };
 #define DFR_FLAT 0xfu
 #define CLUSTER_ALL 0xfu
 
-/* Sets of vCPUs by APIC id. */
-MHI_STATIC_ASSERT(MHK_MAX_VCPUS <= 64);
-
 struct msg {
 	struct mhi_vm *vm;
 	struct mhi_vcpu *own; /* the vCPU on whose thread we are; NULL: none */
@@ -32,6 +29,7 @@ struct msg {
 	u32 broadcast; /* the dest that means all */
 	u32 vector;
 	u32 mode; /* enum mhi_apic_dm */
+	u32 shorthand;
 	bool logical;
 	bool level; /* level-triggered */
 	bool one;   /* lowest priority or redirected: just one of the addressed takes it */
@@ -45,25 +43,15 @@ static u32 vector_of(u32 value)
 	return value & 0xff;
 }
 
-static u32 word_of(u32 vector)
-{
-	return vector / 32 % 8;
-}
-
-static u32 bit_of(u32 vector)
-{
-	return 1u << vector % 32;
-}
-
 static void set_trigger(struct mhi_lapic *l, u32 vector, bool level)
 {
-	u32 *tmr = &l->tmr[word_of(vector)];
-	bool was = (mhi_load32(tmr) & bit_of(vector)) != 0;
+	u32 *tmr = mhi_irq_word(l, LAPIC_TMR, vector);
+	bool was = (mhi_load32(tmr) & mhi_irq_bit(vector)) != 0;
 
 	if (level && !was)
-		mhi_fetch_or32(tmr, bit_of(vector));
+		mhi_fetch_or32(tmr, mhi_irq_bit(vector));
 	else if (!level && was)
-		mhi_fetch_and32(tmr, ~bit_of(vector));
+		mhi_fetch_and32(tmr, ~mhi_irq_bit(vector));
 }
 
 void mhi_lapic_post(struct mhi_vcpu *t, u32 vector, bool level, bool own)
@@ -77,15 +65,15 @@ void mhi_lapic_post(struct mhi_vcpu *t, u32 vector, bool level, bool own)
 	}
 	/* Before IRR: the EOI of this interrupt looks at it. */
 	set_trigger(l, vector, level);
-	old = mhi_fetch_or32(&l->irr[word_of(vector)], bit_of(vector));
+	old = mhi_fetch_or32(mhi_irq_word(l, LAPIC_IRR, vector), mhi_irq_bit(vector));
 	/* Whoever has set the bit before us kicks. */
-	if (!own && !(old & bit_of(vector)))
+	if (!own && !(old & mhi_irq_bit(vector)))
 		mhi_host_kick(t);
 }
 
 void mhi_lapic_error(struct mhi_vcpu *t, u32 bits, bool own)
 {
-	u32 lvt = mhi_load32(&t->lapic.lvt[LVT_ERROR]);
+	u32 lvt = mhi_load32(&t->lapic.reg[LAPIC_LVT + LVT_ERROR]);
 
 	/*
 	 * An error interrupt with an illegal vector is one more error, but not one more
@@ -106,7 +94,7 @@ static void signal_vcpu(struct mhi_vcpu *t, u32 signal)
 
 void mhi_lapic_lvt_fire(struct mhi_vcpu *v, enum mhi_lvt n)
 {
-	u32 lvt = v->lapic.lvt[n];
+	u32 lvt = v->lapic.reg[LAPIC_LVT + n];
 
 	if (!(lvt & LVT_MASKED))
 		mhi_lapic_post(v, vector_of(lvt), false, true);
@@ -120,7 +108,7 @@ static bool enabled(const struct mhi_vcpu *t)
 /* Software-disabled APICs take only INIT, NMI, SMI and SIPI: SDM 3A 11.4.7.2. */
 static bool takes_fixed(const struct mhi_vcpu *t)
 {
-	return enabled(t) && (mhi_load32(&t->lapic.svr) & LAPIC_SVR_ENABLE);
+	return enabled(t) && (mhi_load32(&t->lapic.reg[LAPIC_SVR]) & LAPIC_SVR_ENABLE);
 }
 
 static void arrive_sipi(struct mhi_vcpu *t, u32 vector)
@@ -159,98 +147,77 @@ static bool arrive(struct mhi_vcpu *t, const struct msg *m)
 
 /* ---- destinations ---- */
 
-static struct mhi_vcpu *vcpu_at(struct mhi_vm *vm, u32 id)
-{
-	return mhi_load_ptr(&vm->vcpu[id]);
-}
-
-static u64 existing(struct mhi_vm *vm, u64 set)
-{
-	u64 left, found = 0;
-	u32 id;
-
-	for (left = set; left; left &= left - 1) {
-		id = (u32)__builtin_ctzll(left);
-		if (vcpu_at(vm, id))
-			found |= MHI_BIT(id);
-	}
-	return found;
-}
-
-/* SDM 3A 11.6.2.2 "Logical Destination Mode", for an APIC in xAPIC mode. */
+/*
+ * SDM 3A 11.6.2.2 "Logical Destination Mode"; for x2APIC 11.12.10.1 "Logical Destination Mode in
+ * x2APIC Mode".
+ */
 static bool logical_match(const struct mhi_vcpu *t, u32 dest)
 {
-	u32 ldr = mhi_load32(&t->lapic.ldr) >> 24;
+	u32 ldr = mhi_load32(&t->lapic.reg[LAPIC_LDR]);
 
-	if (mhi_load32(&t->lapic.dfr) >> 28 == DFR_FLAT)
+	if (mhi_lapic_x2(&t->lapic))
+		return ldr >> 16 == dest >> 16 && (ldr & dest & 0xffff);
+	ldr >>= 24;
+	if (mhi_load32(&t->lapic.reg[LAPIC_DFR]) >> 28 == DFR_FLAT)
 		return (ldr & dest & 0xff) != 0;
 	if ((dest >> 4 & 0xf) != CLUSTER_ALL && (dest ^ ldr) & 0xf0)
 		return false;
 	return (ldr & dest & 0xf) != 0;
 }
 
-/*
- * x2APIC's logical id is fixed (SDM 3A 11.12.10.2 "Deriving Logical x2APIC ID from the Local
- * x2APIC ID"), so the destination names the vCPUs: 16 in cluster dest 31:16. Those in xAPIC mode
- * must be asked.
- */
-static u64 logical_targets(const struct msg *m)
+static bool addressed(const struct msg *m, const struct mhi_vcpu *t)
 {
-	u32 cluster = m->dest >> 16, id;
-	u64 x2 = cluster < MHK_MAX_VCPUS / 16 ? (u64)(m->dest & 0xffff) << (16 * cluster) : 0;
-	u64 left, found = 0;
-	const struct mhi_vcpu *t;
+	/*
+	 * INIT and SIPI never reach their sender by shorthand: SDM 3A 11.6.1, valid combinations.
+	 */
+	bool not_self = m->mode == DM_INIT || m->mode == DM_SIPI;
 
-	for (left = existing(m->vm, ~0ull); left; left &= left - 1) {
-		id = (u32)__builtin_ctzll(left);
-		t = vcpu_at(m->vm, id);
-		if (mhi_lapic_x2(&t->lapic) ? (x2 >> id & 1) : logical_match(t, m->dest))
-			found |= MHI_BIT(id);
+	switch (m->shorthand) {
+	case SHORTHAND_SELF:
+		return t == m->own && !not_self;
+	case SHORTHAND_ALL:
+		return t != m->own || !not_self;
+	case SHORTHAND_OTHERS:
+		return t != m->own;
+	default:
+		if (m->dest == m->broadcast)
+			return true;
+		return m->logical ? logical_match(t, m->dest) : t->apic_id == m->dest;
+	}
+}
+
+/* Fills target[MHK_MAX_VCPUS] and returns their number. The usual message just names one. */
+static u32 find_targets(const struct msg *m, struct mhi_vcpu **target)
+{
+	bool named = !m->shorthand && !m->logical && m->dest != m->broadcast;
+	u32 id = named ? m->dest : 0, found = 0;
+
+	for (; id < MHK_MAX_VCPUS; id++) {
+		struct mhi_vcpu *t = mhi_load_ptr(&m->vm->vcpu[id]);
+
+		if (t && addressed(m, t) && (!m->one || takes_fixed(t)))
+			target[found++] = t;
+		if (named)
+			break;
 	}
 	return found;
 }
 
-static u64 targets(const struct msg *m)
+static unsigned int deliver(const struct msg *m)
 {
-	if (m->dest == m->broadcast)
-		return existing(m->vm, ~0ull);
-	if (m->logical)
-		return logical_targets(m);
-	return m->dest < MHK_MAX_VCPUS ? existing(m->vm, MHI_BIT(m->dest)) : 0;
-}
-
-/*
- * Of several, the vector picks one: all interrupts of a source go to one vCPU, and sources
- * spread. The specification leaves the arbitration to the model (SDM 3A 11.6.2.4 "Lowest Priority
- * Delivery Mode").
- */
-static u64 pick_one(const struct msg *m, u64 set)
-{
-	u64 able = 0, left;
-	u32 id, n = 0, skip;
-
-	for (left = set; left; left &= left - 1) {
-		id = (u32)__builtin_ctzll(left);
-		if (takes_fixed(vcpu_at(m->vm, id))) {
-			able |= MHI_BIT(id);
-			n++;
-		}
-	}
-	if (!n)
-		return 0;
-	for (skip = m->vector % n; skip; skip--)
-		able &= able - 1;
-	return able & (~able + 1);
-}
-
-static unsigned int deliver(const struct msg *m, u64 set)
-{
+	struct mhi_vcpu *target[MHK_MAX_VCPUS];
+	u32 found = find_targets(m, target), i;
 	unsigned int count = 0;
 
+	/*
+	 * Of several, the vector picks one: all interrupts of a source go to one vCPU, and sources
+	 * spread. The specification leaves the arbitration to the model (SDM 3A 11.6.2.4 "Lowest
+	 * Priority Delivery Mode").
+	 */
 	if (m->one)
-		set = pick_one(m, set);
-	for (; set; set &= set - 1)
-		count += arrive(vcpu_at(m->vm, (u32)__builtin_ctzll(set)), m);
+		return found && arrive(target[m->vector % found], m);
+	for (i = 0; i < found; i++)
+		count += arrive(target[i], m);
 	return count;
 }
 
@@ -260,42 +227,22 @@ void mhi_lapic_self_ipi(struct mhi_vcpu *v, u32 vector)
 {
 	if (vector < LAPIC_FIRST_VECTOR)
 		mhi_lapic_error(v, ESR_SEND_VECTOR, true);
-	if (v->lapic.svr & LAPIC_SVR_ENABLE)
+	if (v->lapic.reg[LAPIC_SVR] & LAPIC_SVR_ENABLE)
 		mhi_lapic_post(v, vector, false, true);
-}
-
-static u64 icr_targets(const struct msg *m, u32 shorthand)
-{
-	u64 self = MHI_BIT(m->own->apic_id);
-	/*
-	 * An INIT or SIPI never reaches its sender by shorthand: SDM 3A 11.6.1, valid
-	 * combinations.
-	 */
-	bool not_self = m->mode == DM_INIT || m->mode == DM_SIPI;
-
-	switch (shorthand) {
-	case SHORTHAND_SELF:
-		return not_self ? 0 : self;
-	case SHORTHAND_ALL:
-		return existing(m->vm, ~0ull) & ~(not_self ? self : 0);
-	case SHORTHAND_OTHERS:
-		return existing(m->vm, ~self);
-	default:
-		return targets(m);
-	}
 }
 
 void mhi_lapic_send_icr(struct mhi_vcpu *v)
 {
-	u32 icr = v->lapic.icr_lo;
+	u32 icr = v->lapic.reg[LAPIC_ICR], high = v->lapic.reg[LAPIC_ICR_HIGH];
 	bool x2 = mhi_lapic_x2(&v->lapic);
 	struct msg m = {
 		.vm = v->vm,
 		.own = v,
-		.dest = x2 ? v->lapic.icr_hi : v->lapic.icr_hi >> 24,
+		.dest = x2 ? high : high >> 24,
 		.broadcast = x2 ? DEST_ALL_X2 : DEST_ALL_X1,
 		.vector = vector_of(icr),
 		.mode = ICR_MODE(icr),
+		.shorthand = ICR_SHORTHAND(icr),
 		.logical = (icr & ICR_LOGICAL) != 0,
 		.one = ICR_MODE(icr) == DM_LOWEST,
 	};
@@ -310,7 +257,7 @@ void mhi_lapic_send_icr(struct mhi_vcpu *v)
 		mhi_lapic_error(v, ESR_SEND_VECTOR, true);
 		return;
 	}
-	deliver(&m, icr_targets(&m, ICR_SHORTHAND(icr)));
+	deliver(&m);
 }
 
 unsigned int mhi_lapic_msi(struct mhi_vm *vm, u64 addr, u32 data)
@@ -333,5 +280,5 @@ unsigned int mhi_lapic_msi(struct mhi_vm *vm, u64 addr, u32 data)
 		return 0;
 	if ((addr & MSI_REDIRECT) && m.mode == DM_FIXED)
 		m.one = true;
-	return deliver(&m, targets(&m));
+	return deliver(&m);
 }

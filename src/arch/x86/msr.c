@@ -5,11 +5,6 @@
 #include "base/x86.h"
 #include "x86_insn.h"
 
-static bool canonical(u64 va)
-{
-	return (u64)((s64)(va << 16) >> 16) == va;
-}
-
 bool mhi_msr_is_hw(u32 index)
 {
 	switch (index) {
@@ -60,7 +55,7 @@ bool mhi_msr_value_ok(u32 index, u64 value)
 	case MHI_MSR_STAR:
 		return true;
 	default:
-		return canonical(value);
+		return mhi_canonical(value);
 	}
 }
 

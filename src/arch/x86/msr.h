@@ -20,6 +20,11 @@ void mhi_msrs_set(struct mhi_vcpu *v, const struct mhk_state *s);
 /* Is each of them a value that hardware takes? Pure. */
 bool mhi_msrs_ok(const struct mhk_state *s);
 
+static inline bool mhi_canonical(u64 va)
+{
+	return (u64)((s64)(va << 16) >> 16) == va;
+}
+
 /* Within a section. */
 enum mhi_msr_result mhi_msr_read(struct mhi_vcpu *v, u32 index, u64 *value);
 enum mhi_msr_result mhi_msr_write(struct mhi_vcpu *v, u32 index, u64 value);

@@ -153,10 +153,10 @@ static enum mhi_run run_entries(struct mhi_vcpu *v)
 		if (mhi_host_wants_out(v))
 			return MHI_RUN_HOST;
 		v->vm->ops->enter(v, &x);
-		v->stat_entries++;
+		v->stats.entries++;
 		if (v->irq_taken) {
 			v->irq_taken = false;
-			v->stat_interrupts++;
+			v->stats.interrupts++;
 			mhi_lapic_accept(v, (unsigned int)v->irq);
 		}
 		r = mhi_exit_handle(v, &x);
@@ -168,7 +168,8 @@ static int begin(struct mhi_vcpu *v, struct mhi_exit *x)
 {
 	int err;
 
-	memset(x, 0, sizeof(*x));
+	x->raw = 0;
+	x->raw_info[0] = x->raw_info[1] = 0;
 	err = v->vm->ops->load(v, x);
 	if (err)
 		return err;

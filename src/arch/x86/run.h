@@ -63,5 +63,7 @@ bool mhi_xcr0_write(struct mhi_vcpu *v, u64 value);
 void mhi_xcr0_look(struct mhi_vcpu *v);
 bool mhi_xcr0_ok(const struct mhi_vm *vm, u64 value);
 bool mhi_efer_write(struct mhi_vcpu *v, u64 value);
+/* Do CR0, CR4 and EFER go together, on a CPU with the VM's caps? SDM 3A 2.5, 5.8.5. */
+bool mhi_crs_ok(const struct mhi_vm *vm, u64 cr0, u64 cr4, u64 efer);
 
 #endif

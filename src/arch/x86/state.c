@@ -4,31 +4,10 @@
 #include "arch/x86/msr.h"
 #include "base/x86.h"
 
-static bool canonical(u64 va)
-{
-	return (u64)((s64)(va << 16) >> 16) == va;
-}
-
 static bool cr_ok(const struct mhi_vm *vm, const struct mhk_state *s)
 {
-	bool lma = (s->efer & MHI_EFER_LMA) != 0;
-	bool pg = (s->cr0 & MHI_CR0_PG) != 0;
-
-	if ((s->cr0 & ~MHI_CR0_VALID) || (s->cr4 & ~vm->caps.cr4) || (s->efer & ~MHI_EFER_VALID))
-		return false;
-	if (pg && !(s->cr0 & MHI_CR0_PE))
-		return false;
-	if ((s->cr0 & MHI_CR0_NW) && !(s->cr0 & MHI_CR0_CD))
-		return false;
-	if (lma != (pg && (s->efer & MHI_EFER_LME)))
-		return false;
-	if (lma && !(s->cr4 & MHI_CR4_PAE))
-		return false;
-	if ((s->cr4 & MHI_CR4_PCIDE) && !lma)
-		return false;
-	if (s->cr3 >> vm->caps.phys_bits)
-		return false;
-	return s->cr8 <= 15 && mhi_xcr0_ok(vm, s->xcr0);
+	return mhi_crs_ok(vm, s->cr0, s->cr4, s->efer) && !(s->cr3 >> vm->caps.phys_bits) &&
+	       s->cr8 <= 15 && mhi_xcr0_ok(vm, s->xcr0);
 }
 
 static bool segs_ok(const struct mhk_state *s)
@@ -38,9 +17,9 @@ static bool segs_ok(const struct mhk_state *s)
 	unsigned int i;
 
 	for (i = 0; i < MHK_SEGS; i++)
-		if (!canonical(s->seg[i].base) || (s->seg[i].attr & ~attr_valid))
+		if (!mhi_canonical(s->seg[i].base) || (s->seg[i].attr & ~attr_valid))
 			return false;
-	return canonical(s->gdt.base) && canonical(s->idt.base);
+	return mhi_canonical(s->gdt.base) && mhi_canonical(s->idt.base);
 }
 
 static int check(const struct mhi_vm *vm, u32 groups, const struct mhk_state *s)

@@ -110,7 +110,7 @@ struct mhi_vcpu {
 	struct mhk_exit exit;	  /* (v) the exit for user space, built here, copied once */
 	u32 provide;		  /* (v) groups that go with it */
 
-	u64 stat_entries, stat_interrupts, stat_by_reason[32]; /* (v) */
+	struct mhk_stats stats; /* (v) */
 };
 
 /* ---- provided by the host: src/kdrv, or tests/fake; its pages: base/page.h ---- */

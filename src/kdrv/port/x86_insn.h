@@ -58,56 +58,36 @@ MHI_CR_ACCESS(3)
 MHI_CR_ACCESS(4)
 #undef MHI_CR_ACCESS
 
-static inline u64 mhi_read_dr(unsigned int n)
+/* An instruction names its debug register: one case for each. */
+#define MHI_DR_CASES(INSN) INSN(0) INSN(1) INSN(2) INSN(3) INSN(6) INSN(7)
+#define MHI_DR_READ(n)                                        \
+	case n:                                               \
+		asm volatile("mov %%db" #n ", %0" : "=r"(v)); \
+		break;
+#define MHI_DR_WRITE(n)                                     \
+	case n:                                             \
+		asm volatile("mov %0, %%db" #n : : "r"(v)); \
+		break;
+
+static inline u64 mhi_read_dr(unsigned int nr)
 {
 	u64 v = 0;
 
-	switch (n) {
-	case 0:
-		asm volatile("mov %%db0, %0" : "=r"(v));
-		break;
-	case 1:
-		asm volatile("mov %%db1, %0" : "=r"(v));
-		break;
-	case 2:
-		asm volatile("mov %%db2, %0" : "=r"(v));
-		break;
-	case 3:
-		asm volatile("mov %%db3, %0" : "=r"(v));
-		break;
-	case 6:
-		asm volatile("mov %%db6, %0" : "=r"(v));
-		break;
-	case 7:
-		asm volatile("mov %%db7, %0" : "=r"(v));
-		break;
+	switch (nr) {
+		MHI_DR_CASES(MHI_DR_READ)
 	}
 	return v;
 }
 
-static inline void mhi_write_dr(unsigned int n, u64 v)
+static inline void mhi_write_dr(unsigned int nr, u64 v)
 {
-	switch (n) {
-	case 0:
-		asm volatile("mov %0, %%db0" : : "r"(v));
-		break;
-	case 1:
-		asm volatile("mov %0, %%db1" : : "r"(v));
-		break;
-	case 2:
-		asm volatile("mov %0, %%db2" : : "r"(v));
-		break;
-	case 3:
-		asm volatile("mov %0, %%db3" : : "r"(v));
-		break;
-	case 6:
-		asm volatile("mov %0, %%db6" : : "r"(v));
-		break;
-	case 7:
-		asm volatile("mov %0, %%db7" : : "r"(v));
-		break;
+	switch (nr) {
+		MHI_DR_CASES(MHI_DR_WRITE)
 	}
 }
+#undef MHI_DR_READ
+#undef MHI_DR_WRITE
+#undef MHI_DR_CASES
 
 static inline u64 mhi_rdtsc(void)
 {

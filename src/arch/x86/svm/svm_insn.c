@@ -5,7 +5,6 @@
  * are looked at.
  */
 #include "arch/x86/svm/svm.h"
-#include "mm/gwalk.h"
 
 /*
  * The bytes at RIP, read piece by piece: the page behind RIP's is touched only when it is needed.
@@ -30,6 +29,46 @@ static int read_guest(void *opaque, mh_gpa gpa, void *buf, u32 bytes)
 	return mhi_host_guest_read(in->v, gpa, buf, bytes);
 }
 
+/* Entries of the guest's tables: SDM 3A 4.3 "32-Bit Paging" to 4.5 "4-Level and 5-Level Paging". */
+#define PTE_P MHI_BIT(0)
+#define PTE_LARGE MHI_BIT(7)
+#define PTE_ADDR 0x000ffffffffff000ull
+#define PAE_ROOT 0xffffffe0ull
+#define MAX_LARGE_SHIFT 30
+
+/*
+ * Where the guest's tables have an address that it has just executed at: so every entry allows
+ * that. If another vCPU has changed them since, the bytes are not the instruction's, or there are
+ * none; executing again then gives the guest its #PF. A 4 MiB page lies below 4 GiB.
+ */
+static int walk(struct insn *in, u64 linear, mh_gpa *gpa)
+{
+	const struct mhi_vmcb_state *st = &svm_of(in->v)->vmcb->state;
+	u32 bits = st->cr4 & MHI_CR4_PAE ? 9 : 10, bytes = bits == 9 ? 8 : 4, shift;
+	bool large = (st->cr4 & (MHI_CR4_PAE | MHI_CR4_PSE)) != 0;
+	mh_gpa table = st->cr3 & PTE_ADDR;
+	u64 e;
+	int err;
+
+	if (st->efer & MHI_EFER_LMA) {
+		shift = st->cr4 & MHI_CR4_LA57 ? 48 : 39;
+	} else {
+		shift = bits == 9 ? 30 : 22;
+		table = st->cr3 & (bits == 9 ? PAE_ROOT : PTE_ADDR);
+	}
+	for (;; shift -= bits, table = e & PTE_ADDR) {
+		e = 0;
+		err = read_guest(in, table + (linear >> shift & (MHI_BIT(bits) - 1)) * bytes, &e,
+				 bytes);
+		if (err || !(e & PTE_P))
+			return err ? err : MHI_EFAULT;
+		if (shift == MHI_PAGE_SHIFT || (large && e & PTE_LARGE && shift <= MAX_LARGE_SHIFT))
+			break;
+	}
+	*gpa = (e & PTE_ADDR & ~(MHI_BIT(shift) - 1)) | (linear & (MHI_BIT(shift) - 1));
+	return 0;
+}
+
 static u64 paging_key(const struct mhi_vmcb_state *st)
 {
 	return (st->cr3 & ~1ull) | (st->cr0 & MHI_CR0_PG ? 1 : 0);
@@ -43,28 +82,17 @@ static u64 paging_key(const struct mhi_vmcb_state *st)
 static int translate(struct insn *in, u64 linear, mh_gpa *gpa)
 {
 	struct svm_vcpu *svm = svm_of(in->v);
-	const struct mhi_vmcb_state *st = &svm_of(in->v)->vmcb->state;
-	struct mhi_gwalk_env env = {
-		.cr0 = st->cr0,
-		.cr3 = st->cr3,
-		.cr4 = st->cr4,
-		.efer = st->efer & ~MHI_EFER_SVME,
-		.rflags = st->rflags,
-		.read = read_guest,
-		.opaque = in,
-	};
-	struct mhi_gwalk_fault fault;
-	unsigned int access = MHI_GWALK_X | (st->cpl == 3 ? MHI_GWALK_USER : 0);
+	const struct mhi_vmcb_state *st = &svm->vmcb->state;
 	int err;
 
+	*gpa = linear;
 	if (in->may_guess && svm->code_linear == (linear & ~MHI_PAGE_MASK) &&
 	    svm->code_paging == paging_key(st)) {
 		*gpa = svm->code_gpa | (linear & MHI_PAGE_MASK);
 		in->guessed = true;
 		return 0;
 	}
-	/* A fault is a change by another vCPU since: executing again gives the guest its #PF. */
-	err = mhi_gwalk(&env, linear, access, gpa, &fault);
+	err = st->cr0 & MHI_CR0_PG ? walk(in, linear, gpa) : 0;
 	if (err)
 		return err;
 	svm->code_linear = linear & ~MHI_PAGE_MASK;

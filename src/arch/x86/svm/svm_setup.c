@@ -101,7 +101,7 @@ static int init_pml5(struct mhi_vcpu *v, struct svm_vcpu *svm)
 	svm->pml5 = mhi_host_page_alloc();
 	if (!svm->pml5)
 		return MHI_ENOMEM;
-	*(u64 *)svm->pml5 = npt->fmt->make_table(npt->root_pa);
+	*(u64 *)svm->pml5 = npt->fmt->table | npt->root_pa;
 	return 0;
 }
 

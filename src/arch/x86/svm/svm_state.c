@@ -29,14 +29,12 @@ u32 mhi_svm_attr_from_vmcb(u16 attrib)
 	return attrib & MHI_SVM_SEG_P ? attr : attr | MHK_SEG_UNUSABLE;
 }
 
+/* APM 2 appendix B, state save area: ES to GS, GDTR, LDTR, IDTR, TR. */
 static struct mhi_vmcb_seg *seg_of(struct mhi_vmcb_state *st, unsigned int i)
 {
-	struct mhi_vmcb_seg *const map[MHK_SEGS] = {
-		[MHK_ES] = &st->es, [MHK_CS] = &st->cs, [MHK_SS] = &st->ss,	[MHK_DS] = &st->ds,
-		[MHK_FS] = &st->fs, [MHK_GS] = &st->gs, [MHK_LDTR] = &st->ldtr, [MHK_TR] = &st->tr,
-	};
-
-	return map[i];
+	if (i == MHK_TR)
+		return &st->tr;
+	return i == MHK_LDTR ? &st->ldtr : (struct mhi_vmcb_seg *)st + i;
 }
 
 static void seg_get(struct mhi_vmcb_state *st, unsigned int i, struct mhk_seg *out)
@@ -196,12 +194,20 @@ void mhi_svm_msr_set(struct mhi_vcpu *v, u32 index, u64 value)
 	mhi_vmcb_dirty(svm_of(v)->vmcb, MHI_SVM_CLEAN_NP);
 }
 
-static void seg_group_get(struct mhi_vmcb_state *st, struct mhk_state *s)
+static bool in_code64(const struct mhi_vmcb_state *st)
+{
+	return st->efer & MHI_EFER_LMA && st->cs.attrib & MHI_SVM_SEG_L;
+}
+
+static void seg_group_get(struct mhi_vmcb_state *st, u32 segs, struct mhk_state *s)
 {
 	unsigned int i;
 
 	for (i = 0; i < MHK_SEGS; i++)
-		seg_get(st, i, &s->seg[i]);
+		if (segs >> i & 1)
+			seg_get(st, i, &s->seg[i]);
+	if (segs == MHI_CODE64_SEGS)
+		return;
 	memset(&s->gdt, 0, sizeof(s->gdt));
 	memset(&s->idt, 0, sizeof(s->idt));
 	s->gdt.base = st->gdtr.base;
@@ -283,8 +289,10 @@ void mhi_svm_state_get(struct mhi_vcpu *v, u32 groups, struct mhk_state *s)
 		s->rip = v->rip;
 		s->rflags = mhi_svm_rflags(v);
 	}
-	if (groups & MHK_G_SEG)
-		seg_group_get(&vmcb->state, s);
+	if (groups & (MHK_G_SEG | MHK_G_CODE))
+		seg_group_get(
+			&vmcb->state,
+			groups & MHK_G_SEG || !in_code64(&vmcb->state) ? ~0u : MHI_CODE64_SEGS, s);
 	if (groups & MHK_G_CR)
 		cr_group_get(v, s);
 	if (groups & MHK_G_DR)

@@ -134,7 +134,7 @@ static void fill_controls(struct mhi_vcpu *v, const u32 c[VMX_WORDS])
 	if (proc2 & PROC2_ENCLV)
 		vmwrite64(r, VMCS_ENCLV_EXIT_BITMAP, ~0ull);
 	h->eptp = v->vm->npt.root_pa | EPTP_WALK4 | EPTP_WB;
-	if (v->vm->npt.fmt->accessed)
+	if (v->vm->npt.fmt->accessed_dirty)
 		h->eptp |= EPTP_AD;
 	vmwrite64(r, VMCS_EPT_POINTER, h->eptp);
 	vmwrite64(r, VMCS_MSR_BITMAP, mhi_host_va_to_pa(h->msr_bitmap));

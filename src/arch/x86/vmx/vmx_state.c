@@ -7,6 +7,7 @@
 
 #define SEG_TYPE_ACCESSED 1u
 #define SEG_S (1u << 4)
+#define SEG_L (1u << 13)
 #define SEG_TYPE 0xfu
 #define TSS_BUSY_16 3u
 #define TSS_BUSY 11u
@@ -267,12 +268,20 @@ static void seg_set(struct vmcs_ref *r, unsigned int n, const struct mhk_seg *se
 	vmcs_write_raw(r, VMCS_SEG(SEL, n), seg->sel);
 }
 
-static void segs_get(struct vmcs_ref *r, struct mhk_state *s)
+static bool in_code64(struct vmx_vcpu *h)
+{
+	return h->efer & MHI_EFER_LMA && vmcs_read_raw(&h->ref, VMCS_SEG(AR, MHK_CS)) & SEG_L;
+}
+
+static void segs_get(struct vmcs_ref *r, u32 segs, struct mhk_state *s)
 {
 	unsigned int n;
 
 	for (n = 0; n < MHK_SEGS; n++)
-		seg_get(r, n, &s->seg[n]);
+		if (segs >> n & 1)
+			seg_get(r, n, &s->seg[n]);
+	if (segs == MHI_CODE64_SEGS)
+		return;
 	memset(&s->gdt, 0, sizeof(s->gdt));
 	memset(&s->idt, 0, sizeof(s->idt));
 	s->gdt.base = vmreadn(r, VMCS_GUEST_GDTR_BASE);
@@ -377,8 +386,8 @@ void mhi_vmx_state_get(struct mhi_vcpu *v, u32 groups, struct mhk_state *s)
 		s->rip = v->rip;
 		s->rflags = vmreadn(&h->ref, VMCS_GUEST_RFLAGS);
 	}
-	if (groups & MHK_G_SEG)
-		segs_get(&h->ref, s);
+	if (groups & (MHK_G_SEG | MHK_G_CODE))
+		segs_get(&h->ref, groups & MHK_G_SEG || !in_code64(h) ? ~0u : MHI_CODE64_SEGS, s);
 	if (groups & MHK_G_CR)
 		crs_get(v, s);
 	if (groups & MHK_G_DR)
