@@ -105,6 +105,45 @@ struct mh_disk_config {
 MH_API int mh_disk_attach(struct mh_vm *vm, const struct mh_disk_config *config,
 			  struct mh_dev **out);
 
+/* Whose a shared folder's files are. */
+enum mh_share_owners {
+	/* Files of the user who runs this process are the guest's config.uid's; others nobody's. */
+	MH_SHARE_SQUASH = 0,
+	/* The guest may set owner, mode and device files; they are kept in a user.* attribute. */
+	MH_SHARE_MAPPED,
+	/* The host's owners, modes and attributes as they are: for trusted guests only. */
+	MH_SHARE_HOST
+};
+
+struct mh_share_config {
+	size_t size;	   /* sizeof(struct mh_share_config), by MH_SHARE_CONFIG_INIT */
+	uint32_t flags;	   /* MH_VIRTIO_* */
+	uint32_t readonly; /* 1: the guest changes nothing */
+	const char *path;  /* the folder */
+	const char *tag;   /* its name for the guest's mount, 1 to 64 bytes */
+	uint32_t owners;   /* enum mh_share_owners */
+	uint32_t uid, gid; /* MH_SHARE_SQUASH: of the files of the process' user */
+};
+
+#define MH_SHARE_CONFIG_INIT                                                   \
+	{                                                                      \
+		sizeof(struct mh_share_config), 0u, 0u, NULL, NULL, 0u, 0u, 0u \
+	}
+
+/**
+ * Share a folder of this host with the guest, by 9P (virtio-9p). Linux mounts it by
+ * "mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000 TAG /mnt". The guest cannot leave the
+ * folder: the host never follows its symbolic links, and never opens devices or FIFOs in it.
+ * @config  copied
+ * @out     the device; NULL: not needed
+ * Thread: [setup]
+ * Returns 0; MH_EINVAL (config; not a folder; MH_VM_BARE), MH_ENOENT, MH_EPERM (the folder),
+ * MH_ENOTSUP (MH_SHARE_MAPPED without user attributes; a kernel before 5.6), MH_ESTATE, MH_ERANGE
+ * (no PCI slot is left), MH_ENOMEM, MH_EIO.   Since: 1.0
+ */
+MH_API int mh_share_attach(struct mh_vm *vm, const struct mh_share_config *config,
+			   struct mh_dev **out);
+
 #ifdef __cplusplus
 }
 #endif

@@ -122,6 +122,13 @@ int mh_rng_attach(struct mh_vm *vm, const struct mh_rng_config *config, struct m
 	return 0;
 }
 
+int mh_share_attach(struct mh_vm *vm, const struct mh_share_config *config, struct mh_dev **out)
+{
+	printf("share %s as %s readonly %u owners %u uid %u gid %u\n", config->path, config->tag,
+	       config->readonly, config->owners, config->uid, config->gid);
+	return 0;
+}
+
 int mh_serial_attach(struct mh_vm *vm, unsigned int port, mh_serial_fn *fn, void *opaque)
 {
 	vm->print = fn;

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "base/atomic.h"
 #include "base/checked.h"
 
 static struct fake_blk *fake(struct mhi_blk *b)
@@ -78,7 +79,7 @@ static int put(struct fake_blk *f, u64 offset, u64 bytes, const struct iovec *io
 		else
 			memset(f->data + offset, 0, bytes);
 		if (offset + bytes > f->blk.size)
-			f->blk.size = round_up(offset + bytes);
+			mhi_store64(&f->blk.size, round_up(offset + bytes));
 	}
 	pthread_mutex_unlock(&f->lock);
 	return rc;

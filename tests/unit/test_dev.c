@@ -47,6 +47,47 @@ START_TEST(attach)
 }
 END_TEST
 
+START_TEST(shares)
+{
+	struct mh_share_config config = MH_SHARE_CONFIG_INIT;
+	struct mh_dev *dev = NULL;
+	struct mh_vm *vm;
+
+	api_set_up();
+	vm = api_vm(1, 0, 1 << 20);
+	config.path = "/tmp";
+	config.tag = "tag";
+	ck_assert_int_eq(mh_share_attach(vm, &config, &dev), 0);
+	ck_assert_uint_eq(fake_machine.devs[0]->device, 0x1049);
+	ck_assert_int_eq(mh_dev_detach(dev), 0);
+	ck_assert_int_eq(mh_share_attach(vm, NULL, NULL), MH_EINVAL);
+	config.path = "/nowhere/at/all";
+	ck_assert_int_eq(mh_share_attach(vm, &config, NULL), MH_ENOENT);
+	ck_error_has("/nowhere/at/all");
+	config.path = "/etc/passwd";
+	ck_assert_int_eq(mh_share_attach(vm, &config, NULL), MH_EINVAL);
+	config.path = NULL;
+	ck_assert_int_eq(mh_share_attach(vm, &config, NULL), MH_EINVAL);
+	config.path = "/tmp";
+	config.tag = "";
+	ck_assert_int_eq(mh_share_attach(vm, &config, NULL), MH_EINVAL);
+	ck_error_has("tag");
+	config.tag = "tag";
+	config.owners = MH_SHARE_HOST + 1;
+	ck_assert_int_eq(mh_share_attach(vm, &config, NULL), MH_EINVAL);
+	ck_error_has("config.owners");
+	config.owners = MH_SHARE_HOST;
+	config.readonly = 2;
+	ck_assert_int_eq(mh_share_attach(vm, &config, NULL), MH_EINVAL);
+	config.readonly = 1;
+	ck_assert_int_eq(mh_share_attach(vm, &config, NULL), 0);
+	config.size--;
+	ck_assert_int_eq(mh_share_attach(vm, &config, NULL), MH_EINVAL);
+	mh_vm_destroy(vm);
+	api_tear_down();
+}
+END_TEST
+
 START_TEST(states)
 {
 	struct mh_dev *dev;
@@ -124,6 +165,7 @@ END_TEST
 static void add_tests(TCase *tcase)
 {
 	tcase_add_test(tcase, attach);
+	tcase_add_test(tcase, shares);
 	tcase_add_test(tcase, states);
 	tcase_add_test(tcase, disks);
 }

@@ -14,6 +14,7 @@
 #define ESCAPE_DEFAULT 0x1d /* Ctrl-] */
 #define CPUS_MAX 64
 #define DISKS_MAX 16
+#define SHARES_MAX 8
 
 struct run_options {
 	struct mh_boot_config boot;
@@ -23,6 +24,8 @@ struct run_options {
 	bool stats, verbose, rng;
 	struct mh_disk_config disk[DISKS_MAX];
 	unsigned int disks;
+	struct mh_share_config share[SHARES_MAX];
+	uint32_t shares;
 };
 
 enum {
@@ -38,7 +41,8 @@ enum {
 	OPT_NAME,
 	OPT_VERBOSE,
 	OPT_RNG,
-	OPT_DISK
+	OPT_DISK,
+	OPT_SHARE
 };
 
 static const struct option long_options[] = {
@@ -55,6 +59,7 @@ static const struct option long_options[] = {
 	{ "verbose", no_argument, NULL, OPT_VERBOSE },
 	{ "rng", no_argument, NULL, OPT_RNG },
 	{ "disk", required_argument, NULL, OPT_DISK },
+	{ "share", required_argument, NULL, OPT_SHARE },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -143,6 +148,8 @@ static bool take_value(struct run_options *o, int option, char *value)
 		return cli_parse_key(value, &o->escape);
 	case OPT_DISK:
 		return o->disks < DISKS_MAX && parse_disk(value, &o->disk[o->disks++]);
+	case OPT_SHARE:
+		return o->shares < SHARES_MAX && cli_parse_share(value, &o->share[o->shares++]);
 	default:
 		return false;
 	}
@@ -193,6 +200,7 @@ static int parse(const struct cli_verb *verb, int argc, char **argv, struct run_
 		case OPT_ENGINE:
 		case OPT_ESCAPE:
 		case OPT_DISK:
+		case OPT_SHARE:
 			if (!take_value(o, option, optarg))
 				return cli_usage_error(verb, "--%s: '%s' is no such value",
 						       long_options[option - 1].name, optarg);
@@ -288,6 +296,8 @@ static int attach_devices(const struct run_options *o, struct mh_vm *vm)
 		error = mh_disk_attach(vm, &o->disk[i], NULL);
 	if (!error && o->rng)
 		error = mh_rng_attach(vm, NULL, NULL);
+	for (i = 0; !error && i < o->shares; i++)
+		error = mh_share_attach(vm, &o->share[i], NULL);
 	return error;
 }
 
@@ -374,6 +384,7 @@ static const char run_usage[] =
 	"                   a disk (virtio-blk), up to 16; format=raw|qcow2, readonly=on,\n"
 	"                   direct=on, writethrough=on, serial=TEXT, queues=N, split=on\n"
 	"  --rng            give the guest random numbers of this host (virtio-rng)\n"
+	"  --share DIR:TAG  a folder for \"mount -t 9p\"; ,readonly ,owners=NAME ,uid=N ,gid=N\n"
 	"  --engine NAME    shim (default): our kernel module; kvm: the host's KVM\n"
 	"  --stop-on-reset  end when the guest resets itself, instead of starting it again\n"
 	"  --escape KEY     the key that ends the VM: '^]' (default), 'ctrl-a', 'none'\n"
@@ -382,7 +393,6 @@ static const char run_usage[] =
 	"  --verbose        show what the library does\n"
 	"\n"
 	"Standard input that is no terminal goes to the guest as it comes; its end ends nothing.\n"
-	"\n"
 	"Exit status: 0 the guest switched itself off, 1 error, 2 wrong command line, 10 the "
 	"guest\n"
 	"reset itself (--stop-on-reset), 11 triple fault, 12 escape key, 128+N ended by signal "

@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: MIT
 # Host kernels: which package a --kernel name means, and its image, modules and headers in the cache.
 
-# kernel_suite NAME: the Debian suite whose newest cloud kernel is meant.
+# NAME is a version, or VERSION-full: Debian's kernel for all machines (9P, sound, real disks) instead
+# of its cloud kernel.
+
+# kernel_suite NAME: the Debian suite whose newest kernel is meant.
 kernel_suite()
 {
-	case $1 in
+	case ${1%-full} in
 	6.1) echo bookworm ;;
 	6.12) echo trixie ;;
 	7.x | 7.[0-9]*) echo trixie-backports ;;
-	*) die "unknown --kernel '$1': 6.1 (Debian 12), 6.12 (Debian 13) or 7.x (newest backport)" ;;
+	*) die "unknown --kernel '$1': 6.1 (Debian 12), 6.12 (Debian 13), 7.x (newest backport)," \
+		"each also with -full" ;;
 	esac
 }
 
@@ -16,7 +20,7 @@ kernel_suite()
 kernel_toolsuite()
 {
 	case $(basename "$KERNEL_DIR") in
-	6.1) echo bookworm ;;
+	6.1 | 6.1-full) echo bookworm ;;
 	*) echo trixie ;;
 	esac
 }
@@ -26,6 +30,7 @@ kernel_require()
 {
 	kernel_suite "$1" >/dev/null
 	case $1 in
+	7.*-full) KERNEL_DIR=$LAB_CACHE/kernels/7.x-full ;;
 	7.*) KERNEL_DIR=$LAB_CACHE/kernels/7.x ;;
 	*) KERNEL_DIR=$LAB_CACHE/kernels/$1 ;;
 	esac
@@ -37,13 +42,14 @@ kernel_require()
 
 kernel_fetch()
 {
-	local name=$1 packages new=$KERNEL_DIR.new deb vmlinuz
+	local name=$1 packages new=$KERNEL_DIR.new deb flavour=cloud-amd64
+	case $name in *-full) flavour=amd64 ;; esac
 	[ ! -e "$KERNEL_DIR/complete" ] || [ "${LAB_REFRESH:-0}" != 0 ] || return 0
 	need dpkg dpkg
 	apt_setup "$(kernel_suite "$name")"
 	apt_update
 	packages=$(apt_closure '^linux-(image|binary|modules|headers|kbuild)-' \
-		linux-image-cloud-amd64 linux-headers-cloud-amd64 | sed 's/ [^ ]*-unsigned / /g')
+		"linux-image-$flavour" "linux-headers-$flavour" | sed 's/ [^ ]*-unsigned / /g')
 	say "fetching host kernel $name:$packages"
 	rm -rf "$new"
 	# shellcheck disable=SC2086

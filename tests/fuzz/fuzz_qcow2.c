@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Fuzzes the qcow2 engine (libFuzzer). The input: a byte that chooses the image's shape and how it
+ * is opened, a number of patches to the image (place, length, bytes), then operations on the disk.
+ * An image without patches must be consistent at the end, whatever was done to it.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "fake_blk.h"
+#include "virtio/qcow2.h"
+
+#define CAPACITY (1u << 20)
+#define DISK_BYTES (256u << 10)
+#define BUFFER (96u << 10)
+#define PATCHES_MOST 12
+#define OPS_MOST 40
+
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
+
+struct input {
+	const u8 *at, *end;
+};
+
+static u8 buffer[BUFFER];
+
+static u64 take(struct input *in, unsigned int bytes)
+{
+	u64 value = 0;
+
+	while (bytes-- && in->at < in->end)
+		value = value << 8 | *in->at++;
+	return value;
+}
+
+static void die(const char *what, const char *detail)
+{
+	fprintf(stderr, "fuzz_qcow2: %s: %s\n", what, detail);
+	abort();
+}
+
+static struct fake_blk *make(u8 shape)
+{
+	const struct mhi_qcow2_create o = { .size = DISK_BYTES,
+					    .cluster_bytes = shape & 1 ? 512 : 4096,
+					    .version = shape & 2 ? 2 : 3,
+					    .refcount_bits = shape & 4 && !(shape & 2) ? 1 : 0 };
+	struct fake_blk *f = fake_blk_new(0, CAPACITY);
+	struct mhi_blk *disk;
+
+	if (mhi_qcow2_create(&f->blk, &o, NULL) || mhi_qcow2_open(&f->blk, 0, &disk, NULL))
+		die("cannot prepare", "");
+	memset(buffer, 0x33, BUFFER);
+	if (mhi_blk_write(disk, 8192, buffer, 20000 / 512 * 512) ||
+	    disk->ops->write_zeroes(disk, 16384, 4096, 0) || disk->ops->close(disk))
+		die("cannot prepare", "content");
+	return f;
+}
+
+static bool patch(struct fake_blk *f, struct input *in)
+{
+	u32 n = (u32)take(in, 1) % (PATCHES_MOST + 1), i;
+	u64 at, bytes;
+
+	for (i = 0; i < n; i++) {
+		at = take(in, 2);
+		/* Half of them go to the header, and the rest to entries of tables. */
+		at = at & 0x8000 ? at & 0x7f : (at & 0x7fff) * 8;
+		for (bytes = take(in, 1) % 9; bytes && at < f->blk.size; bytes--)
+			f->data[at++] = (u8)take(in, 1);
+	}
+	return n != 0;
+}
+
+static int operate(struct mhi_blk *disk, struct input *in)
+{
+	u8 op = (u8)take(in, 1);
+	u64 sectors = disk->size / 512, at, n;
+	struct mhi_qcow2_check report;
+
+	if (!sectors)
+		return 0;
+	at = take(in, 2) % sectors;
+	n = take(in, 1) % (BUFFER / 512) + 1;
+	if (n > sectors - at)
+		n = sectors - at;
+	switch (op % 9) {
+	case 0:
+	case 1:
+		return mhi_blk_read(disk, at * 512, buffer, n * 512);
+	case 2:
+	case 3:
+	case 4:
+		memset(buffer, op, n * 512);
+		return mhi_blk_write(disk, at * 512, buffer, n * 512);
+	case 5:
+		return disk->ops->write_zeroes(disk, at * 512, n * 512,
+					       op & 16 ? MHI_BLK_UNMAP : 0);
+	case 6:
+		return disk->ops->discard(disk, at * 512, n * 512);
+	case 7:
+		return disk->ops->flush(disk);
+	default:
+		if (op & 16)
+			return disk->ops->resize(disk, disk->size + n * 512, NULL);
+		return mhi_qcow2_check(disk, false, &report, NULL, NULL);
+	}
+}
+
+static void judge(struct fake_blk *f)
+{
+	struct mhi_qcow2_check report;
+	struct mhi_blk *disk;
+
+	if (mhi_qcow2_open(&f->blk, MHI_QCOW2_READ_ONLY, &disk, NULL))
+		die("a good image is refused", "");
+	if (mhi_qcow2_check(disk, false, &report, NULL, NULL))
+		die("a good image cannot be checked", "");
+	if (report.errors || report.leaks)
+		die("a good image became bad", report.first);
+	disk->ops->close(disk);
+}
+
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
+{
+	struct input in = { data, data + size };
+	struct mhi_qcow2_check report;
+	struct mhi_blk *disk;
+	struct fake_blk *f;
+	u8 shape = (u8)take(&in, 1);
+	bool patched, full = false;
+	u32 flags = shape & 8 ? MHI_QCOW2_CHECK : shape & 16 ? MHI_QCOW2_READ_ONLY : 0, i;
+	struct mhi_err err;
+
+	f = make(shape);
+	patched = patch(f, &in);
+	if (!mhi_qcow2_open(&f->blk, flags, &disk, &err)) {
+		if (flags == MHI_QCOW2_CHECK)
+			mhi_qcow2_check(disk, (shape & 32) != 0, &report, NULL, NULL);
+		for (i = 0; flags == 0 && i < OPS_MOST && in.at < in.end; i++)
+			full = operate(disk, &in) == MH_ENOSPC || full;
+		if (disk->ops->close(disk) && !patched && !full)
+			die("a good image cannot be closed", "");
+	} else if (!patched) {
+		die("a good image is refused", err.text);
+	}
+	if (!patched && !full)
+		judge(f);
+	fake_blk_free(f);
+	return 0;
+}
