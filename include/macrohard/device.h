@@ -144,6 +144,56 @@ struct mh_share_config {
 MH_API int mh_share_attach(struct mh_vm *vm, const struct mh_share_config *config,
 			   struct mh_dev **out);
 
+/*
+ * Bytes that the guest wrote to a port of a console device; see struct mh_dev for what it may do.
+ */
+typedef void mh_console_fn(void *opaque, const void *data, size_t bytes);
+
+#define MH_CONSOLE_PORTS_MAX 16
+
+struct mh_console_port {
+	const char *name;      /* at most 63 bytes; NULL: a console (hvc0, ...) */
+	mh_console_fn *output; /* NULL: dropped */
+	void *opaque;
+};
+
+struct mh_console_config {
+	size_t size;			    /* by MH_CONSOLE_CONFIG_INIT */
+	uint32_t flags;			    /* MH_VIRTIO_* */
+	uint32_t ports;			    /* 1 .. MH_CONSOLE_PORTS_MAX */
+	const struct mh_console_port *port; /* [ports]; copied */
+};
+
+#define MH_CONSOLE_CONFIG_INIT                                 \
+	{                                                      \
+		sizeof(struct mh_console_config), 0u, 0u, NULL \
+	}
+
+/**
+ * Give the guest consoles and named byte channels (virtio-console): /dev/hvc0,
+ * /dev/virtio-ports/NAME in Linux.
+ * @out     the device, for the functions below
+ * Thread: [setup]
+ * Returns 0; MH_EINVAL (config; MH_VM_BARE), MH_ESTATE, MH_ERANGE (no PCI slot is left), MH_ENOMEM.
+ * Since: 1.0
+ */
+MH_API int mh_console_attach(struct mh_vm *vm, const struct mh_console_config *config,
+			     struct mh_dev **out);
+
+/**
+ * Type into a port. Takes as much as fits; it waits there until the guest opens the port.
+ * Thread: [any]
+ * Returns the number of bytes taken (0 .. bytes); MH_EINVAL (no console device, no such port).
+ * Since: 1.0
+ */
+MH_API int mh_console_input(struct mh_dev *dev, uint32_t port, const void *data, size_t bytes);
+
+/**
+ * Tell the guest the size of a console's window.
+ * Thread: [any]   Returns 0; MH_EINVAL (no console device, no such port).   Since: 1.0
+ */
+MH_API int mh_console_resize(struct mh_dev *dev, uint32_t port, uint16_t columns, uint16_t rows);
+
 #ifdef __cplusplus
 }
 #endif

@@ -12,6 +12,7 @@ struct mh_dev {
 	struct mhi_vdev *vdev;	 /* (c) */
 	struct mhi_vdev_env env; /* (c) */
 	struct mhi_vpci pci;	 /* (c) */
+	bool console;		 /* (c) it has ports */
 	char owner[64];		 /* (c) "VM \"name\"" */
 };
 

@@ -116,6 +116,24 @@ int mh_disk_attach(struct mh_vm *vm, const struct mh_disk_config *config, struct
 	return 0;
 }
 
+int mh_console_attach(struct mh_vm *vm, const struct mh_console_config *config, struct mh_dev **out)
+{
+	vm->print = config->port[0].output;
+	vm->print_opaque = config->port[0].opaque;
+	*out = (struct mh_dev *)vm;
+	return 0;
+}
+
+int mh_console_input(struct mh_dev *dev, uint32_t port, const void *data, size_t bytes)
+{
+	return mh_serial_input((struct mh_vm *)dev, port, data, bytes);
+}
+
+int mh_dev_detach(struct mh_dev *dev)
+{
+	return mh_serial_attach((struct mh_vm *)dev, 0, NULL, NULL);
+}
+
 int mh_rng_attach(struct mh_vm *vm, const struct mh_rng_config *config, struct mh_dev **out)
 {
 	printf("rng\n");

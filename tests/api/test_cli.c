@@ -338,6 +338,7 @@ static const struct {
 	{ "--memory", "12x", "--memory: '12x' is no such value" },
 	{ "--memory", "0", "--memory" },
 	{ "--disk", "", "--disk" },
+	{ "--console", "vga", "--console" },
 	{ "--disk", "f,colour=red", "--disk" },
 	{ "--disk", "f,readonly=maybe", "--disk" },
 	{ "--disk", "f,queues=17", "--disk" },
@@ -391,6 +392,11 @@ START_TEST(devices_reach_the_library)
 	ck_assert_ptr_nonnull(strstr(r.text, "disk a.img format=- serial=- flags=0 queues=0\n"));
 	ck_assert_ptr_nonnull(strstr(r.text, "disk b format=qcow2 serial=s1 flags=100 queues=2\n"));
 	ck_assert_ptr_nonnull(strstr(r.text, "rng\n"));
+	start_pipes(&r, ARGS("run", "--kernel", "k", "--console", "virtio"));
+	type(&r, "off\n");
+	close(r.in);
+	ck_assert_int_eq(finish(&r), 0);
+	ck_assert_ptr_nonnull(strstr(r.text, "cmdline console=hvc0\n"));
 }
 END_TEST
 

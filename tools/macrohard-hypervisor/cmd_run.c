@@ -21,7 +21,7 @@ struct run_options {
 	struct mh_vm_config vm;
 	enum mh_engine_kind engine;
 	int escape;
-	bool stats, verbose, rng;
+	bool stats, verbose, rng, virtio_console;
 	struct mh_disk_config disk[DISKS_MAX];
 	unsigned int disks;
 	struct mh_share_config share[SHARES_MAX];
@@ -42,7 +42,8 @@ enum {
 	OPT_VERBOSE,
 	OPT_RNG,
 	OPT_DISK,
-	OPT_SHARE
+	OPT_SHARE,
+	OPT_CONSOLE
 };
 
 static const struct option long_options[] = {
@@ -60,6 +61,7 @@ static const struct option long_options[] = {
 	{ "rng", no_argument, NULL, OPT_RNG },
 	{ "disk", required_argument, NULL, OPT_DISK },
 	{ "share", required_argument, NULL, OPT_SHARE },
+	{ "console", required_argument, NULL, OPT_CONSOLE },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -146,6 +148,9 @@ static bool take_value(struct run_options *o, int option, char *value)
 		return parse_engine(value, &o->engine);
 	case OPT_ESCAPE:
 		return cli_parse_key(value, &o->escape);
+	case OPT_CONSOLE:
+		o->virtio_console = !strcmp(value, "virtio");
+		return o->virtio_console || !strcmp(value, "serial");
 	case OPT_DISK:
 		return o->disks < DISKS_MAX && parse_disk(value, &o->disk[o->disks++]);
 	case OPT_SHARE:
@@ -201,6 +206,7 @@ static int parse(const struct cli_verb *verb, int argc, char **argv, struct run_
 		case OPT_ESCAPE:
 		case OPT_DISK:
 		case OPT_SHARE:
+		case OPT_CONSOLE:
 			if (!take_value(o, option, optarg))
 				return cli_usage_error(verb, "--%s: '%s' is no such value",
 						       long_options[option - 1].name, optarg);
@@ -314,7 +320,7 @@ static int run_vm(struct mh_ctx *ctx, const struct run_options *o, struct consol
 	if (!error)
 		error = attach_devices(o, vm);
 	if (!error)
-		error = console_attach(console, vm);
+		error = console_attach(console, vm, o->virtio_console);
 	if (!error && terminal_raw(&console->terminal)) {
 		cli_message("cannot switch the terminal to raw mode: %s", strerror(errno));
 		mh_vm_destroy(vm);
@@ -346,12 +352,13 @@ static int run(const struct cli_verb *verb, int argc, char **argv)
 	struct mh_ctx *ctx;
 	int status, error;
 
-	o.boot.cmdline = "console=ttyS0";
 	o.vm.memory_bytes = MEMORY_DEFAULT;
 	o.escape = ESCAPE_DEFAULT;
 	status = parse(verb, argc, argv, &o);
 	if (status)
 		return status;
+	if (!o.boot.cmdline)
+		o.boot.cmdline = o.virtio_console ? "console=hvc0" : "console=ttyS0";
 	config.engine = o.engine;
 	config.log = log_line;
 	if (o.verbose)
@@ -373,15 +380,15 @@ static int run(const struct cli_verb *verb, int argc, char **argv)
 static const char run_usage[] =
 	"usage: " CLI_NAME " run --kernel FILE [OPTION...]\n"
 	"\n"
-	"Boots a Linux kernel in a VM. The guest's first serial port is this terminal.\n"
+	"Boots a Linux kernel in a VM. The guest's console is this terminal.\n"
 	"\n"
 	"  --kernel FILE    bzImage, or ELF vmlinux (PVH)\n"
 	"  --initrd FILE    initial RAM disk\n"
-	"  --cmdline TEXT   kernel command line (default: console=ttyS0)\n"
+	"  --cmdline TEXT   kernel command line (default: console=ttyS0, or hvc0)\n"
 	"  --memory SIZE    512M (default), 2G, ...; a number alone is MiB\n"
 	"  --cpus N         1 (default) to 64 virtual CPUs\n"
-	"  --disk FILE[,NAME=VALUE...]\n"
-	"                   a disk (virtio-blk), up to 16; format=raw|qcow2, readonly=on,\n"
+	"  --console KIND   serial (default): the first serial port; virtio: virtio-console\n"
+	"  --disk FILE[,NAME=VALUE...]  up to 16 disks: format=raw|qcow2, readonly=on,\n"
 	"                   direct=on, writethrough=on, serial=TEXT, queues=N, split=on\n"
 	"  --rng            give the guest random numbers of this host (virtio-rng)\n"
 	"  --share DIR:TAG  a folder for \"mount -t 9p\"; ,readonly ,owners=NAME ,uid=N ,gid=N\n"

@@ -85,11 +85,18 @@ int console_init(struct console *c, int escape)
 	return c->wake < 0 || c->signals < 0 ? -1 : 0;
 }
 
-int console_attach(struct console *c, struct mh_vm *vm)
+int console_attach(struct console *c, struct mh_vm *vm, bool virtio)
 {
+	struct mh_console_config config = MH_CONSOLE_CONFIG_INIT;
+	struct mh_console_port port = { NULL, guest_printed, c };
+
 	c->vm = vm;
 	mh_vm_on_state(vm, vm_changed, c);
-	return mh_serial_attach(vm, 0, guest_printed, c);
+	if (!virtio)
+		return mh_serial_attach(vm, 0, guest_printed, c);
+	config.ports = 1;
+	config.port = &port;
+	return mh_console_attach(vm, &config, &c->dev);
 }
 
 /* Types what waits into the guest's port, as far as it takes it. */
@@ -99,7 +106,8 @@ static void type_pending(struct console *c)
 
 	if (!c->typed_bytes)
 		return;
-	n = mh_serial_input(c->vm, 0, c->typed, c->typed_bytes);
+	n = c->dev ? mh_console_input(c->dev, 0, c->typed, c->typed_bytes)
+		   : mh_serial_input(c->vm, 0, c->typed, c->typed_bytes);
 	if (n <= 0)
 		return;
 	c->typed_bytes -= (size_t)n;
@@ -176,8 +184,11 @@ enum console_end console_run(struct console *c, int *detail)
 
 void console_detach(struct console *c)
 {
-	if (c->vm)
+	if (c->dev)
+		mh_dev_detach(c->dev);
+	else if (c->vm)
 		mh_serial_attach(c->vm, 0, NULL, NULL);
+	c->dev = NULL;
 	c->vm = NULL;
 	terminal_restore(&c->terminal);
 }

@@ -11,11 +11,12 @@
 #include <stdatomic.h>
 
 struct console {
-	struct mh_vm *vm;  /* (c) */
-	int escape;	   /* (c) the key that ends it, or -1 */
-	int wake;	   /* (c) eventfd: the VM stopped, or output failed */
-	int signals;	   /* (c) signalfd */
-	sigset_t old_mask; /* (c) signals that were blocked before */
+	struct mh_vm *vm;   /* (c) */
+	struct mh_dev *dev; /* (c) virtio-console, or NULL: it is COM1 */
+	int escape;	    /* (c) the key that ends it, or -1 */
+	int wake;	    /* (c) eventfd: the VM stopped, or output failed */
+	int signals;	    /* (c) signalfd */
+	sigset_t old_mask;  /* (c) signals that were blocked before */
 	struct terminal terminal;
 	unsigned char typed[512]; /* what the guest's port did not take yet */
 	size_t typed_bytes;
@@ -30,8 +31,10 @@ enum console_end { CONSOLE_STOPPED, CONSOLE_ESCAPE, CONSOLE_SIGNAL, CONSOLE_OUTP
  * it before the library starts threads. 0 or -1 with errno.
  */
 int console_init(struct console *c, int escape);
-/* Connects the VM's COM1; the VM must not run yet. 0 or the library's error. */
-int console_attach(struct console *c, struct mh_vm *vm);
+/*
+ * Connects the VM's COM1, or a virtio-console; the VM must not run yet. 0 or the library's error.
+ */
+int console_attach(struct console *c, struct mh_vm *vm, bool virtio);
 /* Serves the console until the VM stops, or it is to be stopped. *detail: signal or errno. */
 enum console_end console_run(struct console *c, int *detail);
 /* Disconnects the stopped VM and leaves the window as it was. */
