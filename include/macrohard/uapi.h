@@ -359,8 +359,8 @@ struct mhk_stats {
 #define MHK_VCPU_CREATE _IOW(MHK_IOC, 0x13, struct mhk_vcpu_create) /* returns the vCPU's fd */
 /* vCPU */
 /*
- * To run the vCPU is to read from its fd: read(fd, NULL, 0) waits for the next exit, which is in the
- * shared page. The ioctl does the same, and passes more of the host's security hooks.
+ * To run the vCPU is to read from its fd: read(fd, NULL, 0) waits for the next exit, which is in
+ * the shared page. The ioctl does the same, and passes more of the host's security hooks.
  * 0; -EINTR: a signal is pending; -EINVAL: the user half or committed state is wrong. As of all
  * ioctls of a vCPU but KICK and STATS, -EBUSY: another thread is in one. Else the exit could not be
  * made: -EBUSY: another hypervisor has taken the CPU; -ESHUTDOWN: the host goes down; -ENOMEM.
