@@ -4,7 +4,7 @@
 # lab: svm --smp 2
 # bring: @BUILD@/guest/vmlinuz
 # bring: @BUILD@/guest/initramfs
-# timeout: 300
+# timeout: 420
 failed=0
 
 # boot GUEST-WORDS OPTION...: one guest.
@@ -31,14 +31,14 @@ boot()
 disk()
 {
 	rm -f /tmp/disk
-	dd if=/dev/zero of=/tmp/disk bs=1M count=0 seek=8 2>/dev/null
-	boot "mh.arg.disk=8 mh.arg.rng=1" --disk "/tmp/disk,serial=lab-disk,$1" --rng
-	if ! seq 1000000 9999999 | head -c 8388608 | cmp - /tmp/disk; then
+	dd if=/dev/zero of=/tmp/disk bs=1M count=0 seek=2 2>/dev/null
+	boot "mh.arg.disk=2 mh.arg.rng=1" --disk "/tmp/disk,serial=lab-disk,$1" --rng
+	if ! seq 1000000 9999999 | head -c 2097152 | cmp - /tmp/disk; then
 		echo "FAIL: $1: the image is not what the guest wrote"
 		failed=1
 	fi
 }
 
-disk format=raw
 disk format=raw,split=on,queues=1
+disk format=raw
 exit $failed
