@@ -20,9 +20,6 @@ leave_out()
 NOT=
 set -f
 case $EMULATOR-$ENGINE in
-bochs-amd-*)
-	leave_out "Bochs keeps the host's interrupts masked in a guest entered with IF clear" '*_cli'
-	;;
 bochs-*-kvm)
 	leave_out "Bochs keeps the host's interrupts masked in a guest entered with IF clear" '*_cli' 'smp_*'
 	;;
