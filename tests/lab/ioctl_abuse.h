@@ -53,7 +53,7 @@ extern const struct guest guest_read;  /* reads LOOSE once, then counts at COUNT
 extern const struct guest guest_crash; /* triple fault */
 
 extern unsigned int failures;
-extern bool in_qemu;	 /* QEMU 7.2 dies of guests' breakpoints */
+extern bool in_qemu;	 /* QEMU 7.2 dies of guests' breakpoints, and of some modes */
 extern bool quick;	 /* a slow host: fewer rounds */
 extern const char *self; /* this program, for exec */
 

@@ -303,6 +303,12 @@ void test_page_rewritten(void)
 	struct kicker k;
 	struct box b;
 
+	if (in_qemu) {
+		/* It then goes on without paging, as if the host had never been saved. */
+		puts("  QEMU's SVM does not restore the host's CR0 from a guest with EFER.LME set, "
+		     "CR4.PAE clear: left out");
+		return;
+	}
 	make(&b, &fresh);
 	kicker_start(&k, b.vcpu);
 	w.box = &b;
