@@ -276,7 +276,7 @@ long mhi_ioctl(const struct drv_ioctl *table, void *object, unsigned int cmd, vo
 	/* Not what user space may have written there meanwhile. */
 	arg.head.size = size;
 	ret = table->fn(object, &arg);
-	/* Also after a failure, whose reason may be in it. That answer stands, and so does an fd. */
+	/* Also after a failure, whose reason may be in it. It stands then, and so does an fd. */
 	if ((_IOC_DIR(table->cmd) & _IOC_READ) && ret <= 0 &&
 	    copy_to_user(user, &arg, min_t(size_t, bytes, size)) && !ret)
 		return -EFAULT;
