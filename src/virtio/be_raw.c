@@ -422,11 +422,6 @@ fail:
 	return rc;
 }
 
-bool mhi_raw_is(const struct mhi_blk *b)
-{
-	return b->ops == &raw_ops;
-}
-
 void mhi_raw_identity(const struct mhi_blk *b, dev_t *device, ino_t *inode)
 {
 	const struct raw *r = (const struct raw *)b;

@@ -23,7 +23,6 @@
 int mhi_raw_open(const char *path, u32 flags, struct mhi_blk **out, struct mhi_err *err);
 /* Which file a raw node stands for: two paths may name one file. */
 void mhi_raw_identity(const struct mhi_blk *b, dev_t *device, ino_t *inode);
-bool mhi_raw_is(const struct mhi_blk *b);
 
 /* ---- be_raw_dev.c: what the kernel knows about a file or device ---- */
 

@@ -27,18 +27,21 @@ boot()
 	fi
 }
 
-# disk OPTIONS: a guest that fills the disk; what is stored must be what it wrote.
+# disk FORMAT[,OPTION...]: a guest that fills the disk; what is stored must be what it wrote.
 disk()
 {
-	rm -f /tmp/disk
-	dd if=/dev/zero of=/tmp/disk bs=1M count=0 seek=2 2>/dev/null
-	boot "mh.arg.disk=2 mh.arg.rng=1" --disk "/tmp/disk,serial=lab-disk,$1" --rng
-	if ! seq 1000000 9999999 | head -c 2097152 | cmp - /tmp/disk; then
+	rm -f /tmp/disk /tmp/raw
+	macrohard-hypervisor disk create --format "${1%%,*}" /tmp/disk 2M || failed=1
+	boot "mh.arg.disk=2 mh.arg.rng=1" --disk "/tmp/disk,serial=lab-disk,format=$1" --rng
+	macrohard-hypervisor disk convert --quiet --format raw /tmp/disk /tmp/raw || failed=1
+	if ! seq 1000000 9999999 | head -c 2097152 | cmp - /tmp/raw; then
 		echo "FAIL: $1: the image is not what the guest wrote"
 		failed=1
 	fi
 }
 
-disk format=raw,split=on,queues=1
-disk format=raw
+disk raw,split=on,queues=1
+disk raw
+disk qcow2
+macrohard-hypervisor disk check /tmp/disk || failed=1
 exit $failed
