@@ -342,7 +342,10 @@ static const struct {
 	{ "--disk", "f,colour=red", "--disk" },
 	{ "--disk", "f,readonly=maybe", "--disk" },
 	{ "--disk", "f,queues=17", "--disk" },
-	{ "--disk", "f,direct", "--disk" },
+	{ "--disk", "f,serial", "--disk: 'serial' is no such setting" },
+	{ "--disk", "f,", "--disk" },
+	{ "--share", "/folder", "'/folder' is no FOLDER:TAG" },
+	{ "--share", "/a:b,owners=mine", "--share: 'owners=mine' is no such setting" },
 	{ "--memory", "-1", "--memory" },
 	{ "--memory", "18446744073709551616", "--memory" },
 	{ "--memory", "17592186044416M", "--memory" },
@@ -392,6 +395,16 @@ START_TEST(devices_reach_the_library)
 	ck_assert_ptr_nonnull(strstr(r.text, "disk a.img format=- serial=- flags=0 queues=0\n"));
 	ck_assert_ptr_nonnull(strstr(r.text, "disk b format=qcow2 serial=s1 flags=100 queues=2\n"));
 	ck_assert_ptr_nonnull(strstr(r.text, "rng\n"));
+	start_pipes(&r,
+		    ARGS("run", "--kernel", "k", "--disk", "a,,b,,.img,direct,split,split=off"));
+	type(&r, "off\n");
+	close(r.in);
+	ck_assert_int_eq(finish(&r), 0);
+	ck_assert_ptr_nonnull(
+		strstr(r.text, "disk a,b,.img format=- serial=- flags=200 queues=0\n"));
+	ck_assert_int_eq(run_plain(&r, ARGS("run", "--disk", "help")), 0);
+	ck_assert_ptr_nonnull(strstr(r.text, "--disk FILE[,NAME=VALUE]...  "));
+	ck_assert_ptr_nonnull(strstr(r.text, "  queues "));
 	start_pipes(&r, ARGS("run", "--kernel", "k", "--console", "virtio"));
 	type(&r, "off\n");
 	close(r.in);

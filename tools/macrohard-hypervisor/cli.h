@@ -44,8 +44,6 @@ int cli_option_error(const struct cli_verb *verb, int result, const char *option
 /* "64K", "512M", "2G", "1T", "512" (MiB) in bytes; false: no such text, zero, or too large. */
 bool cli_parse_size(const char *text, uint64_t *bytes);
 bool cli_parse_number(const char *text, uint32_t least, uint32_t most, uint32_t *number);
-/* The value of --share, cut into pieces that *share then points to; false: it has no such form. */
-bool cli_parse_share(char *text, struct mh_share_config *share);
 /* "^]", "ctrl-]" or one character; "none" gives -1. */
 bool cli_parse_key(const char *text, int *key);
 /* The reverse, for messages. */

@@ -2,6 +2,7 @@
 /* The verb "run": boots a kernel in a VM, with its serial console on this terminal. */
 #include "cli.h"
 #include "console.h"
+#include "devices.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -13,19 +14,15 @@
 #define MEMORY_DEFAULT (512ull << 20)
 #define ESCAPE_DEFAULT 0x1d /* Ctrl-] */
 #define CPUS_MAX 64
-#define DISKS_MAX 16
-#define SHARES_MAX 8
 
 struct run_options {
 	struct mh_boot_config boot;
 	struct mh_vm_config vm;
 	enum mh_engine_kind engine;
 	int escape;
-	bool stats, verbose, rng, virtio_console;
-	struct mh_disk_config disk[DISKS_MAX];
-	unsigned int disks;
-	struct mh_share_config share[SHARES_MAX];
-	uint32_t shares;
+	bool stats, verbose, virtio_console;
+	bool helped; /* somebody only wanted to know */
+	struct devices devices;
 };
 
 enum {
@@ -40,10 +37,8 @@ enum {
 	OPT_ESCAPE,
 	OPT_NAME,
 	OPT_VERBOSE,
-	OPT_RNG,
-	OPT_DISK,
-	OPT_SHARE,
-	OPT_CONSOLE
+	OPT_CONSOLE,
+	OPT_DEVICE
 };
 
 static const struct option long_options[] = {
@@ -58,10 +53,11 @@ static const struct option long_options[] = {
 	{ "escape", required_argument, NULL, OPT_ESCAPE },
 	{ "name", required_argument, NULL, OPT_NAME },
 	{ "verbose", no_argument, NULL, OPT_VERBOSE },
-	{ "rng", no_argument, NULL, OPT_RNG },
-	{ "disk", required_argument, NULL, OPT_DISK },
-	{ "share", required_argument, NULL, OPT_SHARE },
 	{ "console", required_argument, NULL, OPT_CONSOLE },
+	/* The table in devices.c has a row for each. */
+	{ "disk", required_argument, NULL, OPT_DEVICE },
+	{ "share", required_argument, NULL, OPT_DEVICE },
+	{ "rng", no_argument, NULL, OPT_DEVICE },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -74,66 +70,6 @@ static bool parse_engine(const char *text, enum mh_engine_kind *engine)
 	else
 		return false;
 	return true;
-}
-
-static bool disk_flag(const char *value, uint32_t flag, uint32_t *flags)
-{
-	if (!strcmp(value, "on"))
-		*flags |= flag;
-	else if (strcmp(value, "off"))
-		return false;
-	return true;
-}
-
-/* One "name=value" behind the file's name. */
-static bool disk_word(char *word, struct mh_disk_config *disk)
-{
-	char *value = strchr(word, '=');
-
-	if (!value)
-		return false;
-	*value++ = '\0';
-	if (!strcmp(word, "format"))
-		disk->format = value;
-	else if (!strcmp(word, "serial"))
-		disk->serial = value;
-	else if (!strcmp(word, "queues"))
-		return cli_parse_number(value, 1, 16, &disk->queues);
-	else if (!strcmp(word, "readonly"))
-		return disk_flag(value, MH_DISK_READONLY, &disk->flags);
-	else if (!strcmp(word, "direct"))
-		return disk_flag(value, MH_DISK_DIRECT, &disk->flags);
-	else if (!strcmp(word, "writethrough"))
-		return disk_flag(value, MH_DISK_WRITE_THROUGH, &disk->flags);
-	else if (!strcmp(word, "split"))
-		return disk_flag(value, MH_VIRTIO_SPLIT, &disk->flags);
-	else
-		return false;
-	return true;
-}
-
-/* FILE[,NAME=VALUE]...: the pieces stay in the argument. */
-static bool parse_disk(char *text, struct mh_disk_config *disk)
-{
-	const struct mh_disk_config defaults = MH_DISK_CONFIG_INIT;
-	char *word = strchr(text, ',');
-
-	*disk = defaults;
-	disk->path = text;
-	while (word) {
-		char *next;
-
-		*word++ = '\0';
-		next = strchr(word, ',');
-		if (next)
-			*next = '\0';
-		if (!disk_word(word, disk))
-			return false;
-		if (next)
-			*next = ',';
-		word = next;
-	}
-	return *text != '\0';
 }
 
 /* Options whose value has a form; false: it has not. */
@@ -151,10 +87,6 @@ static bool take_value(struct run_options *o, int option, char *value)
 	case OPT_CONSOLE:
 		o->virtio_console = !strcmp(value, "virtio");
 		return o->virtio_console || !strcmp(value, "serial");
-	case OPT_DISK:
-		return o->disks < DISKS_MAX && parse_disk(value, &o->disk[o->disks++]);
-	case OPT_SHARE:
-		return o->shares < SHARES_MAX && cli_parse_share(value, &o->share[o->shares++]);
 	default:
 		return false;
 	}
@@ -181,9 +113,6 @@ static void take_option(struct run_options *o, int option, const char *value)
 	case OPT_STATS:
 		o->stats = true;
 		break;
-	case OPT_RNG:
-		o->rng = true;
-		break;
 	default:
 		o->verbose = true;
 		break;
@@ -192,10 +121,10 @@ static void take_option(struct run_options *o, int option, const char *value)
 
 static int parse(const struct cli_verb *verb, int argc, char **argv, struct run_options *o)
 {
-	int option;
+	int option, index = 0, status;
 
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, "+:", long_options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "+:", long_options, &index)) != -1) {
 		switch (option) {
 		case ':':
 		case '?':
@@ -204,12 +133,20 @@ static int parse(const struct cli_verb *verb, int argc, char **argv, struct run_
 		case OPT_CPUS:
 		case OPT_ENGINE:
 		case OPT_ESCAPE:
-		case OPT_DISK:
-		case OPT_SHARE:
 		case OPT_CONSOLE:
 			if (!take_value(o, option, optarg))
 				return cli_usage_error(verb, "--%s: '%s' is no such value",
-						       long_options[option - 1].name, optarg);
+						       long_options[index].name, optarg);
+			break;
+		case OPT_DEVICE:
+			o->helped = optarg && !strcmp(optarg, "help");
+			if (o->helped) {
+				devices_help(long_options[index].name);
+				return CLI_OK;
+			}
+			status = devices_add(&o->devices, verb, long_options[index].name, optarg);
+			if (status)
+				return status;
 			break;
 		default:
 			take_option(o, option, optarg);
@@ -293,20 +230,6 @@ static int serve(struct console *console, struct mh_vm *vm)
 	return stop_status(vm);
 }
 
-static int attach_devices(const struct run_options *o, struct mh_vm *vm)
-{
-	unsigned int i;
-	int error = 0;
-
-	for (i = 0; i < o->disks && !error; i++)
-		error = mh_disk_attach(vm, &o->disk[i], NULL);
-	if (!error && o->rng)
-		error = mh_rng_attach(vm, NULL, NULL);
-	for (i = 0; !error && i < o->shares; i++)
-		error = mh_share_attach(vm, &o->share[i], NULL);
-	return error;
-}
-
 static int run_vm(struct mh_ctx *ctx, const struct run_options *o, struct console *console)
 {
 	struct mh_vm *vm;
@@ -318,7 +241,7 @@ static int run_vm(struct mh_ctx *ctx, const struct run_options *o, struct consol
 		return cli_library_error(ctx, error);
 	error = mh_vm_boot(vm, &o->boot);
 	if (!error)
-		error = attach_devices(o, vm);
+		error = devices_attach(&o->devices, vm);
 	if (!error)
 		error = console_attach(console, vm, o->virtio_console);
 	if (!error && terminal_raw(&console->terminal)) {
@@ -355,7 +278,7 @@ static int run(const struct cli_verb *verb, int argc, char **argv)
 	o.vm.memory_bytes = MEMORY_DEFAULT;
 	o.escape = ESCAPE_DEFAULT;
 	status = parse(verb, argc, argv, &o);
-	if (status)
+	if (status || o.helped)
 		return status;
 	if (!o.boot.cmdline)
 		o.boot.cmdline = o.virtio_console ? "console=hvc0" : "console=ttyS0";
@@ -388,10 +311,9 @@ static const char run_usage[] =
 	"  --memory SIZE    512M (default), 2G, ...; a number alone is MiB\n"
 	"  --cpus N         1 (default) to 64 virtual CPUs\n"
 	"  --console KIND   serial (default): the first serial port; virtio: virtio-console\n"
-	"  --disk FILE[,NAME=VALUE...]  up to 16 disks: format=raw|qcow2, readonly=on,\n"
-	"                   direct=on, writethrough=on, serial=TEXT, queues=N, split=on\n"
+	"  --disk FILE[,NAME=VALUE...]      a disk; '--disk help' tells the names\n"
+	"  --share DIR:TAG[,NAME=VALUE...]  a folder for \"mount -t 9p\"; '--share help'\n"
 	"  --rng            give the guest random numbers of this host (virtio-rng)\n"
-	"  --share DIR:TAG  a folder for \"mount -t 9p\"; ,readonly ,owners=NAME ,uid=N ,gid=N\n"
 	"  --engine NAME    shim (default): our kernel module; kvm: the host's KVM\n"
 	"  --stop-on-reset  end when the guest resets itself, instead of starting it again\n"
 	"  --escape KEY     the key that ends the VM: '^]' (default), 'ctrl-a', 'none'\n"

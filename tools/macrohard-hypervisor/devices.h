@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* The devices that the command line of "run" asks for: --disk, --share, --rng. */
+#ifndef DEVICES_H
+#define DEVICES_H
+
+#include "cli.h"
+
+#define DEVICES_MAX 32
+
+struct device_kind;
+
+struct device {
+	const struct device_kind *kind;
+	union device_config {
+		struct mh_disk_config disk;
+		struct mh_rng_config rng;
+		struct mh_share_config share;
+	} config;
+};
+
+struct devices {
+	struct device device[DEVICES_MAX];
+	unsigned int count;
+};
+
+/*
+ * Add what "--OPTION VALUE" asks for; value (NULL: the option has none) is cut into pieces, which
+ * the devices then point to. CLI_OK, or CLI_USAGE, having said what is wrong.
+ */
+int devices_add(struct devices *devices, const struct cli_verb *verb, const char *option,
+		char *value);
+/* For "--OPTION help": prints the form of its value and what may be set. */
+void devices_help(const char *option);
+/* In the order in which they were asked for. 0 or the library's error. */
+int devices_attach(const struct devices *devices, struct mh_vm *vm);
+
+#endif
