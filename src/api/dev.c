@@ -7,16 +7,38 @@
 
 #include "virtio/rng.h"
 
-int mhi_dev_begin(struct mh_vm *vm, const char *what, struct mh_dev **out)
+/* Every config of a device starts with its size. */
+static int check_config(struct mh_vm *vm, const void *config, size_t want)
 {
 	struct mhi_err *err = mhi_ctx_err(vm->ctx);
+	size_t size;
+
+	if (!config)
+		return mhi_err_set(err, MH_EINVAL, "config is NULL");
+	memcpy(&size, config, sizeof(size));
+	if (size != want)
+		return mhi_err_set(err, MH_EINVAL,
+				   "config.size is %zu, not %zu; use the INIT macro", size, want);
+	if (!vm->machine)
+		return mhi_err_set(err, MH_EINVAL, "a bare VM (MH_VM_BARE) has no place for it");
+	return 0;
+}
+
+int mhi_dev_begin(struct mh_vm *vm, const char *what, const void *config, size_t config_bytes,
+		  struct mh_dev **out)
+{
+	struct mhi_err *err;
 	struct mh_dev *dev;
 	int rc;
 
-	if (!vm->machine)
-		return mhi_err_set(err, MH_EINVAL,
-				   "%s of VM \"%s\": a bare VM (MH_VM_BARE) has no place for it",
-				   what, vm->name);
+	if (!vm)
+		return MH_EINVAL;
+	err = mhi_ctx_err(vm->ctx);
+	rc = check_config(vm, config, config_bytes);
+	if (rc) {
+		mhi_err_wrap(err, "%s of VM \"%s\"", what, vm->name);
+		return rc;
+	}
 	rc = mhi_vm_enter_setup(vm, what);
 	if (rc)
 		return rc;
@@ -26,6 +48,7 @@ int mhi_dev_begin(struct mh_vm *vm, const char *what, struct mh_dev **out)
 	} else {
 		snprintf(dev->owner, sizeof(dev->owner), "VM \"%s\"", vm->name);
 		dev->vm = vm;
+		dev->what = what;
 		dev->env = (struct mhi_vdev_env){ .mem = &vm->mem,
 						  .log = &vm->ctx->log,
 						  .owner = dev->owner };
@@ -57,7 +80,7 @@ static int plug(struct mh_dev *dev, u32 flags, struct mhi_err *err)
 	return rc;
 }
 
-int mhi_dev_end(struct mh_dev *dev, const char *what, u32 flags, int rc, struct mh_dev **out)
+int mhi_dev_end(struct mh_dev *dev, u32 flags, int rc, struct mh_dev **out)
 {
 	struct mh_vm *vm = dev->vm;
 	struct mhi_err *err = mhi_ctx_err(vm->ctx);
@@ -65,7 +88,7 @@ int mhi_dev_end(struct mh_dev *dev, const char *what, u32 flags, int rc, struct 
 	if (!rc)
 		rc = plug(dev, flags, err);
 	if (rc) {
-		mhi_err_wrap(err, "%s of VM \"%s\"", what, vm->name);
+		mhi_err_wrap(err, "%s of VM \"%s\"", dev->what, vm->name);
 		if (dev->vdev)
 			dev->vdev->ops->destroy(dev->vdev);
 		free(dev);
@@ -117,45 +140,34 @@ int mh_dev_detach(struct mh_dev *dev)
 	return 0;
 }
 
-int mhi_dev_check_flags(struct mh_vm *vm, const char *what, u32 flags)
+int mhi_dev_check_flags(struct mh_dev *dev, u32 flags, u32 known)
 {
-	if (flags & ~MH_VIRTIO_SPLIT)
-		return mhi_err_set(mhi_ctx_err(vm->ctx), MH_EINVAL,
-				   "%s of VM \"%s\": config.flags has unknown bits 0x%x", what,
-				   vm->name, flags & ~MH_VIRTIO_SPLIT);
+	u32 unknown = flags & ~(MH_VIRTIO_SPLIT | known);
+
+	if (unknown)
+		return mhi_err_set(mhi_ctx_err(dev->vm->ctx), MH_EINVAL,
+				   "config.flags has unknown bits 0x%x", unknown);
 	return 0;
 }
 
-int mhi_dev_check_size(struct mh_vm *vm, const char *what, size_t size, size_t want)
+static int make_rng(struct mh_dev *dev, const struct mh_rng_config *config)
 {
-	if (size != want)
-		return mhi_err_set(mhi_ctx_err(vm->ctx), MH_EINVAL,
-				   "%s of VM \"%s\": config.size is %zu, not %zu; use the INIT "
-				   "macro",
-				   what, vm->name, size, want);
-	return 0;
+	int rc = mhi_dev_check_flags(dev, config->flags, 0);
+
+	if (rc)
+		return rc;
+	rc = mhi_rng_create(&dev->env, &dev->vdev);
+	return rc ? mhi_err_set(mhi_ctx_err(dev->vm->ctx), rc, "out of memory") : 0;
 }
 
 int mh_rng_attach(struct mh_vm *vm, const struct mh_rng_config *config, struct mh_dev **out)
 {
-	static const char what[] = "random numbers";
 	const struct mh_rng_config defaults = MH_RNG_CONFIG_INIT;
 	struct mh_dev *dev;
 	int rc;
 
-	if (!vm)
-		return MH_EINVAL;
 	if (!config)
 		config = &defaults;
-	rc = mhi_dev_check_size(vm, what, config->size, sizeof(*config));
-	if (!rc)
-		rc = mhi_dev_check_flags(vm, what, config->flags);
-	if (!rc)
-		rc = mhi_dev_begin(vm, what, &dev);
-	if (rc)
-		return rc;
-	rc = mhi_rng_create(&dev->env, &dev->vdev);
-	if (rc)
-		mhi_err_set(mhi_ctx_err(vm->ctx), rc, "out of memory");
-	return mhi_dev_end(dev, what, config->flags, rc, out);
+	rc = mhi_dev_begin(vm, "random numbers", config, sizeof(*config), &dev);
+	return rc ? rc : mhi_dev_end(dev, config->flags, make_rng(dev, config), out);
 }

@@ -8,6 +8,7 @@
 
 struct mh_dev {
 	struct mh_vm *vm;	 /* (c) */
+	const char *what;	 /* (c) its name in messages */
 	struct mh_dev *next;	 /* (p) */
 	struct mhi_vdev *vdev;	 /* (c) */
 	struct mhi_vdev_env env; /* (c) */
@@ -16,14 +17,18 @@ struct mh_dev {
 	char owner[64];		 /* (c) "VM \"name\"" */
 };
 
-int mhi_dev_check_size(struct mh_vm *vm, const char *what, size_t size, size_t want);
-int mhi_dev_check_flags(struct mh_vm *vm, const char *what, u32 flags);
 /*
- * Attaching is begin, making dev->vdev, end. Begin enters the VM for setup; end plugs the device
- * in if rc is 0, frees it else, and leaves the VM. what names the device in messages; end puts the
- * VM's name before the sentence that rc came with.
+ * Attaching is begin, checking the config and making dev->vdev, end. Begin refuses a VM that is
+ * NULL or bare and a config that is NULL or whose first field, its size, is not config_bytes; it
+ * enters the VM for setup. End plugs the device in if rc is 0, frees it else, and leaves the VM.
+ * what names the device in messages; end puts it and the VM's name before the sentence that rc came
+ * with.
  */
-int mhi_dev_begin(struct mh_vm *vm, const char *what, struct mh_dev **out);
-int mhi_dev_end(struct mh_dev *dev, const char *what, u32 flags, int rc, struct mh_dev **out);
+int mhi_dev_begin(struct mh_vm *vm, const char *what, const void *config, size_t config_bytes,
+		  struct mh_dev **out);
+/* flags: the config's. */
+int mhi_dev_end(struct mh_dev *dev, u32 flags, int rc, struct mh_dev **out);
+/* Between the two. known: the flags that this device has beside MH_VIRTIO_*. */
+int mhi_dev_check_flags(struct mh_dev *dev, u32 flags, u32 known);
 
 #endif

@@ -3,48 +3,30 @@
 #include "api/dev.h"
 #include "virtio/console.h"
 
-static const char what[] = "console";
-
-static int check(struct mh_vm *vm, const struct mh_console_config *config)
+static int check(struct mh_dev *dev, const struct mh_console_config *config)
 {
-	struct mhi_err *err = mhi_ctx_err(vm->ctx);
-	int rc = mhi_dev_check_size(vm, what, config->size, sizeof(*config));
+	struct mhi_err *err = mhi_ctx_err(dev->vm->ctx);
 
-	if (!rc)
-		rc = mhi_dev_check_flags(vm, what, config->flags);
-	if (rc)
-		return rc;
 	if (!config->ports || config->ports > MHI_CONSOLE_PORTS_MAX || !config->port)
 		return mhi_err_set(err, MH_EINVAL,
-				   "console of VM \"%s\": config.ports is %u, not 1 to %d, or "
-				   "config.port is NULL",
-				   vm->name, config->ports, MHI_CONSOLE_PORTS_MAX);
+				   "config.ports is %u, not 1 to %d, or config.port is NULL",
+				   config->ports, MHI_CONSOLE_PORTS_MAX);
 	for (u32 n = 0; n < config->ports; n++) {
 		const char *name = config->port[n].name;
 
 		if (name && (!*name || strlen(name) >= MHI_CONSOLE_NAME))
 			return mhi_err_set(err, MH_EINVAL,
-					   "console of VM \"%s\": config.port[%u].name has %zu "
-					   "bytes, not 1 to %d",
-					   vm->name, n, strlen(name), MHI_CONSOLE_NAME - 1);
+					   "config.port[%u].name has %zu bytes, not 1 to %d", n,
+					   strlen(name), MHI_CONSOLE_NAME - 1);
 	}
-	return 0;
+	return mhi_dev_check_flags(dev, config->flags, 0);
 }
 
-int mh_console_attach(struct mh_vm *vm, const struct mh_console_config *config, struct mh_dev **out)
+static int make(struct mh_dev *dev, const struct mh_console_config *config)
 {
 	struct mhi_console_port port[MHI_CONSOLE_PORTS_MAX] = { 0 };
-	struct mh_dev *dev;
-	int rc;
+	int rc = check(dev, config);
 
-	if (!vm)
-		return MH_EINVAL;
-	if (!config)
-		return mhi_err_set(mhi_ctx_err(vm->ctx), MH_EINVAL,
-				   "console of VM \"%s\": config is NULL", vm->name);
-	rc = check(vm, config);
-	if (!rc)
-		rc = mhi_dev_begin(vm, what, &dev);
 	if (rc)
 		return rc;
 	for (u32 n = 0; n < config->ports; n++) {
@@ -53,11 +35,17 @@ int mh_console_attach(struct mh_vm *vm, const struct mh_console_config *config, 
 		port[n].output = config->port[n].output;
 		port[n].opaque = config->port[n].opaque;
 	}
-	rc = mhi_console_create(&dev->env, port, config->ports, &dev->vdev);
-	if (rc)
-		mhi_err_set(mhi_ctx_err(vm->ctx), rc, "out of memory");
 	dev->console = true;
-	return mhi_dev_end(dev, what, config->flags, rc, out);
+	rc = mhi_console_create(&dev->env, port, config->ports, &dev->vdev);
+	return rc ? mhi_err_set(mhi_ctx_err(dev->vm->ctx), rc, "out of memory") : 0;
+}
+
+int mh_console_attach(struct mh_vm *vm, const struct mh_console_config *config, struct mh_dev **out)
+{
+	struct mh_dev *dev;
+	int rc = mhi_dev_begin(vm, "console", config, sizeof(*config), &dev);
+
+	return rc ? rc : mhi_dev_end(dev, config->flags, make(dev, config), out);
 }
 
 static int check_port(struct mh_dev *dev, u32 port)

@@ -4,35 +4,23 @@
 #include "virtio/be_open.h"
 #include "virtio/vblk.h"
 
-#define DISK_FLAGS (MH_VIRTIO_SPLIT | MH_DISK_READONLY | MH_DISK_DIRECT | MH_DISK_WRITE_THROUGH)
+#define DISK_FLAGS (MH_DISK_READONLY | MH_DISK_DIRECT | MH_DISK_WRITE_THROUGH)
 /* More bring nothing while one thread serves them all. */
 #define QUEUES_DEFAULT_MAX 8
 
-static const char what[] = "disk";
-
-static int check(struct mh_vm *vm, const struct mh_disk_config *config)
+static int check(struct mh_dev *dev, const struct mh_disk_config *config)
 {
-	struct mhi_err *err = mhi_ctx_err(vm->ctx);
-	int rc = mhi_dev_check_size(vm, what, config->size, sizeof(*config));
+	struct mhi_err *err = mhi_ctx_err(dev->vm->ctx);
 
-	if (rc)
-		return rc;
 	if (!config->path)
-		return mhi_err_set(err, MH_EINVAL, "disk of VM \"%s\": config.path is NULL",
-				   vm->name);
-	if (config->flags & ~DISK_FLAGS)
-		return mhi_err_set(err, MH_EINVAL,
-				   "disk of VM \"%s\": config.flags has unknown bits 0x%x",
-				   vm->name, config->flags & ~DISK_FLAGS);
+		return mhi_err_set(err, MH_EINVAL, "config.path is NULL");
 	if (config->queues > MHI_VBLK_QUEUES_MAX)
-		return mhi_err_set(err, MH_EINVAL,
-				   "disk of VM \"%s\": config.queues is %u, not 0 to %d", vm->name,
+		return mhi_err_set(err, MH_EINVAL, "config.queues is %u, not 0 to %d",
 				   config->queues, MHI_VBLK_QUEUES_MAX);
 	if (config->serial && strlen(config->serial) > MHI_VBLK_SERIAL)
-		return mhi_err_set(err, MH_EINVAL,
-				   "disk of VM \"%s\": config.serial has more than %d bytes",
-				   vm->name, MHI_VBLK_SERIAL);
-	return 0;
+		return mhi_err_set(err, MH_EINVAL, "config.serial has more than %d bytes",
+				   MHI_VBLK_SERIAL);
+	return mhi_dev_check_flags(dev, config->flags, DISK_FLAGS);
 }
 
 static u16 queues_of(const struct mh_vm *vm, const struct mh_disk_config *config)
@@ -50,8 +38,10 @@ static int make(struct mh_dev *dev, const struct mh_disk_config *config)
 	};
 	struct mhi_err *err = mhi_ctx_err(dev->vm->ctx);
 	u32 flags = 0;
-	int rc;
+	int rc = check(dev, config);
 
+	if (rc)
+		return rc;
 	if (config->flags & MH_DISK_READONLY)
 		flags |= MHI_OPEN_READ_ONLY;
 	if (config->flags & MH_DISK_DIRECT)
@@ -74,18 +64,7 @@ static int make(struct mh_dev *dev, const struct mh_disk_config *config)
 int mh_disk_attach(struct mh_vm *vm, const struct mh_disk_config *config, struct mh_dev **out)
 {
 	struct mh_dev *dev;
-	int rc;
+	int rc = mhi_dev_begin(vm, "disk", config, sizeof(*config), &dev);
 
-	if (!vm)
-		return MH_EINVAL;
-	if (!config)
-		return mhi_err_set(mhi_ctx_err(vm->ctx), MH_EINVAL,
-				   "disk of VM \"%s\": config is NULL", vm->name);
-	rc = check(vm, config);
-	if (!rc)
-		rc = mhi_dev_begin(vm, what, &dev);
-	if (rc)
-		return rc;
-	rc = make(dev, config);
-	return mhi_dev_end(dev, what, config->flags & MH_VIRTIO_SPLIT, rc, out);
+	return rc ? rc : mhi_dev_end(dev, config->flags, make(dev, config), out);
 }
