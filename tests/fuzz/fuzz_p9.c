@@ -6,11 +6,11 @@
  */
 #include <dirent.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fuzz.h"
 #include "rng.h"
 #include "virtio/p9.h"
 #include "virtio/p9_codec.h"
@@ -21,25 +21,18 @@
 #define ROOM_MAX 8192
 #define SECRET "outside"
 
-int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 size_t LLVMFuzzerCustomMutator(u8 *data, size_t size, size_t max, unsigned int seed);
 size_t LLVMFuzzerMutate(u8 *data, size_t size, size_t max);
 
 static int base = -1;
 static char base_path[] = "/tmp/fuzz-p9-XXXXXX";
 
-static void die(const char *what)
-{
-	fprintf(stderr, "fuzz_p9: %s\n", what);
-	abort();
-}
-
 static void put_file(int dir, const char *name, const char *text)
 {
 	int fd = openat(dir, name, O_CREAT | O_WRONLY | O_TRUNC, 0600);
 
 	if (fd < 0 || write(fd, text, strlen(text)) < 0)
-		die("cannot prepare");
+		fuzz_die("cannot prepare", base_path);
 	close(fd);
 }
 
@@ -74,7 +67,7 @@ static int prepare(void)
 
 	if (base < 0) {
 		if (!mkdtemp(base_path))
-			die("cannot make a folder");
+			fuzz_die("cannot make a folder", base_path);
 		base = open(base_path, O_RDONLY | O_DIRECTORY);
 		put_file(base, "secret", SECRET);
 		atexit(leave);
@@ -85,7 +78,7 @@ static int prepare(void)
 	mkdirat(share, "d", 0700);
 	put_file(share, "d/g", "g");
 	if (symlinkat("../secret", share, "s") || symlinkat("..", share, "up"))
-		die("cannot prepare");
+		fuzz_die("cannot prepare", base_path);
 	mkfifoat(share, "p", 0600);
 	return share;
 }
@@ -101,14 +94,14 @@ static void check_outside(void)
 	if (fd < 0 || read(fd, text, sizeof(text)) != (ssize_t)strlen(SECRET) ||
 	    strcmp(text, SECRET) || fstat(fd, &st) || st.st_nlink != 1 ||
 	    st.st_mode != (S_IFREG | 0600))
-		die("the file outside has changed");
+		fuzz_die("outside", "the file has changed");
 	close(fd);
 	dir = fdopendir(openat(base, ".", O_RDONLY | O_DIRECTORY));
 	while (readdir(dir))
 		n++;
 	closedir(dir);
 	if (n != 4)
-		die("something was made outside");
+		fuzz_die("outside", "something was made");
 }
 
 /* In pieces that end where their memory ends. */
@@ -143,10 +136,10 @@ static void send_message(struct mhi_p9 *p9, const u8 *message, size_t size, size
 	mhi_p9_run(p9, &req);
 	mhi_p9_end(p9, &req);
 	if (req.replied > room)
-		die("the reply is longer than its room");
+		fuzz_die("reply", "longer than its room");
 	if (req.replied && (mhi_p9_iov_get(in, req.ins, 0, head, HEAD) != HEAD ||
 			    mhi_p9_size(head) != req.replied))
-		die("the reply's size is wrong");
+		fuzz_die("reply", "its size is wrong");
 	while (req.outs)
 		free(out[--req.outs].iov_base);
 	while (req.ins)

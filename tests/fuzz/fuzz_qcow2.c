@@ -4,10 +4,10 @@
  * is opened, a number of patches to the image (place, length, bytes), then operations on the disk.
  * An image without patches must be consistent at the end, whatever was done to it.
  */
-#include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
 
 #include "fake_blk.h"
+#include "fuzz.h"
 #include "virtio/qcow2.h"
 
 #define CAPACITY (1u << 20)
@@ -16,28 +16,7 @@
 #define PATCHES_MOST 12
 #define OPS_MOST 40
 
-int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
-
-struct input {
-	const u8 *at, *end;
-};
-
 static u8 buffer[BUFFER];
-
-static u64 take(struct input *in, unsigned int bytes)
-{
-	u64 value = 0;
-
-	while (bytes-- && in->at < in->end)
-		value = value << 8 | *in->at++;
-	return value;
-}
-
-static void die(const char *what, const char *detail)
-{
-	fprintf(stderr, "fuzz_qcow2: %s: %s\n", what, detail);
-	abort();
-}
 
 static struct fake_blk *make(u8 shape)
 {
@@ -49,39 +28,39 @@ static struct fake_blk *make(u8 shape)
 	struct mhi_blk *disk;
 
 	if (mhi_qcow2_create(&f->blk, &o, NULL) || mhi_qcow2_open(&f->blk, 0, &disk, NULL))
-		die("cannot prepare", "");
+		fuzz_die("cannot prepare", "");
 	memset(buffer, 0x33, BUFFER);
 	if (mhi_blk_write(disk, 8192, buffer, 20000 / 512 * 512) ||
 	    disk->ops->write_zeroes(disk, 16384, 4096, 0) || disk->ops->close(disk))
-		die("cannot prepare", "content");
+		fuzz_die("cannot prepare", "content");
 	return f;
 }
 
-static bool patch(struct fake_blk *f, struct input *in)
+static bool patch(struct fake_blk *f, struct fuzz_input *in)
 {
-	u32 n = (u32)take(in, 1) % (PATCHES_MOST + 1), i;
+	u32 n = (u32)fuzz_take(in, 1) % (PATCHES_MOST + 1), i;
 	u64 at, bytes;
 
 	for (i = 0; i < n; i++) {
-		at = take(in, 2);
+		at = fuzz_take(in, 2);
 		/* Half of them go to the header, and the rest to entries of tables. */
 		at = at & 0x8000 ? at & 0x7f : (at & 0x7fff) * 8;
-		for (bytes = take(in, 1) % 9; bytes && at < f->blk.size; bytes--)
-			f->data[at++] = (u8)take(in, 1);
+		for (bytes = fuzz_take(in, 1) % 9; bytes && at < f->blk.size; bytes--)
+			f->data[at++] = (u8)fuzz_take(in, 1);
 	}
 	return n != 0;
 }
 
-static int operate(struct mhi_blk *disk, struct input *in)
+static int operate(struct mhi_blk *disk, struct fuzz_input *in)
 {
-	u8 op = (u8)take(in, 1);
+	u8 op = (u8)fuzz_take(in, 1);
 	u64 sectors = disk->size / 512, at, n;
 	struct mhi_qcow2_check report;
 
 	if (!sectors)
 		return 0;
-	at = take(in, 2) % sectors;
-	n = take(in, 1) % (BUFFER / 512) + 1;
+	at = fuzz_take(in, 2) % sectors;
+	n = fuzz_take(in, 1) % (BUFFER / 512) + 1;
 	if (n > sectors - at)
 		n = sectors - at;
 	switch (op % 9) {
@@ -113,21 +92,21 @@ static void judge(struct fake_blk *f)
 	struct mhi_blk *disk;
 
 	if (mhi_qcow2_open(&f->blk, MHI_QCOW2_READ_ONLY, &disk, NULL))
-		die("a good image is refused", "");
+		fuzz_die("a good image is refused", "");
 	if (mhi_qcow2_check(disk, false, &report, NULL, NULL))
-		die("a good image cannot be checked", "");
+		fuzz_die("a good image cannot be checked", "");
 	if (report.errors || report.leaks)
-		die("a good image became bad", report.first);
+		fuzz_die("a good image became bad", report.first);
 	disk->ops->close(disk);
 }
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
-	struct input in = { data, data + size };
+	struct fuzz_input in = { data, data + size };
 	struct mhi_qcow2_check report;
 	struct mhi_blk *disk;
 	struct fake_blk *f;
-	u8 shape = (u8)take(&in, 1);
+	u8 shape = (u8)fuzz_take(&in, 1);
 	bool patched, full = false;
 	u32 flags = shape & 8 ? MHI_QCOW2_CHECK : shape & 16 ? MHI_QCOW2_READ_ONLY : 0, i;
 	struct mhi_err err;
@@ -137,12 +116,12 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	if (!mhi_qcow2_open(&f->blk, flags, &disk, &err)) {
 		if (flags == MHI_QCOW2_CHECK)
 			mhi_qcow2_check(disk, (shape & 32) != 0, &report, NULL, NULL);
-		for (i = 0; flags == 0 && i < OPS_MOST && in.at < in.end; i++)
+		for (i = 0; flags == 0 && i < OPS_MOST && fuzz_more(&in); i++)
 			full = operate(disk, &in) == MH_ENOSPC || full;
 		if (disk->ops->close(disk) && !patched && !full)
-			die("a good image cannot be closed", "");
+			fuzz_die("a good image cannot be closed", "");
 	} else if (!patched) {
-		die("a good image is refused", err.text);
+		fuzz_die("a good image is refused", err.text);
 	}
 	if (!patched && !full)
 		judge(f);
