@@ -5,6 +5,8 @@
 bochs_find()
 {
 	BOCHS_ROMS=/usr/share/bochs
+	# Its name in Bochs' folder, VGABIOS-lgpl-latest, comes with Debian's package of Bochs only.
+	BOCHS_VGABIOS=/usr/share/vgabios/vgabios.bin
 	if [ "${LAB_BOCHS:-own}" = own ] && { [ -x "$LAB_BOCHS_DIR/bin/bochs" ] ||
 		with_lock bochs bochs_build; }; then
 		BOCHS_VERSION=3
@@ -14,7 +16,7 @@ bochs_find()
 		BOCHS_VERSION=2
 	fi
 	need_file "$BOCHS_ROMS/BIOS-bochs-latest" bochsbios
-	need_file "$BOCHS_ROMS/VGABIOS-lgpl-latest" vgabios
+	need_file "$BOCHS_VGABIOS" vgabios
 }
 
 # bochs_model: the CPU model that stands for a mode.
@@ -36,7 +38,7 @@ bochs_config()
 		cpu: model=$model, count=$OPT_SMP, ips=100000000, reset_on_triple_fault=0$extra
 		memory: guest=$OPT_MEMORY, host=$OPT_MEMORY
 		romimage: file=$BOCHS_ROMS/BIOS-bochs-latest
-		vgaromimage: file=$BOCHS_ROMS/VGABIOS-lgpl-latest
+		vgaromimage: file=$BOCHS_VGABIOS
 		ata0-master: type=cdrom, path=$RUN_DIR/host.iso, status=inserted
 		boot: cdrom
 		com1: enabled=1, mode=file, dev=$RUN_DIR/console
