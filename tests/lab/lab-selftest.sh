@@ -105,6 +105,27 @@ files_come_along()
 	stdout_is 'script argument\n'
 }
 
+# The host reads and writes the disk, and the file stays what it was.
+a_disk_can_be_attached()
+{
+	local mode
+	seq 1 20000 | head -c 65536 >"$WORK/disk"
+	cp "$WORK/disk" "$WORK/before"
+	for mode in svm vmx; do
+		host 240 0 $mode --disk "$WORK/disk" -- sh -c \
+			'wc -c </dev/disk; sha256sum </dev/disk
+			echo changed | dd of=/dev/disk conv=notrunc,fsync 2>/dev/null
+			echo 3 >/proc/sys/vm/drop_caches; head -n 1 /dev/disk'
+		stdout_is "65536\n$(sha256sum <"$WORK/before")\nchanged\n"
+		cmp -s "$WORK/disk" "$WORK/before" || bad "$mode: the file was changed"
+	done
+	host 120 125 svm --disk "$WORK/no-such-file" -- true
+	stderr_has 'no such file'
+	echo short >>"$WORK/disk"
+	host 120 125 vmx --disk "$WORK/disk" -- true
+	stderr_has 'multiple of 64 KiB'
+}
+
 cpus_and_memory()
 {
 	host 120 0 svm --smp 2 --memory 700 -- sh -c \
@@ -210,8 +231,8 @@ nothing_stays()
 }
 
 [ $# -gt 0 ] || set -- status_and_output output_is_live faults_of_the_host timeout_ends \
-	files_come_along cpus_and_memory icount_is_exact kvm_can_be_loaded shell_on_svm shell_on_vmx \
-	nothing_stays
+	files_come_along a_disk_can_be_attached cpus_and_memory icount_is_exact kvm_can_be_loaded \
+	shell_on_svm shell_on_vmx nothing_stays
 for CASE; do
 	: >"$WORK/out"
 	: >"$WORK/err"

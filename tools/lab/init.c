@@ -220,6 +220,20 @@ static void load_module(struct host *h, char *spec)
 		close(fd);
 }
 
+/* The disk of --disk, under one name for all emulators. */
+static void name_disk(void)
+{
+	static const char *const names[] = { "vda", "sda" };
+	char path[16];
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "/dev/%s", names[i]);
+		if (!access(path, F_OK) && symlink(names[i], "/dev/disk"))
+			framef('m', "cannot make /dev/disk: %s\n", strerror(errno));
+	}
+}
+
 /* A module that stays busy after every process is gone has lost a reference. */
 static bool unload_module(struct host *h)
 {
@@ -440,6 +454,7 @@ int main(void)
 	}
 	for (i = 0; i < h.modulec; i++)
 		load_module(&h, h.modules[i]);
+	name_disk();
 	pump_kmsg(&h);
 	take_precedence();
 	frame('b', "", 0);

@@ -30,6 +30,17 @@ bochs_model()
 	esac
 }
 
+# bochs_disk: the line for the disk of --disk. Bochs has no half cylinders; one of ours is 64 KiB.
+bochs_disk()
+{
+	local bytes
+	[ -n "$OPT_DISK" ] || return 0
+	bytes=$(stat -c %s "$OPT_DISK")
+	[ $((bytes % 65536)) = 0 ] || die "--disk $OPT_DISK: its size is no multiple of 64 KiB, as Bochs needs it"
+	echo "ata0-slave: type=disk, mode=volatile, path=$OPT_DISK, journal=$RUN_DIR/disk.redolog," \
+		"cylinders=$((bytes / 65536)), heads=16, spt=8"
+}
+
 bochs_config()
 {
 	local model=${OPT_CPU:-$(bochs_model)} extra=
@@ -49,6 +60,7 @@ bochs_config()
 		error: action=ignore
 		info: action=ignore
 	END
+	bochs_disk
 	[ "$OPT_TTY" = 0 ] || echo "com2: enabled=1, mode=term, dev=$RUN_DIR/tty"
 	if [ "$BOCHS_VERSION" = 2 ]; then
 		echo "display_library: sdl2"

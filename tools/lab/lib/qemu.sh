@@ -24,6 +24,9 @@ qemu_command()
 		-chardev "file,id=console,path=$RUN_DIR/console" -serial chardev:console
 		-chardev "file,id=out,path=/dev/stdout" -device "isa-debugcon,iobase=0xe9,chardev=out"
 		-kernel "$KERNEL_DIR/vmlinuz" -initrd "$RUN_DIR/initrd" -append "$append $OPT_APPEND")
+	if [ -n "$OPT_DISK" ]; then
+		EMULATOR+=(-drive "if=virtio,format=raw,snapshot=on,file=$OPT_DISK")
+	fi
 	if [ "$OPT_TTY" = 1 ]; then
 		EMULATOR+=(-chardev "serial,id=tty,path=$RUN_DIR/tty" -serial chardev:tty)
 	fi
