@@ -23,6 +23,7 @@
 #define LOOSE_PAGES 16u
 #define LOOSE_BYTES (LOOSE_PAGES * 4096u)
 #define LOOSE_SLOT 1u
+#define WAIT_MS 30000 /* long enough for the slowest emulated host */
 
 /* A VM with one vCPU in real mode, DS up to 4 GiB; everything is set up by box_make. */
 struct box {

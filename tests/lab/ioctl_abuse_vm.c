@@ -10,8 +10,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define WAIT_MS 30000 /* long enough for the slowest emulated host */
-
 #define GUEST(name, text)                                                     \
 	extern const uint8_t name##_code[], name##_end[];                     \
 	__asm__(".pushsection .rodata\n.code16\n" #name "_code:\n" text #name \
