@@ -63,7 +63,9 @@ int mhi_kvm_error(struct mhi_err *err, const char *what, int error)
 	case EINVAL:
 		return mhi_err_set(err, MH_EINVAL, "%s: KVM refuses the values", what);
 	case EBUSY:
-		return mhi_err_set(err, MH_EBUSY, "%s: another hypervisor holds the CPU", what);
+		return mhi_err_set(err, MH_EBUSY,
+				   "%s: another hypervisor holds the CPU; unload its kernel module",
+				   what);
 	default:
 		return mhi_err_set(err, MH_EIO, "%s: %s", what, strerror(error));
 	}
@@ -307,7 +309,8 @@ static int kvm_vm_create(struct mhi_engine *e, struct mhi_eng_vm **out, struct m
 		return mhi_err_set(err, MH_ENOMEM, "out of memory");
 	vm->fd = ioctl(e->fd, KVM_CREATE_VM, 0);
 	if (vm->fd < 0) {
-		rc = mhi_kvm_error(err, "KVM cannot make a VM", errno);
+		/* KVM's word for a CPU that it does not get is EIO from Linux 6.12 on. */
+		rc = mhi_kvm_error(err, "KVM cannot make a VM", errno == EIO ? EBUSY : errno);
 		free(vm);
 		return rc;
 	}
