@@ -211,25 +211,11 @@ static void run(struct mhi_work *work)
 	req->result = execute(req->queue, req);
 }
 
-static void tell_idle(struct mhi_blkq *q)
-{
-	void (*idle)(void *opaque) = q->idle;
-
-	if (q->in_flight || !idle)
-		return;
-	q->idle = NULL;
-	idle(q->idle_opaque);
-}
-
 static void done(struct mhi_work *work)
 {
 	struct mhi_blk_req *req = req_of(work);
-	struct mhi_blkq *q = req->queue;
 
-	/* done() may submit more, which keeps the queue busy. */
 	req->done(req);
-	q->in_flight--;
-	tell_idle(q);
 }
 
 void mhi_blkq_init(struct mhi_blkq *q, struct mhi_blk *node, struct mhi_workers *workers)
@@ -259,15 +245,7 @@ bool mhi_blkq_submit(struct mhi_blkq *q, struct mhi_blk_req *req)
 	req->queue = q;
 	req->work.run = run;
 	req->work.done = done;
-	q->in_flight++;
 	q->handed++;
 	mhi_workers_post(q->workers, &req->work);
 	return false;
-}
-
-void mhi_blkq_when_idle(struct mhi_blkq *q, void (*idle)(void *opaque), void *opaque)
-{
-	q->idle = idle;
-	q->idle_opaque = opaque;
-	tell_idle(q);
 }

@@ -141,12 +141,9 @@ struct mhi_blk_req {
  * among themselves; a flush covers what had completed when it was submitted.
  */
 struct mhi_blkq {
-	struct mhi_blk *node;	     /* (c) the caller's; stays open until the queue is idle */
+	struct mhi_blk *node;	     /* (c) the caller's; open until its requests are complete */
 	struct mhi_workers *workers; /* (c) */
 	bool write_through;	     /* (l) each write is stable when it completes */
-	u32 in_flight;		     /* (l) */
-	void (*idle)(void *opaque);  /* (l) NULL, or called once when in_flight becomes 0 */
-	void *idle_opaque;	     /* (l) */
 	u64 inline_done, handed;     /* (l) statistics: requests done at once, given to workers */
 };
 
@@ -156,7 +153,5 @@ void mhi_blkq_init(struct mhi_blkq *q, struct mhi_blk *node, struct mhi_workers 
  * called. False: done() will be called.
  */
 bool mhi_blkq_submit(struct mhi_blkq *q, struct mhi_blk_req *req);
-/* Call idle(opaque) when nothing is in flight: at once if so already. */
-void mhi_blkq_when_idle(struct mhi_blkq *q, void (*idle)(void *opaque), void *opaque);
 
 #endif
