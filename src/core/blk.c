@@ -9,6 +9,9 @@
 /* What write_zeroes writes where nothing better exists, bytes at a time. */
 #define ZEROES_BYTES 65536u
 
+/* A larger read takes too long for the loop's thread, even from memory. */
+#define INLINE_BYTES (256u << 10)
+
 static const u8 zeroes[ZEROES_BYTES] __attribute__((aligned(4096)));
 
 int mhi_blk_read(struct mhi_blk *b, u64 offset, void *buf, size_t bytes)
@@ -232,7 +235,7 @@ bool mhi_blkq_submit(struct mhi_blkq *q, struct mhi_blk_req *req)
 
 	if (!rc && req->op == MHI_BLK_READ) {
 		rc = MHI_BLK_WAIT;
-		if (b->ops->try_read)
+		if (b->ops->try_read && req->bytes <= INLINE_BYTES)
 			rc = b->ops->try_read(b, req->offset, req->iov, req->iov_count);
 	} else if (!rc) {
 		rc = MHI_BLK_WAIT;

@@ -11,7 +11,11 @@
 #define QUEUE_SIZE 64
 #define CHUNK 4096
 #define INPUT_BYTES 16384 /* that input may be ahead of the guest */
-#define BATCH 64
+/* One turn of the loop's thread, which other devices need too: buffers, and bytes of output. */
+#define BATCH 32
+#define TURN_BYTES (1u << 20)
+/* A guest could name all its memory a thousand times in one buffer. */
+#define OUTPUT_BYTES (16u << 20)
 
 /* 5.3.2 "Virtqueues". */
 #define CONTROL_RX 2
@@ -63,17 +67,27 @@ static unsigned int rx_queue(unsigned int port)
 
 /* ---- to the guest ---- */
 
-/* The queues are the driver's to fill: what does not fit into a buffer goes into the next. */
+/*
+ * The queues are the driver's to fill: what does not fit into a buffer goes into the next. Buffers
+ * without room would never end.
+ */
 static void send_input(struct console *c, unsigned int n)
 {
 	struct port *p = &c->port[n];
 	bool open = p->open || !mhi_vdev_has(&c->dev, F_MULTIPORT);
 
-	while (open && p->count && mhi_vdev_pop(&c->dev, rx_queue(n), &c->chain)) {
+	for (unsigned int i = 0; open && p->count; i++) {
 		unsigned int end = INPUT_BYTES - p->first;
-		size_t done = mhi_chain_write(&c->chain, 0, p->input + p->first,
-					      p->count < end ? p->count : end);
+		size_t done;
 
+		if (i == BATCH) {
+			mhi_vdev_again(&c->dev, rx_queue(n));
+			return;
+		}
+		if (!mhi_vdev_pop(&c->dev, rx_queue(n), &c->chain))
+			return;
+		done = mhi_chain_write(&c->chain, 0, p->input + p->first,
+				       p->count < end ? p->count : end);
 		mhi_vdev_push(&c->dev, rx_queue(n), c->chain.id, (u32)done);
 		p->first = (p->first + (unsigned int)done) % INPUT_BYTES;
 		p->count -= (unsigned int)done;
@@ -166,16 +180,20 @@ static void take_control(struct console *c)
 
 /*
  * The receiver is called without the lock, and may do what a callback may; the chain is in flight
- * meanwhile.
+ * meanwhile. Returns how many bytes there were.
  */
-static void output(struct console *c, const struct port *p)
+static u64 output(struct console *c, const struct port *p)
 {
 	u8 bytes[CHUNK];
 	u64 done = 0;
 	size_t n;
 
 	if (!p->is.output)
-		return;
+		return 0;
+	if (c->chain.out_bytes > OUTPUT_BYTES) {
+		mhi_vdev_complain(&c->dev, "a buffer of more than 16 MiB for a port");
+		return 0;
+	}
 	mhi_vdev_hold(&c->dev);
 	while ((n = mhi_chain_read(&c->chain, done, bytes, sizeof(bytes)))) {
 		done += n;
@@ -184,17 +202,20 @@ static void output(struct console *c, const struct port *p)
 		mhi_vdev_enter(&c->dev);
 	}
 	mhi_vdev_release(&c->dev);
+	return done;
 }
 
 static void take_output(struct console *c, unsigned int n, unsigned int q)
 {
-	for (unsigned int i = 0; i < BATCH; i++) {
+	u64 bytes = 0;
+
+	for (unsigned int i = 0; i < BATCH && bytes < TURN_BYTES; i++) {
 		struct mhi_chain_id id;
 
 		if (!mhi_vdev_pop(&c->dev, q, &c->chain))
 			return;
 		id = c->chain.id;
-		output(c, &c->port[n]);
+		bytes += output(c, &c->port[n]);
 		mhi_vdev_push(&c->dev, q, id, 0);
 	}
 	mhi_vdev_again(&c->dev, q);

@@ -95,6 +95,22 @@ START_TEST(read_is_inline)
 }
 END_TEST
 
+/* A guest's read of a gigabyte, all of it in memory, once kept the loop from all other devices. */
+START_TEST(large_reads_are_not_inline)
+{
+	static u8 buf[512 << 10];
+	struct iovec iov = { buf, sizeof(buf) };
+	struct mhi_blk_req req = request(MHI_BLK_READ, 0, &iov);
+
+	memset(file->data, 7, sizeof(buf));
+	ck_assert(!mhi_blkq_submit(&queue, &req));
+	uv_run(&loop, UV_RUN_DEFAULT);
+	ck_assert_uint_eq(done_count, 1);
+	ck_assert_int_eq(req.result, 0);
+	ck_assert_uint_eq(buf[sizeof(buf) - 1], 7);
+}
+END_TEST
+
 START_TEST(bad_requests_are_refused)
 {
 	u8 buf[1024];
@@ -249,6 +265,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_test(tcase, many_requests_complete);
 	tcase_add_test(tcase, read_is_inline);
+	tcase_add_test(tcase, large_reads_are_not_inline);
 	tcase_add_test(tcase, bad_requests_are_refused);
 	tcase_add_test(tcase, errors_belong_to_their_request);
 	tcase_add_test(tcase, done_may_submit);

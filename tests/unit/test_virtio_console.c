@@ -176,11 +176,60 @@ START_TEST(ports)
 }
 END_TEST
 
+/*
+ * What a guest makes the device do in one turn must end, for other devices need the loop too. Once
+ * buffers without room were taken for as long as the guest brought more, and a buffer that names
+ * all memory many times was sent in full.
+ */
+START_TEST(turns_end)
+{
+	const struct vd_buf empty = { buffer, 0, true };
+	struct vd_buf all[14];
+	unsigned int taken = 0;
+	u32 len;
+
+	setup(1, false);
+	ck_assert(vd_negotiate(&d, VIRTIO_F_VERSION_1));
+	vr_init(&rx, &d, 0, 64);
+	vr_init(&tx, &d, 1, 16);
+	vd_ok(&d);
+	vd_sync(&d);
+	for (unsigned int n = 0; n < 64; n++)
+		ck_assert_int_ge(vr_add(&rx, &empty, 1, false), 0);
+	ck_assert_uint_eq(mhi_console_input(dev, 0, "a", 1), 1);
+	mhi_vdev_enter(dev);
+	dev->ops->kick(dev, 0);
+	mhi_vdev_leave(dev);
+	while (vr_get(&rx, &len) >= 0)
+		taken++;
+	ck_assert_uint_eq(taken, 32);
+	/* The rest is taken in the next one. */
+	vd_sync(&d);
+	while (vr_get(&rx, &len) >= 0)
+		taken++;
+	ck_assert_uint_eq(taken, 64);
+	ck_assert_int_eq(got(&rx, 4), 1);
+
+	for (unsigned int n = 0; n < 14; n++)
+		all[n] = (struct vd_buf){ 0, VD_RAM, false };
+	ck_assert_int_ge(vr_add(&tx, all, 14, false), 0);
+	vr_kick(&tx);
+	vd_sync(&d);
+	ck_assert_int_ge(vr_get(&tx, &len), 0);
+	ck_assert_uint_eq(said[0].len, 0);
+	ck_assert_uint_eq(d.logged, 1);
+	put(&tx, "abc", 3);
+	ck_assert_uint_eq(said[0].len, 3);
+	vd_fini(&d);
+}
+END_TEST
+
 static void add_tests(TCase *tcase)
 {
 	tcase_add_test(tcase, one_console);
 	tcase_add_test(tcase, resize);
 	tcase_add_test(tcase, ports);
+	tcase_add_test(tcase, turns_end);
 }
 
 UNIT_MAIN("virtio_console", add_tests)
