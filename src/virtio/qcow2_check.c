@@ -427,6 +427,19 @@ static int run(struct check *c)
 	return rc;
 }
 
+/* What is on its way to the file: clusters that are counted there and not yet referenced. */
+static int settle(struct mhi_q2 *q)
+{
+	int rc = 0;
+
+	pthread_mutex_lock(&q->lock);
+	while (!rc &&
+	       (q->cache.dirty_l2 || q->cache.dirty_ref || q->dirty_l1_count || q->pending.count))
+		rc = mhi_q2_commit(q, true);
+	pthread_mutex_unlock(&q->lock);
+	return rc;
+}
+
 int mhi_qcow2_check(struct mhi_blk *b, bool repair, struct mhi_qcow2_check *report,
 		    mhi_blk_progress *progress, void *opaque)
 {
@@ -439,6 +452,9 @@ int mhi_qcow2_check(struct mhi_blk *b, bool repair, struct mhi_qcow2_check *repo
 	memset(report, 0, sizeof(*report));
 	if (repair && b->read_only)
 		return MH_EPERM;
+	rc = settle(q);
+	if (rc)
+		return rc;
 	c.clusters = q2_clusters(q, q->file->size);
 	report->clusters = c.clusters;
 	if (c.clusters * sizeof(*c.refs) > COUNT_BYTES_MOST)

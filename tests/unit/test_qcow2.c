@@ -227,6 +227,28 @@ START_TEST(random_changes)
 }
 END_TEST
 
+/*
+ * Checks and repairs of a disk that is being written. A repair once took clusters whose references
+ * were still on their way to the file for lost ones, freed them, and damaged the image.
+ */
+START_TEST(repair_while_writing)
+{
+	struct mhi_qcow2_check report;
+
+	rng.s = 77;
+	create(&shapes[2]);
+	open_image(0);
+	for (unsigned int i = 0; i < 200; i++) {
+		random_step();
+		ck_assert_int_eq(mhi_qcow2_check(disk, i & 1, &report, NULL, NULL), 0);
+		ck_assert_msg(!report.errors && !report.leaks, "%s", report.first);
+	}
+	compare_own();
+	close_image();
+	compare_qemu();
+}
+END_TEST
+
 /* The backing file: content, size, format. */
 static void make_backing(u64 bytes, const char *format)
 {
@@ -283,6 +305,7 @@ static void add_tests(TCase *tcase)
 {
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_loop_test(tcase, random_changes, 0, (int)MHI_COUNT(shapes));
+	tcase_add_test(tcase, repair_while_writing);
 	tcase_add_loop_test(tcase, random_changes_to_overlays, 0, (int)MHI_COUNT(overlays));
 }
 
