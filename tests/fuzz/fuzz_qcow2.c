@@ -63,7 +63,7 @@ static int operate(struct mhi_blk *disk, struct fuzz_input *in)
 	n = fuzz_take(in, 1) % (BUFFER / 512) + 1;
 	if (n > sectors - at)
 		n = sectors - at;
-	switch (op % 9) {
+	switch (op % 10) {
 	case 0:
 	case 1:
 		return mhi_blk_read(disk, at * 512, buffer, n * 512);
@@ -79,10 +79,14 @@ static int operate(struct mhi_blk *disk, struct fuzz_input *in)
 		return disk->ops->discard(disk, at * 512, n * 512);
 	case 7:
 		return disk->ops->flush(disk);
+	case 8:
+		return mhi_qcow2_check(disk, op & 16, &report, NULL, NULL);
 	default:
-		if (op & 16)
-			return disk->ops->resize(disk, disk->size + n * 512, NULL);
-		return mhi_qcow2_check(disk, false, &report, NULL, NULL);
+		/* Both ways, by little and by much. */
+		n *= op & 32 ? 512 * 512 : 512;
+		if (!(op & 16))
+			return disk->ops->resize(disk, disk->size + n, NULL);
+		return disk->ops->resize(disk, n < disk->size ? disk->size - n : 0, NULL);
 	}
 }
 
