@@ -43,39 +43,60 @@ static bool is_lapic(mh_gpa gpa)
 	return gpa >> MHI_PAGE_SHIFT == MHI_LAPIC_BASE >> MHI_PAGE_SHIFT;
 }
 
-static void device_read(struct mh_vcpu *v, mh_gpa gpa, unsigned int bytes, u64 *value)
+/*
+ * Handlers take 1, 2, 4 or 8 bytes; what is left of an operand that crosses a page may have any
+ * length.
+ */
+static unsigned int piece(unsigned int bytes)
 {
-	*value = 0;
-	if (is_lapic(gpa) && lapic_access(v, false, gpa, bytes, value))
-		return;
-	mhi_bus_read(&v->vm->mmio, gpa, bytes, value);
+	unsigned int n = 8;
+
+	while (n > bytes)
+		n /= 2;
+	return n;
 }
 
-static void device_write(struct mh_vcpu *v, mh_gpa gpa, unsigned int bytes, u64 value)
+static void device_read(struct mh_vcpu *v, mh_gpa gpa, void *buf, unsigned int bytes)
 {
-	if (is_lapic(gpa) && lapic_access(v, true, gpa, bytes, &value))
-		return;
-	mhi_bus_write(&v->vm->mmio, gpa, bytes, value);
+	u8 *to = buf;
+
+	while (bytes) {
+		unsigned int n = piece(bytes);
+		u64 value = 0;
+
+		if (!is_lapic(gpa) || !lapic_access(v, false, gpa, n, &value))
+			mhi_bus_read(&v->vm->mmio, gpa, n, &value);
+		memcpy(to, &value, n);
+		to += n;
+		gpa += n;
+		bytes -= n;
+	}
+}
+
+static void device_write(struct mh_vcpu *v, mh_gpa gpa, const void *buf, unsigned int bytes)
+{
+	const u8 *from = buf;
+
+	while (bytes) {
+		unsigned int n = piece(bytes);
+		u64 value = 0;
+
+		memcpy(&value, from, n);
+		if (!is_lapic(gpa) || !lapic_access(v, true, gpa, n, &value))
+			mhi_bus_write(&v->vm->mmio, gpa, n, value);
+		from += n;
+		gpa += n;
+		bytes -= n;
+	}
 }
 
 static int env_read(void *opaque, mh_gpa gpa, void *buf, unsigned int bytes)
 {
 	struct mh_vcpu *v = opaque;
 	bool device = gpa >> MHI_PAGE_SHIFT == v->mmio_page && !v->mmio_write;
-	u8 *to = buf;
 
-	if (!device && !mhi_gmem_read(&v->vm->mem, gpa, buf, bytes))
-		return 0;
-	while (bytes) {
-		unsigned int n = bytes < 8 ? bytes : 8;
-		u64 value;
-
-		device_read(v, gpa, n, &value);
-		memcpy(to, &value, n);
-		to += n;
-		gpa += n;
-		bytes -= n;
-	}
+	if (device || mhi_gmem_read(&v->vm->mem, gpa, buf, bytes))
+		device_read(v, gpa, buf, bytes);
 	return 0;
 }
 
@@ -83,20 +104,9 @@ static int env_write(void *opaque, mh_gpa gpa, const void *buf, unsigned int byt
 {
 	struct mh_vcpu *v = opaque;
 	bool device = gpa >> MHI_PAGE_SHIFT == v->mmio_page && v->mmio_write;
-	const u8 *from = buf;
 
-	if (!device && !mhi_gmem_write(&v->vm->mem, gpa, buf, bytes, false))
-		return 0;
-	while (bytes) {
-		unsigned int n = bytes < 8 ? bytes : 8;
-		u64 value = 0;
-
-		memcpy(&value, from, n);
-		device_write(v, gpa, n, value);
-		from += n;
-		gpa += n;
-		bytes -= n;
-	}
+	if (device || mhi_gmem_write(&v->vm->mem, gpa, buf, bytes, false))
+		device_write(v, gpa, buf, bytes);
 	return 0;
 }
 
@@ -178,11 +188,12 @@ void mhi_vcpu_mmio(struct mh_vcpu *v)
 	unsigned int bytes = exit->u.mmio.insn_len;
 	u64 value = 0;
 
+	if (bytes > sizeof(value))
+		bytes = sizeof(value);
 	if (exit->u.mmio.flags & MHK_MMIO_WRITE) {
-		memcpy(&value, exit->u.mmio.insn, sizeof(value));
-		device_write(v, exit->u.mmio.gpa, bytes, value);
+		device_write(v, exit->u.mmio.gpa, exit->u.mmio.insn, bytes);
 	} else {
-		device_read(v, exit->u.mmio.gpa, bytes, &value);
+		device_read(v, exit->u.mmio.gpa, &value, bytes);
 		v->page->user.reply = value;
 	}
 }

@@ -11,7 +11,7 @@
 static struct {
 	u64 value, offset;
 	unsigned int bytes;
-	u32 reads, writes;
+	u32 reads, writes, odd; /* odd: of a size that handlers do not take */
 } seen;
 
 static uint64_t on_read(void *opaque, uint64_t offset, unsigned int bytes)
@@ -19,6 +19,7 @@ static uint64_t on_read(void *opaque, uint64_t offset, unsigned int bytes)
 	seen.reads++;
 	seen.offset = offset;
 	seen.bytes = bytes;
+	seen.odd += bytes != 1 && bytes != 2 && bytes != 4 && bytes != 8;
 	return 0x1122334455667788;
 }
 
@@ -27,6 +28,7 @@ static void on_write(void *opaque, uint64_t offset, unsigned int bytes, uint64_t
 	seen.writes++;
 	seen.offset = offset;
 	seen.bytes = bytes;
+	seen.odd += bytes != 1 && bytes != 2 && bytes != 4 && bytes != 8;
 	seen.value = value;
 }
 
@@ -237,6 +239,18 @@ START_TEST(mmio_device)
 	memset(insn_buf, 0x5a, sizeof(insn_buf));
 	mmio(vm, MMIO + 0x30, true, 2);
 	ck_assert_uint_eq(seen.value, 0x5a5a);
+	/* Handlers once got what an operand has on one side of a page, of any length. */
+	for (unsigned int bytes = 3; bytes < 16; bytes++) {
+		mmio(vm, MMIO, false, bytes);
+		mmio(vm, MMIO, true, bytes);
+	}
+	ck_assert_uint_eq(seen.odd, 0);
+	seen.writes = 0;
+	memset(insn_buf, 0x5a, sizeof(insn_buf));
+	mmio(vm, MMIO + 0xffd, true, 3);
+	ck_assert_uint_eq(seen.writes, 2);
+	ck_assert_uint_eq(seen.offset, 0xfff);
+	ck_assert_uint_eq(seen.value, 0x5a);
 	/* Nobody there. */
 	mmio(vm, MMIO + 0x2000, false, 4);
 	ck_assert_int_eq(memcmp(insn_buf, "\xff\xff\xff\xff", 4), 0);
@@ -245,11 +259,13 @@ START_TEST(mmio_device)
 }
 END_TEST
 
+static u8 decoded_bytes;
+
 static int exit_decoded(struct mhi_eng_vcpu *v, struct mhk_run *page)
 {
 	page->exit.u.mmio.gpa = MMIO + 0x18;
 	page->exit.u.mmio.flags = MHK_MMIO_DECODED | (insn_write ? MHK_MMIO_WRITE : 0);
-	page->exit.u.mmio.insn_len = 4;
+	page->exit.u.mmio.insn_len = decoded_bytes;
 	memcpy(page->exit.u.mmio.insn, "\x04\x03\x02\x01\xff\xff\xff\xff", 8);
 	return fake_exit(page, MHK_EXIT_MMIO);
 }
@@ -261,6 +277,7 @@ START_TEST(mmio_decoded)
 
 	fake_insn = NULL;
 	insn_write = false;
+	decoded_bytes = 4;
 	ck_assert_int_eq(run(vm, exit_decoded), MH_STOP_REQUEST);
 	ck_assert_uint_eq(seen.offset, 0x18);
 	ck_assert_uint_eq(seen.bytes, 4);
@@ -268,6 +285,9 @@ START_TEST(mmio_decoded)
 	insn_write = true;
 	ck_assert_int_eq(run(vm, exit_decoded), MH_STOP_REQUEST);
 	ck_assert_uint_eq(seen.value, 0x01020304);
+	decoded_bytes = 7;
+	ck_assert_int_eq(run(vm, exit_decoded), MH_STOP_REQUEST);
+	ck_assert_uint_eq(seen.odd, 0);
 	mh_vm_destroy(vm);
 }
 END_TEST
