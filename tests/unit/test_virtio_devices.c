@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
  * Every virtio device with hostile drivers, on rings of either layout: features that were not
- * offered, registers full of nonsense, chains of any shape on any queue, resets and pauses in
- * mid-request. The device must come back after a reset each time, with one line in the log at most.
+ * offered, registers full of nonsense, chains of any shape on any queue, answers over the ring,
+ * resets and pauses in mid-request, memory that changes meanwhile. The device must come back after
+ * a reset each time, with one line in the log at most.
  */
 #include "unit.h"
 
@@ -138,7 +139,7 @@ static char folder[32];
 
 static struct mhi_vdev *p9_create(void)
 {
-	struct mhi_p9_config config = { .path = folder };
+	struct mhi_p9_config config = { .path = folder, .readonly = true };
 	struct mhi_err err = { 0 };
 	struct mhi_vdev *dev;
 
@@ -425,7 +426,7 @@ static void answers_into_rings(const struct subject *s, u64 features)
 
 	setup(s);
 	for (u32 at = 0; at < 0x800; at += 0x70) {
-		unsigned int n = s->request(buf);
+		unsigned int n;
 
 		begin(features);
 		n = s->request(buf);
@@ -517,6 +518,52 @@ START_TEST(pauses_in_mid_request)
 }
 END_TEST
 
+/* ---- memory that changes while the device looks at it ---- */
+
+static bool stop;
+
+static void *scribble(void *opaque)
+{
+	struct rng rng = { 0x853c49e6748fea9b };
+
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+		u64 at = rng_below(&rng, 4) ? RINGS + rng_below(&rng, 0x600) * 2
+					    : BUFFER + rng_below(&rng, 16) * 2;
+		u16 *word = vd_ptr(&d, at);
+		u16 old = __atomic_load_n(word, __ATOMIC_RELAXED);
+
+		/* Back again at once, so that most of what the device sees makes sense. */
+		__atomic_store_n(word, (u16)(old ^ 1u << rng_below(&rng, 16)), __ATOMIC_RELAXED);
+		__atomic_store_n(word, old, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+static void changes(const struct subject *s, u64 features)
+{
+	pthread_t thread;
+
+	setup(s);
+	__atomic_store_n(&stop, false, __ATOMIC_RELAXED);
+	ck_assert_int_eq(pthread_create(&thread, NULL, scribble, NULL), 0);
+	for (unsigned int n = 0; n < 300; n++) {
+		begin(features);
+		for (unsigned int i = 0; i < 4; i++)
+			add_request(s);
+		settle();
+	}
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+	works(s, features);
+	end(s);
+}
+
+START_TEST(memory_that_changes)
+{
+	for_each(changes);
+}
+END_TEST
+
 static void add_tests(TCase *tcase)
 {
 	tcase_set_timeout(tcase, 120);
@@ -526,6 +573,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, answers_over_rings);
 	tcase_add_test(tcase, resets_in_mid_request);
 	tcase_add_test(tcase, pauses_in_mid_request);
+	tcase_add_test(tcase, memory_that_changes);
 }
 
 UNIT_MAIN("virtio_devices", add_tests)
