@@ -12,14 +12,14 @@
 #include "insn_vm.h"
 
 #define STEPS 6
-#define CODE_MOST 60
+#define CODE_MOST 32
 
 static struct vm vm[2];
 static struct mhi_insn_env inner[2];
 
 static void check_access(mh_gpa gpa, unsigned int bytes)
 {
-	if (!bytes || bytes > 8 || (gpa & MHI_PAGE_MASK) + bytes > MHI_PAGE_SIZE)
+	if (!bytes || bytes > 16 || (gpa & MHI_PAGE_MASK) + bytes > MHI_PAGE_SIZE)
 		fuzz_die("environment", "an access that is too long or leaves its page");
 }
 
@@ -76,13 +76,43 @@ static void spoil(struct vm *v, struct fuzz_input *in)
 		s->cr3 = fuzz_take(in, 3);
 }
 
-/* Both machines alike; returns how many bytes of code there are. */
+/* Instructions that MMIO meets, which chance finds seldom; prefixes, then an opcode of each map. */
+static unsigned int put_insn(u8 *code, struct fuzz_input *in)
+{
+	static const u8 prefixes[] = { 0x48, 0x66, 0xf3, 0xf2, 0x67, 0xf0, 0x64, 0x41 };
+	static const u8 one[] = {
+		0x88, 0x89, 0x8a, 0x8b, 0xc6, 0xc7, 0xa1, 0xa2, 0xa3, 0x01, 0x0b,
+		0x13, 0x19, 0x21, 0x2b, 0x31, 0x38, 0x3b, 0x80, 0x81, 0x83, 0x84,
+		0x85, 0x86, 0x87, 0xa4, 0xa5, 0xa6, 0xa7, 0xaa, 0xab, 0xac, 0xad,
+		0xae, 0xaf, 0x6c, 0x6d, 0x6e, 0x6f, 0x8f, 0xf6, 0xf7, 0xfe, 0xff
+	};
+	static const u8 two[] = { 0xb0, 0xb1, 0xc0, 0xc1, 0xc7, 0xc7, 0xa3, 0xab, 0xb3, 0xbb,
+				  0xba, 0xb6, 0xb7, 0xbe, 0xbf, 0xc3, 0x18, 0xae, 0xc7 };
+	u8 how = (u8)fuzz_take(in, 1);
+	unsigned int n = 0;
+
+	if (how & 1)
+		code[n++] = prefixes[fuzz_take(in, 1) % MHI_COUNT(prefixes)];
+	if (how & 2)
+		code[n++] = prefixes[fuzz_take(in, 1) % MHI_COUNT(prefixes)];
+	if (how & 4) {
+		code[n++] = 0x0f;
+		code[n++] = two[(how >> 3) % MHI_COUNT(two)];
+	} else {
+		code[n++] = one[fuzz_take(in, 1) % MHI_COUNT(one)];
+	}
+	/* Mostly an operand in memory, without displacement or with one byte. */
+	code[n++] = (u8)(fuzz_take(in, 1) & (how & 0x80 ? 0xff : 0x7f));
+	return n;
+}
+
+/* Both machines alike. */
 static void prepare(struct fuzz_input *in)
 {
 	enum vm_mode mode = (enum vm_mode)(fuzz_take(in, 1) % (VM_REAL + 1));
 	struct fuzz_input again;
 	u8 code[CODE_MOST];
-	size_t len;
+	unsigned int len;
 
 	again = *in;
 	for (unsigned int i = 0; i < 2; i++) {
@@ -94,11 +124,9 @@ static void prepare(struct fuzz_input *in)
 		fill_registers(&vm[i].s, in);
 		if (fuzz_take(in, 1) & 1)
 			vm[i].s.rip += 4096 - 9;
-		len = (size_t)(in->end - in->at);
-		if (len > CODE_MOST)
-			len = CODE_MOST;
-		fuzz_fill(in, code, len);
-		vm_code(&vm[i], code, (unsigned int)len);
+		len = put_insn(code, in);
+		fuzz_fill(in, code + len, CODE_MOST - len);
+		vm_code(&vm[i], code, CODE_MOST);
 		spoil(&vm[i], in);
 	}
 	vm_window(&vm[1], true);

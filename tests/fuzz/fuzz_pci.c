@@ -155,6 +155,24 @@ static void plug(unsigned int n)
 		fuzz_die("bus", "a card does not fit");
 }
 
+/* Memory in one of the windows. */
+static void reach(u64 at, unsigned int bytes, bool write, u64 value)
+{
+	const struct mh_io_ops *ops = &mhi_pci_window32_ops;
+	u64 start = MHI_PCI_WINDOW32, room = MHI_PCI_WINDOW32_BYTES;
+
+	if (at >= WINDOW64) {
+		ops = &mhi_pci_window64_ops;
+		start = room = WINDOW64;
+	}
+	if (at < start || at - start > room - bytes)
+		return;
+	if (write)
+		ops->write(pci, at - start, bytes, value);
+	else
+		ops->read(pci, at - start, bytes);
+}
+
 static void access(const struct mh_io_ops *ops, u64 offset, unsigned int bytes, bool write,
 		   struct fuzz_input *in)
 {
@@ -179,6 +197,25 @@ static void configuration(struct fuzz_input *in, u8 op)
 	bytes = bytes > 4 ? 4 : bytes;
 	mhi_pci_port_io_ops.write(pci, 0, 4, 0x80000000u | slot << 11 | (at & 0xfcu));
 	access(&mhi_pci_port_io_ops, 4 + (at & 3u & ~(bytes - 1)), bytes, op & 0x10, in);
+}
+
+/* A driver that does right: decoders on, MSI-X on, a vector with a message. */
+static void enable(struct fuzz_input *in, u8 op)
+{
+	u64 slot = (u64)(op >> 4 & 7) << 15, cap, table;
+
+	mhi_pci_ecam_ops.write(pci, slot | 4, 2, 6);
+	cap = mhi_pci_ecam_ops.read(pci, slot | 0x34, 1);
+	for (unsigned int n = 0; n < 10 && mhi_pci_ecam_ops.read(pci, slot | cap, 1) != 0x11; n++)
+		cap = mhi_pci_ecam_ops.read(pci, slot | (cap + 1), 1) & 0xfc;
+	mhi_pci_ecam_ops.write(pci, slot | (cap + 2), 2, op & 0x80 ? 0xc000 : 0x8000);
+	table = mhi_pci_ecam_ops.read(pci, slot | 0x10, 4);
+	if (table & 4)
+		table |= mhi_pci_ecam_ops.read(pci, slot | 0x14, 4) << 32;
+	table = (table & ~0xfull) + mhi_pci_ecam_ops.read(pci, slot | (cap + 4), 4);
+	table += 16 * (fuzz_take(in, 1) & 7);
+	for (unsigned int n = 0; n < 4; n++, table += 4)
+		reach(table, 4, true, n == 3 ? fuzz_take(in, 1) & 1 : 0xfee01234);
 }
 
 static void any_port(struct fuzz_input *in, u8 op)
@@ -215,10 +252,7 @@ static void memory(struct fuzz_input *in, u8 op)
 	at = (high << 32 | (low & ~0xfu)) + fuzz_take(in, 2);
 	if (how & 0x80)
 		at = MHI_PCI_WINDOW32 + fuzz_take(in, 4) % MHI_PCI_WINDOW32_BYTES;
-	if (at >= MHI_PCI_WINDOW32 && at < MHI_PCI_WINDOW32 + MHI_PCI_WINDOW32_BYTES - 8)
-		access(&mhi_pci_window32_ops, at - MHI_PCI_WINDOW32, bytes, op & 0x40, in);
-	else if (at >= WINDOW64 && at < 2 * WINDOW64 - 8)
-		access(&mhi_pci_window64_ops, at - WINDOW64, bytes, op & 0x40, in);
+	reach(at, bytes, op & 0x40, fuzz_take(in, op & 0x40 ? bytes : 0));
 }
 
 static void operate(struct fuzz_input *in)
@@ -245,7 +279,11 @@ static void operate(struct fuzz_input *in)
 	case 5:
 	case 6:
 	case 7:
+	case 8:
 		memory(in, op);
+		break;
+	case 9:
+		enable(in, op);
 		break;
 	default:
 		configuration(in, op);

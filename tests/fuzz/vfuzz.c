@@ -3,6 +3,7 @@
 #include "vfuzz.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "core/le.h"
 #include "fake_loop.h"
@@ -113,7 +114,7 @@ static void begin(struct vfuzz *f)
 		fuzz_die("cannot prepare", "log and loop");
 	env.loop = f->loop;
 	f->dev = f->model->create(&env, choice);
-	if (mhi_vpci_init(&f->pci, f->dev, false))
+	if (mhi_vpci_init(&f->pci, f->dev, choice & 0x20))
 		fuzz_die("cannot prepare", "transport");
 	f->pci.pci.port = &port_ops;
 	f->pci.pci.slot = f;
@@ -142,7 +143,7 @@ static void settle(struct vfuzz *f)
 		f->model->drain(f->dev);
 }
 
-static void pause(struct vfuzz *f, bool power_up)
+static void stop_and_go(struct vfuzz *f, bool power_up)
 {
 	settle(f);
 	f->pci.pci.ops->run(&f->pci, false);
@@ -362,6 +363,18 @@ static void wild_request(struct vfuzz *f)
 
 /* ---- operations ---- */
 
+/* A kick, by the doorbell if there is one. */
+static void kick(struct vfuzz *f, unsigned int q)
+{
+	const u64 one = 1;
+	struct mhi_pci_doorbell bell;
+
+	if (!f->pci.pci.ops->doorbell(&f->pci, q, &bell))
+		write_reg(f, NOTIFY_AT + 4 * q, 2, 0);
+	else if (write(bell.fd, &one, sizeof(one)) != (ssize_t)sizeof(one))
+		fuzz_die("the transport", "a doorbell that cannot be rung");
+}
+
 static void any_register(struct vfuzz *f, bool write)
 {
 	static const u64 kinds[] = { 0, 0, 0x1000, 0x2000, NOTIFY_AT, 0x4000, 0x7f00, 0 };
@@ -415,7 +428,7 @@ static void operate(struct vfuzz *f)
 		patch(f);
 		break;
 	case 3:
-		write_reg(f, NOTIFY_AT + 4 * (op >> 4), 2, 0);
+		kick(f, op >> 4);
 		break;
 	case 4:
 	case 5:
@@ -431,7 +444,7 @@ static void operate(struct vfuzz *f)
 		window(f);
 		break;
 	case 9:
-		pause(f, op & 16);
+		stop_and_go(f, op & 16);
 		break;
 	case 10:
 	case 11:
