@@ -9,11 +9,13 @@
 #include "fake_blk.h"
 #include "fuzz.h"
 #include "virtio/qcow2.h"
+#include "virtio/qcow2_format.h"
 
 #define CAPACITY (1u << 20)
 #define DISK_BYTES (256u << 10)
 #define BUFFER (96u << 10)
 #define PATCHES_MOST 12
+#define PACKED_CLUSTER 60
 #define OPS_MOST 40
 
 static u8 buffer[BUFFER];
@@ -34,6 +36,28 @@ static struct fake_blk *make(u8 shape)
 	    disk->ops->write_zeroes(disk, 16384, 4096, 0) || disk->ops->close(disk))
 		fuzz_die("cannot prepare", "content");
 	return f;
+}
+
+/* Puts a compressed cluster into the image (one block of deflate that is only stored). */
+static void pack(struct fake_blk *f)
+{
+	u32 bits = f->data[Q2_H_CLUSTER_BITS + 3], bytes = 1u << bits;
+	u64 l1 = q2_get64(f->data + Q2_H_L1_OFFSET), l2 = q2_get64(f->data + l1) & Q2_OFFSET_MASK;
+	u64 at = (f->blk.size + bytes - 1) & ~(u64)(bytes - 1), sectors = (bytes + 5) / 512 + 1;
+	u8 block[5 + 4096] = { 1, (u8)bytes, (u8)(bytes >> 8), (u8)~bytes, (u8)(~bytes >> 8) };
+	struct mhi_qcow2_check report;
+	struct mhi_blk *disk;
+
+	memset(block + 5, 0x44, bytes);
+	q2_put64(f->data + l2 + 8 * PACKED_CLUSTER,
+		 Q2_COMPRESSED | at | (sectors - 1) << (62 - (bits - 8)));
+	/* The counts are wrong now. */
+	if (mhi_blk_write(&f->blk, at, block, 5 + bytes) ||
+	    mhi_qcow2_open(&f->blk, MHI_QCOW2_CHECK, &disk, NULL) ||
+	    mhi_qcow2_check(disk, true, &report, NULL, NULL) ||
+	    mhi_blk_read(disk, (u64)PACKED_CLUSTER << bits, buffer, bytes) ||
+	    memcmp(buffer, block + 5, bytes) || disk->ops->close(disk))
+		fuzz_die("cannot prepare", "a compressed cluster");
 }
 
 static bool patch(struct fake_blk *f, struct fuzz_input *in)
@@ -116,6 +140,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	struct mhi_err err;
 
 	f = make(shape);
+	if (shape & 64)
+		pack(f);
 	patched = patch(f, &in);
 	if (!mhi_qcow2_open(&f->blk, flags, &disk, &err)) {
 		if (flags == MHI_QCOW2_CHECK)
