@@ -2,13 +2,14 @@
 /*
  * Runs a command on a pseudo-terminal of its own and plays a person at it: waits for texts, types,
  * looks at the terminal's mode. What the command prints goes to standard output. Fails if the
- * terminal is not afterwards as it was before.
+ * terminal is not afterwards as it was before, unless the command was killed.
  *
  * usage: ptyrun STEP... -- COMMAND ARG...
  *   -x TEXT  wait until TEXT was printed (after the last match)
  *   -s TEXT  type TEXT; \r \n \e \\ and \xHH as in C
  *   -r       the terminal must be in raw mode now
  *   -k N     send signal N to the command
+ *   -c TEXT  run TEXT with sh beside the command; it must succeed
  *   -t SEC   wait so long at most in each later step (default 60)
  * Exit status: the command's (128+N for a signal), 99 when a step failed.
  */
@@ -161,6 +162,28 @@ static void must_be_restored(struct play *p)
 		fail("the terminal was not left as it was", "");
 }
 
+/* Runs beside the command, whose output is taken meanwhile. */
+static void run_beside(struct play *p, const char *text)
+{
+	time_t end = time(NULL) + p->seconds;
+	pid_t pid = fork();
+	int status = 0;
+
+	if (pid < 0)
+		fail("cannot fork: ", strerror(errno));
+	if (!pid) {
+		execl("/bin/sh", "sh", "-c", text, (char *)NULL);
+		_exit(127);
+	}
+	while (waitpid(pid, &status, WNOHANG) == 0) {
+		listen_once(p);
+		if (time(NULL) > end)
+			fail("this did not end in time: ", text);
+	}
+	if (status)
+		fail("this failed: ", text);
+}
+
 static void step(struct play *p, int option, const char *value)
 {
 	switch (option) {
@@ -176,6 +199,9 @@ static void step(struct play *p, int option, const char *value)
 	case 'k':
 		kill(p->pid, (int)strtol(value, NULL, 10));
 		break;
+	case 'c':
+		run_beside(p, value);
+		break;
 	case 't':
 		p->seconds = (int)strtol(value, NULL, 10);
 		break;
@@ -186,7 +212,7 @@ static void step(struct play *p, int option, const char *value)
 
 int main(int argc, char **argv)
 {
-	static const char steps[] = "+x:s:rk:t:";
+	static const char steps[] = "+x:s:rk:c:t:";
 	struct play *p = calloc(1, sizeof(*p));
 	time_t end;
 	int option;
@@ -211,6 +237,8 @@ int main(int argc, char **argv)
 			fail("the command did not end", "");
 	}
 	listen_once(p);
-	must_be_restored(p);
+	/* Nobody can after SIGKILL. */
+	if (!WIFSIGNALED(p->status) || WTERMSIG(p->status) != SIGKILL)
+		must_be_restored(p);
 	return WIFEXITED(p->status) ? WEXITSTATUS(p->status) : 128 + WTERMSIG(p->status);
 }
