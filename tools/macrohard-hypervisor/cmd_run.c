@@ -156,7 +156,9 @@ static int parse(const struct cli_verb *verb, int argc, char **argv, struct run_
 	if (optind < argc)
 		return cli_usage_error(verb, "'%s' belongs to no option", argv[optind]);
 	if (!o->boot.kernel)
-		return cli_usage_error(verb, "--kernel FILE is missing");
+		return cli_usage_error(verb,
+				       "--kernel FILE is missing: there is no firmware that boots "
+				       "from a disk; give the kernel and --initrd of its /boot");
 	return CLI_OK;
 }
 

@@ -1,0 +1,104 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# A stock Debian 12 on a qcow2 disk: boots to a login, uses its disks and a shared folder, builds a program,
+# loses its power in the midst of writing, boots again and switches off. All data is verified on the host.
+# lab: svm --smp 2 --memory 1536 --modules ext4,loop,crc32c_generic --disk @BUILD@/guest/debian/disk.qcow2
+# lab: vmx --env CORE=1 --modules ext4,loop,crc32c_generic --disk @BUILD@/guest/debian/disk.qcow2
+# bring: @BUILD@/guest/debian/vmlinuz
+# bring: @BUILD@/guest/debian/initrd.img
+# bring: @BUILD@/tests/lab/ptyrun
+# bring: tests/guest/debian/steps
+# bring: tests/lab/p9_check.c
+# bring: /sbin/e2fsck
+# bring: /usr/bin/qemu-img
+# timeout: 900
+CPUS=2
+[ -z "$CORE" ] || CPUS=1
+# systemd's patience is for machines that are not emulated.
+PATIENT="systemd.default_device_timeout_sec=900 systemd.default_timeout_start_sec=900"
+
+fail()
+{
+	echo "FAIL: $*"
+	exit 1
+}
+
+# person STEP...: boots the guest and plays a person at its console (ptyrun), who first logs in.
+person()
+{
+	{
+		ptyrun -t 3000 -x 'debian login: ' -s 'root\r' -x 'root@debian:~# ' \
+			-s 'mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144 lab /mnt\r' \
+			-s 'echo SHARE $?\r' \
+			-x 'SHARE 0' "$@" -- \
+			macrohard-hypervisor run --kernel /lab/bin/vmlinuz --initrd /lab/bin/initrd.img \
+			--memory 384M --cpus "$CPUS" --disk /tmp/debian.qcow2 --rng --share /tmp/share:lab \
+			--disk /tmp/data.qcow2,serial=debian-data --stats \
+			--cmdline "console=ttyS0 root=/dev/vda1 ro quiet $PATIENT"
+		echo $? >/tmp/status
+	} | tee /tmp/out
+	return "$(cat /tmp/status)"
+}
+
+# sound: both images are, by our own judgement and by QEMU's.
+sound()
+{
+	for disk in /tmp/debian.qcow2 /tmp/data.qcow2; do
+		macrohard-hypervisor disk check --quiet $disk || fail "disk check $disk"
+		qemu-img check $disk || fail "qemu-img check $disk"
+	done
+}
+
+# look: mounts the data disk's file system, as it is now, at /tmp/mnt.
+look()
+{
+	macrohard-hypervisor disk convert --quiet --format raw /tmp/data.qcow2 /tmp/raw || fail "convert"
+	mkdir -p /tmp/mnt
+	mount -t ext4 -o loop /tmp/raw /tmp/mnt || fail "the data disk cannot be mounted"
+	(cd /tmp/mnt && sha256sum -c /tmp/share/sums >/tmp/sums) || { cat /tmp/sums; fail "other data"; }
+	echo "$(wc -l </tmp/sums) files on the data disk are what the guest wrote"
+}
+
+unlook()
+{
+	umount /tmp/mnt
+	e2fsck -fn /tmp/raw || fail "the file system is not consistent"
+	rm /tmp/raw
+}
+
+# records: those are in the log that the guest announced to be safe.
+records()
+{
+	last=$(grep -ao 'RECORD [0-9]* IS SAFE' /tmp/out | tail -n 1 | cut -d ' ' -f 2)
+	for n in $(seq 0 "$last"); do
+		yes "record $n" | head -c 4096
+	done | cmp -n $(((last + 1) * 4096)) - /tmp/mnt/log || fail "a record is lost that was safe"
+	echo "all $((last + 1)) records are there"
+}
+
+mkdir -p /tmp/share
+cp /lab/bin/steps /lab/bin/p9_check.c /tmp/share
+macrohard-hypervisor disk create --backing /dev/disk /tmp/debian.qcow2 || exit 1
+macrohard-hypervisor disk create /tmp/data.qcow2 128M || exit 1
+
+if [ -n "$CORE" ]; then
+	person -s "CPUS=$CPUS sh /mnt/steps system disk build sums content\r" -x 'STEPS: all passed' \
+		-s 'poweroff\r' || fail "the guest's end: status $?"
+else
+	person -s "sh /mnt/steps system disk build fio stress sums content\r" -x 'STEPS: all passed' \
+		-s 'sh /mnt/steps power-cut\r' -x 'RECORD 20 IS SAFE' -k 9
+	[ $? = 137 ] || fail "the steps before the power cut"
+fi
+[ -x /tmp/share/check ] || fail "the guest built no program in the shared folder"
+seq 1000000 3000000 | head -c 5000000 | cmp - /tmp/share/numbers || fail "the guest's file in the share"
+sound
+look
+[ -n "$CORE" ] || records
+unlook
+[ -z "$CORE" ] || exit 0
+
+person -s 'sh /mnt/steps recovered content\r' -x 'STEPS: all passed' -s 'poweroff\r' ||
+	fail "the boot after the power cut: status $?"
+sound
+look
+unlook
