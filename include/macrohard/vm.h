@@ -36,6 +36,11 @@ enum mh_stop_reason {
 #define MH_VM_STOP_ON_RESET (1u << 0)
 /* no machine: no platform devices, no ACPI, no firmware tables */
 #define MH_VM_BARE (1u << 1)
+/*
+ * for Windows: the guest sees Hyper-V's interface, as far as its clock needs it (reference time),
+ * before the one of KVM, which Linux takes all the same
+ */
+#define MH_VM_HYPERV (1u << 2)
 
 struct mh_vm_config {
 	size_t size;	  /* sizeof(struct mh_vm_config), by MH_VM_CONFIG_INIT */
@@ -81,8 +86,10 @@ MH_API void mh_vm_destroy(struct mh_vm *vm);
 MH_API int mh_vm_start(struct mh_vm *vm);
 
 /**
- * Running -> Paused; returns when no vCPU executes. The guest's clocks go on: after a resume it
- * sees the time that has passed. Thread: [any], not [vcpu]. Returns 0; MH_ESTATE. Since: 1.0
+ * Running -> Paused; returns when no vCPU executes. The guest's clocks go on, all of them: TSC,
+ * paravirtual clocks, PM timer and RTC. After a resume its time of day is right without help, and
+ * what it waited for is due at once; Linux guests are told (PVCLOCK_GUEST_STOPPED), so that their
+ * watchdogs keep quiet. Thread: [any], not [vcpu]. Returns 0; MH_ESTATE. Since: 1.0
  */
 MH_API int mh_vm_pause(struct mh_vm *vm);
 

@@ -77,6 +77,7 @@ struct mh_vm {
 	struct mhi_boot *boot;	    /* (p) NULL: none */
 	struct mhi_kvmclock clock;  /* (p) */
 	struct mhi_msr_env msr_env; /* (c) */
+	struct mhi_hyperv hyperv;   /* its own lock; of use with MH_VM_HYPERV */
 	pthread_rwlock_t mem_lock;
 	pthread_rwlock_t
 		engine_lock; /* eng, vcpu[].eng: replaced by a reset while others send interrupts */
@@ -135,6 +136,8 @@ int mhi_vm_power_cycle(struct mh_vm *vm, struct mhi_err *err);
 void mhi_vm_power_off(struct mh_vm *vm);
 /* Guest time begins at zero. */
 void mhi_vm_start_clock(struct mh_vm *vm);
+/* The vCPUs, parked, are about to go on after a pause: their guest may learn of it. */
+void mhi_vm_clock_paused(struct mh_vm *vm);
 
 /* ---- vm_life.c ---- */
 

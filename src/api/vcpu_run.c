@@ -9,7 +9,7 @@
 
 /*
  * What a guest gets for a hypercall that does not exist: KVM's number, as CPUID speaks for KVM's
- * interface.
+ * interface, unless the guest has switched Hyper-V's on.
  */
 #define HYPERCALL_ENOSYS (-1000)
 #define NO_RAW_REASON (~0u) /* mhk_exit.raw */
@@ -106,7 +106,10 @@ static void on_wrmsr(struct mh_vcpu *v)
 
 static void on_hypercall(struct mh_vcpu *v)
 {
-	v->page->state.gpr[MHK_RAX] = (u64)(s64)HYPERCALL_ENOSYS;
+	bool hyperv = v->vm->msr_env.hyperv && mhi_hyperv_hypercalls(v->vm->msr_env.hyperv);
+
+	v->page->state.gpr[MHK_RAX] =
+		hyperv ? MHI_HV_INVALID_HYPERCALL_CODE : (u64)(s64)HYPERCALL_ENOSYS;
 	v->page->user.commit |= MHK_G_GPR;
 }
 

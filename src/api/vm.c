@@ -7,7 +7,7 @@
 #include "core/hw_error.h"
 
 #define RAM_ALIGN (2ull << 20) /* so that 2 MiB pages can back it */
-#define VM_FLAGS (MH_VM_STOP_ON_RESET | MH_VM_BARE)
+#define VM_FLAGS (MH_VM_STOP_ON_RESET | MH_VM_BARE | MH_VM_HYPERV)
 
 static int check_config(const struct mh_vm_config *config, const char *name, struct mhi_err *err)
 {
@@ -219,6 +219,7 @@ static void vm_free(struct mh_vm *vm)
 	pthread_rwlock_destroy(&vm->engine_lock);
 	pthread_rwlock_destroy(&vm->mem_lock);
 	pthread_mutex_destroy(&vm->lock);
+	mhi_hyperv_fini(&vm->hyperv);
 	free(vm->events);
 	free(vm->vcpu);
 	free(vm->name);
@@ -234,7 +235,7 @@ static int vm_init(struct mh_vm *vm, const struct mh_vm_config *config, struct m
 	vm->cpus = config->cpus;
 	mhi_bus_init(&vm->pio);
 	mhi_bus_init(&vm->mmio);
-	vm->msr_env = (struct mhi_msr_env){ &vm->mem, &vm->clock, msr_tsc_offset, vm };
+	vm->msr_env = (struct mhi_msr_env){ &vm->mem, &vm->clock, msr_tsc_offset, vm, NULL };
 	vm->name = strdup(config->name ? config->name : "vm");
 	if (init_locks(vm) || !vm->name || init_vcpus(vm))
 		return mhi_err_set(err, MH_ENOMEM, "out of memory");
@@ -242,6 +243,10 @@ static int vm_init(struct mh_vm *vm, const struct mh_vm_config *config, struct m
 	if (rc)
 		return rc;
 	vm->info = vm->ops->info(vm->engine);
+	mhi_hyperv_init(&vm->hyperv, vm->info->tsc_khz, vm->info->timer_khz,
+			vm->info->vendor == MHK_VENDOR_VMX);
+	if (vm->flags & MH_VM_HYPERV)
+		vm->msr_env.hyperv = &vm->hyperv;
 	/* What the CPU lacks comes first; the rest may have changed since the device was opened. */
 	if (vm->info->hw == MHK_HW_NO_CPU || vm->info->hw == MHK_HW_MISSING)
 		return mhi_hw_error(err, vm->info->vendor, vm->info->hw, vm->info->missing);

@@ -51,7 +51,8 @@ static int build_slots(const struct mh_vm *vm, struct build *b, struct mhi_err *
 static int build_vcpu(const struct mh_vm *vm, struct build *b, u32 index, struct mhi_err *err)
 {
 	struct mhk_cpuid_entry table[MHK_MAX_CPUID];
-	const struct mhi_cpuid_config config = { vm->info, vm->cpus, index };
+	const struct mhi_cpuid_config config = { vm->info, vm->cpus, index,
+						 (vm->flags & MH_VM_HYPERV) != 0 };
 	struct mhk_run *page;
 	u32 signature = 0, count, i;
 	int rc;
@@ -113,6 +114,18 @@ void mhi_vm_start_clock(struct mh_vm *vm)
 	mhi_kvmclock_start(&vm->clock, vm->info->tsc_khz, now);
 }
 
+/* An engine that has the guest's clock for itself tells the guest itself. */
+void mhi_vm_clock_paused(struct mh_vm *vm)
+{
+	u32 i;
+
+	for (i = 0; i < vm->cpus; i++) {
+		mhi_msrs_paused(&vm->vcpu[i].msrs);
+		if (vm->ops->paused)
+			vm->ops->paused(vm->vcpu[i].eng);
+	}
+}
+
 int mhi_vm_power_cycle(struct mh_vm *vm, struct mhi_err *err)
 {
 	struct build b = { 0 };
@@ -125,8 +138,9 @@ int mhi_vm_power_cycle(struct mh_vm *vm, struct mhi_err *err)
 	}
 	swap(vm, &b);
 	build_fini(vm, &b);
+	mhi_hyperv_reset(&vm->hyperv);
 	for (i = 0; i < vm->cpus; i++)
-		mhi_msrs_reset(&vm->vcpu[i].msrs, &vm->msr_env);
+		mhi_msrs_reset(&vm->vcpu[i].msrs, &vm->msr_env, i);
 	return 0;
 }
 

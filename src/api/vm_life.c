@@ -352,6 +352,7 @@ int mh_vm_resume(struct mh_vm *vm)
 	if (vm->state != MH_VM_PAUSED || mhi_vm_inside(vm)) {
 		rc = wrong_state(vm, "resume");
 	} else {
+		mhi_vm_clock_paused(vm);
 		set_state(vm, MH_VM_RUNNING);
 		let_run(vm);
 	}

@@ -10,11 +10,13 @@
 #include <cpuid.h>
 
 #include "base/x86.h"
+#include "core/hyperv.h"
 
 #define EXT_BASE 0x80000000u
 #define HV_BASE 0x40000000u
-#define HV_FEATURES 0x40000001u
-#define HV_TIMING 0x40000010u
+#define HV_SECOND 0x40000100u /* where a second hypervisor's leafs begin */
+#define HV_FEATURES 1u	      /* leafs from the base */
+#define HV_TIMING 0x10u
 #define LEAF_TOPOLOGY 0xbu
 #define LEAF_XSAVE 0xdu
 #define LEAF_CRYSTAL 0x15u
@@ -29,6 +31,14 @@
 #define KVM_FEATURE_CLOCKSOURCE (1u << 0)
 #define KVM_FEATURE_CLOCKSOURCE2 (1u << 3)
 #define KVM_FEATURE_CLOCKSOURCE_STABLE (1u << 24)
+
+/* "Microsoft Hv", "Hv#1"; a version that had all that is offered, 10.0.14393. */
+#define HYPERV_NAME 0x7263694d, 0x666f736f, 0x76482074
+#define HYPERV_V1 0x31237648
+#define HYPERV_BUILD 14393
+#define HYPERV_VERSION 0x000a0000
+#define HYPERV_RELAXED_TIMING (1u << 5) /* no watchdogs: time may pass unseen */
+#define HYPERV_SPIN_FOR_EVER 0xffffffffu
 
 #define LEAF1_ECX_PCID (1u << 17)
 #define LEAF1_ECX_X2APIC (1u << 21)
@@ -407,18 +417,40 @@ static void leaf_clocks(struct builder *b)
 	add(b, LEAF_FREQUENCY, 0, 0, frequency);
 }
 
+/* TLFS 2.4 "Microsoft Hypervisor CPUID Leaves", 0x40000000 to 0x40000006. */
+static void leafs_hyperv(struct builder *b)
+{
+	static const u32 identity[4] = { HV_BASE + 6, HYPERV_NAME }, interface[4] = { HYPERV_V1 };
+	static const u32 version[4] = { HYPERV_BUILD, HYPERV_VERSION };
+	static const u32 features[4] = { MHI_HV_EAX_FEATURES, 0, 0, MHI_HV_EDX_FEATURES };
+	static const u32 advice[4] = { HYPERV_RELAXED_TIMING, HYPERV_SPIN_FOR_EVER };
+	static const u32 none[4];
+	const u32 limits[4] = { b->config->cpus, b->config->cpus };
+
+	add(b, HV_BASE, 0, 0, identity);
+	add(b, HV_BASE + 1, 0, 0, interface);
+	add(b, HV_BASE + 2, 0, 0, version);
+	add(b, MHI_HV_FEATURES, 0, 0, features);
+	add(b, HV_BASE + 4, 0, 0, advice);
+	add(b, HV_BASE + 5, 0, 0, limits);
+	add(b, HV_BASE + 6, 0, 0, none);
+}
+
 static void leafs_hypervisor(struct builder *b)
 {
+	const u32 base = b->config->hyperv ? HV_SECOND : HV_BASE;
 	/* "KVMKVMKVM\0\0\0" */
-	const u32 signature[4] = { HV_TIMING, 0x4b4d564b, 0x564b4d56, 0x4d };
+	const u32 signature[4] = { base + HV_TIMING, 0x4b4d564b, 0x564b4d56, 0x4d };
 	const u32 features[4] = { KVM_FEATURE_CLOCKSOURCE | KVM_FEATURE_CLOCKSOURCE2 |
 					  KVM_FEATURE_CLOCKSOURCE_STABLE,
 				  0, 0, 0 };
 	const u32 timing[4] = { b->info->tsc_khz, b->info->timer_khz, 0, 0 };
 
-	add(b, HV_BASE, 0, 0, signature);
-	add(b, HV_FEATURES, 0, 0, features);
-	add(b, HV_TIMING, 0, 0, timing);
+	if (b->config->hyperv)
+		leafs_hyperv(b);
+	add(b, base, 0, 0, signature);
+	add(b, base + HV_FEATURES, 0, 0, features);
+	add(b, base + HV_TIMING, 0, 0, timing);
 }
 
 static void leaf_ext_0(struct builder *b)

@@ -24,6 +24,7 @@ struct mhi_cpuid_config {
 	const struct mhk_info *info; /* what the engine virtualizes */
 	u32 cpus;
 	u32 apic_id;
+	bool hyperv; /* speak for Hyper-V first, and for KVM behind it */
 };
 
 /* Fills table [MHK_MAX_CPUID]; returns the number of entries. */

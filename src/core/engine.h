@@ -53,6 +53,8 @@ struct mhi_engine_ops {
 	void (*kick)(struct mhi_eng_vcpu *v); /* any thread; sticky: the next run returns at once */
 	/* the vCPU's thread, or while it does not run */
 	int (*get)(struct mhi_eng_vcpu *v, u32 groups);
+	/* It is about to go on after a pause: tell its guest. NULL: the library does. */
+	void (*paused)(struct mhi_eng_vcpu *v);
 	int (*lapic)(struct mhi_eng_vcpu *v, bool write, u32 offset, u32 *value, u64 *base);
 	int (*stats)(struct mhi_eng_vcpu *v, struct mhk_stats *out);
 };

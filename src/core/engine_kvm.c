@@ -504,6 +504,12 @@ static int kvm_lapic(struct mhi_eng_vcpu *v, bool write, u32 offset, u32 *value,
 	return 0;
 }
 
+/* KVM has the guest's clock for itself. It refuses when the guest does not use it. */
+static void kvm_paused(struct mhi_eng_vcpu *v)
+{
+	(void)ioctl(v->fd, KVM_KVMCLOCK_CTRL);
+}
+
 static int kvm_stats(struct mhi_eng_vcpu *v, struct mhk_stats *out)
 {
 	return MH_ENOTSUP;
@@ -529,5 +535,6 @@ const struct mhi_engine_ops mhi_engine_kvm = {
 	.kick = mhi_kvm_kick,
 	.get = mhi_kvm_get,
 	.lapic = kvm_lapic,
+	.paused = kvm_paused,
 	.stats = kvm_stats,
 };

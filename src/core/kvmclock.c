@@ -4,6 +4,7 @@
 
 #define NS_PER_S 1000000000ull
 #define FLAG_TSC_STABLE (1u << 0)
+#define FLAG_GUEST_STOPPED (1u << 1)
 
 struct vcpu_time {
 	u32 version; /* odd while it is being written */
@@ -50,32 +51,38 @@ u64 mhi_kvmclock_ns(const struct mhi_kvmclock *clock, u64 host_tsc)
 	return (u64)(((unsigned __int128)ticks * clock->mul) >> 32);
 }
 
-/* version comes first in both structures. Readers retry while it is odd or has changed. */
+/*
+ * version comes first in both structures. Readers, on other vCPUs too, retry while it is odd or has
+ * changed. x86 makes stores visible in order: only the compiler must not swap them.
+ */
 static int write_versioned(const struct mhi_gmem *mem, mh_gpa gpa, void *data, u32 bytes,
 			   u32 *version)
 {
-	u32 *head = data;
-	int rc;
+	u32 old[sizeof(struct vcpu_time) / sizeof(u32)], *head = data;
+	int rc = mhi_gmem_read(mem, gpa, old, bytes);
 
 	*version = (*version | 1) + 2;
-	*head = *version;
-	rc = mhi_gmem_write(mem, gpa, data, bytes, false);
+	*head = old[0] = *version;
+	/* With the old rest: where not all of it is memory, nothing is written. */
+	if (!rc)
+		rc = mhi_gmem_write(mem, gpa, old, bytes, false);
 	if (rc)
 		return rc;
-	*head = ++*version;
-	/* x86 makes stores visible in order: only the compiler must not swap them. */
 	__atomic_signal_fence(__ATOMIC_RELEASE);
+	mhi_gmem_write(mem, gpa, data, bytes, false);
+	__atomic_signal_fence(__ATOMIC_RELEASE);
+	*head = ++*version;
 	return mhi_gmem_write(mem, gpa, head, sizeof(*head), false);
 }
 
 int mhi_kvmclock_write_time(const struct mhi_kvmclock *clock, const struct mhi_gmem *mem,
-			    mh_gpa gpa, u64 tsc_offset, u32 *version)
+			    mh_gpa gpa, u64 tsc_offset, bool paused, u32 *version)
 {
 	struct vcpu_time time = { .tsc_timestamp = clock->tsc_zero + tsc_offset,
 				  .system_time = 0,
 				  .mul = clock->mul,
 				  .shift = clock->shift,
-				  .flags = FLAG_TSC_STABLE };
+				  .flags = FLAG_TSC_STABLE | (paused ? FLAG_GUEST_STOPPED : 0) };
 
 	return write_versioned(mem, gpa, &time, sizeof(time), version);
 }

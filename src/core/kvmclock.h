@@ -21,10 +21,11 @@ void mhi_kvmclock_start(struct mhi_kvmclock *clock, u32 tsc_khz, u64 host_tsc);
 u64 mhi_kvmclock_ns(const struct mhi_kvmclock *clock, u64 host_tsc);
 /*
  * Write the time of one vCPU, or the wall clock (in ns since 1970, of guest time 0). *version is
- * the caller's memory of the structure's version; it is advanced. 0 or MH_EFAULT.
+ * the caller's memory of the structure's version; it is advanced. paused: tells the guest that the
+ * vCPU did not run for a while. 0 or MH_EFAULT.
  */
 int mhi_kvmclock_write_time(const struct mhi_kvmclock *clock, const struct mhi_gmem *mem,
-			    mh_gpa gpa, u64 tsc_offset, u32 *version);
+			    mh_gpa gpa, u64 tsc_offset, bool paused, u32 *version);
 int mhi_kvmclock_write_wall(const struct mhi_gmem *mem, mh_gpa gpa, u64 wall_ns, u32 *version);
 
 #endif

@@ -50,6 +50,8 @@ MHI_STATIC_ASSERT(SLOTS == MHI_MSR_STORED);
  */
 #define MICROCODE_REVISION ~0ull
 #define KVMCLOCK_ENABLE 1ull
+#define WALL_TRIES 10
+#define WALL_CLOSE_NS 10000
 
 /* SDM 3A 12.11 "Memory Type Range Registers (MTRRs)": UC, WC, WT, WP, WB. */
 static bool mtrr_type_ok(u64 type)
@@ -179,27 +181,23 @@ static const struct msr_range *find(u32 index)
 	return NULL;
 }
 
-void mhi_msrs_reset(struct mhi_msrs *msrs, const struct mhi_msr_env *env)
+void mhi_msrs_reset(struct mhi_msrs *msrs, const struct mhi_msr_env *env, u32 vcpu)
 {
 	size_t i;
 	u32 n;
 
 	memset(msrs, 0, sizeof(*msrs));
 	msrs->env = env;
+	msrs->vcpu = vcpu;
 	for (i = 0; i < MHI_COUNT(ranges); i++)
 		if (ranges[i].kind == MSR_STORED)
 			for (n = 0; n <= ranges[i].last - ranges[i].first; n++)
 				msrs->stored[ranges[i].slot + n] = ranges[i].value;
 }
 
-bool mhi_msrs_read(struct mhi_msrs *msrs, u32 index, u64 *value)
+static void read_known(const struct mhi_msrs *msrs, const struct msr_range *r, u32 index,
+		       u64 *value)
 {
-	const struct msr_range *r = find(index);
-
-	if (!r) {
-		msrs->refused++;
-		return false;
-	}
 	switch (r->kind) {
 	case MSR_FIXED:
 	case MSR_READ_ONLY:
@@ -215,19 +213,44 @@ bool mhi_msrs_read(struct mhi_msrs *msrs, u32 index, u64 *value)
 		*value = msrs->wall_msr;
 		break;
 	}
-	return true;
+}
+
+bool mhi_msrs_read(struct mhi_msrs *msrs, u32 index, u64 *value)
+{
+	const struct mhi_msr_env *env = msrs->env;
+	const struct msr_range *r = find(index);
+	bool known = r != NULL;
+
+	if (mhi_hyperv_has(env->hyperv, index))
+		known = mhi_hyperv_read(env->hyperv, env, msrs->vcpu, index, value);
+	else if (r)
+		read_known(msrs, r, index, value);
+	msrs->refused += !known;
+	return known;
+}
+
+/* The page of the clock that the guest has given by value, if it has. False: it is no memory. */
+static bool write_time_page(struct mhi_msrs *msrs, u64 value, bool paused)
+{
+	const struct mhi_msr_env *env = msrs->env;
+
+	return !(value & KVMCLOCK_ENABLE) ||
+	       !mhi_kvmclock_write_time(env->clock, env->mem, value & ~KVMCLOCK_ENABLE,
+					env->tsc_offset(env->opaque), paused, &msrs->time_version);
 }
 
 static bool write_time(struct mhi_msrs *msrs, u64 value)
 {
-	const struct mhi_msr_env *env = msrs->env;
-
-	if ((value & KVMCLOCK_ENABLE) &&
-	    mhi_kvmclock_write_time(env->clock, env->mem, value & ~KVMCLOCK_ENABLE,
-				    env->tsc_offset(env->opaque), &msrs->time_version))
+	if (!write_time_page(msrs, value, false))
 		return false;
 	msrs->time_msr = value;
 	return true;
+}
+
+/* Where the page has gone meanwhile, there is nobody to tell. */
+void mhi_msrs_paused(struct mhi_msrs *msrs)
+{
+	(void)write_time_page(msrs, msrs->time_msr, true);
 }
 
 static u64 realtime_ns(void)
@@ -238,12 +261,35 @@ static u64 realtime_ns(void)
 	return (u64)now.tv_sec * 1000000000ull + (u64)now.tv_nsec;
 }
 
+/*
+ * What the wall clock was at guest time 0. A busy host may take the CPU away between the two looks:
+ * the guest would be wrong by that for ever. The closest pair of some counts.
+ */
+static u64 wall_of_zero(const struct mhi_kvmclock *clock)
+{
+	u64 best = ~0ull, wall = 0;
+	int i;
+
+	for (i = 0; i < WALL_TRIES && best > WALL_CLOSE_NS; i++) {
+		u64 before = mhi_kvmclock_ns(clock, __rdtsc());
+		u64 real = realtime_ns();
+		u64 apart = mhi_kvmclock_ns(clock, __rdtsc()) - before;
+
+		if (apart < best) {
+			best = apart;
+			wall = real - before - apart / 2;
+		}
+	}
+	return wall;
+}
+
 static bool write_wall(struct mhi_msrs *msrs, u64 value)
 {
 	const struct mhi_msr_env *env = msrs->env;
-	u64 wall = realtime_ns() - mhi_kvmclock_ns(env->clock, __rdtsc());
+	u64 wall = wall_of_zero(env->clock);
 
-	if (mhi_kvmclock_write_wall(env->mem, value, wall, &msrs->wall_version))
+	/* Address 0 is no wish for a clock there: KVM takes it so, too. */
+	if (value && mhi_kvmclock_write_wall(env->mem, value, wall, &msrs->wall_version))
 		return false;
 	msrs->wall_msr = value;
 	return true;
@@ -271,10 +317,14 @@ static bool write_known(struct mhi_msrs *msrs, const struct msr_range *r, u32 in
 
 bool mhi_msrs_write(struct mhi_msrs *msrs, u32 index, u64 value)
 {
+	const struct mhi_msr_env *env = msrs->env;
 	const struct msr_range *r = find(index);
+	bool done;
 
-	if (r && write_known(msrs, r, index, value))
-		return true;
-	msrs->refused++;
-	return false;
+	if (mhi_hyperv_has(env->hyperv, index))
+		done = mhi_hyperv_write(env->hyperv, env, index, value);
+	else
+		done = r && write_known(msrs, r, index, value);
+	msrs->refused += !done;
+	return done;
 }

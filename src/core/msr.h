@@ -6,6 +6,7 @@
 #ifndef MHI_CORE_MSR_H
 #define MHI_CORE_MSR_H
 
+#include "core/hyperv.h"
 #include "core/kvmclock.h"
 
 #define MHI_MSR_STORED 28
@@ -16,18 +17,22 @@ struct mhi_msr_env {
 	const struct mhi_kvmclock *clock;
 	u64 (*tsc_offset)(void *opaque);
 	void *opaque;
+	struct mhi_hyperv *hyperv; /* NULL: guests see no Hyper-V */
 };
 
 /* MSRs of one vCPU. Only its own thread touches them. */
 struct mhi_msrs {
 	const struct mhi_msr_env *env; /* (c) */
+	u32 vcpu;		       /* (c) number of the vCPU */
 	u64 stored[MHI_MSR_STORED];
 	u64 time_msr, wall_msr; /* as the guest wrote them */
 	u32 time_version, wall_version;
 	u64 refused; /* accesses answered with #GP */
 };
 
-void mhi_msrs_reset(struct mhi_msrs *msrs, const struct mhi_msr_env *env);
+void mhi_msrs_reset(struct mhi_msrs *msrs, const struct mhi_msr_env *env, u32 vcpu);
+/* The vCPU is about to go on after a pause. */
+void mhi_msrs_paused(struct mhi_msrs *msrs);
 /* False: the access ends in #GP(0). */
 bool mhi_msrs_read(struct mhi_msrs *msrs, u32 index, u64 *value);
 bool mhi_msrs_write(struct mhi_msrs *msrs, u32 index, u64 value);

@@ -29,7 +29,7 @@ struct guest_entry {
 	uint32_t mode;	/* MODE_* */
 	uint32_t end;	/* END_* */
 	uint32_t cpus;
-	uint32_t pad;
+	uint32_t hyperv; /* 1: the VM speaks for Hyper-V, too */
 };
 
 /* At IMAGE_GPA. */
@@ -129,6 +129,9 @@ enum host_op {
 	/* at arg[0]: LOOSE's host memory from arg[1], arg[2] bytes, +1: read-only */
 	CALL_SLOT_MAP,
 	CALL_SLOT_COUNT, /* ret: how many of these are done */
+	CALL_TSC,	 /* ret: the host's TSC */
+	/* by another thread: pause for arg[0] ms; counted as the slots are */
+	CALL_PAUSE,
 };
 
 struct host_call {

@@ -456,7 +456,7 @@ static void fall(void *arg)
 }
 
 static void smp_triple_fault(void);
-GUEST_ENTRY("smp_triple_fault", smp_triple_fault, NULL, MODE_LONG, END_SHUTDOWN, 2);
+GUEST_ENTRY("smp_triple_fault", smp_triple_fault, NULL, MODE_LONG, END_SHUTDOWN, 2, 0);
 static void smp_triple_fault(void)
 {
 	start();

@@ -26,28 +26,34 @@ typedef uint64_t u64;
 
 #define ADDRESS_OF(thing) ((u64)(uintptr_t)(thing))
 
-#define GUEST_ENTRY(name_, entry_, text_, mode_, end_, cpus_)          \
+#define GUEST_ENTRY(name_, entry_, text_, mode_, end_, cpus_, hyperv_) \
 	static const struct {                                          \
 		const char *name;                                      \
 		void (*entry)(void);                                   \
 		const char *text;                                      \
-		u32 mode, end, cpus, pad;                              \
-	} entry_##entry_ __attribute__((section(".table"), aligned(8), \
-					used)) = { name_, entry_, text_, mode_, end_, cpus_, 0 }
+		u32 mode, end, cpus, hyperv;                           \
+	} entry_##entry_                                               \
+		__attribute__((section(".table"), aligned(8),          \
+			       used)) = { name_, entry_, text_, mode_, end_, cpus_, hyperv_ }
 
 /* A 64-bit guest that begins here and ends by returning. */
-#define GUEST(name)                                             \
-	static void name(void);                                 \
-	GUEST_ENTRY(#name, name, NULL, MODE_LONG, END_EXIT, 1); \
-	static void name(void)
-#define GUEST_SMP(name, cpus)                                      \
+#define GUEST(name)                                                \
 	static void name(void);                                    \
-	GUEST_ENTRY(#name, name, NULL, MODE_LONG, END_EXIT, cpus); \
+	GUEST_ENTRY(#name, name, NULL, MODE_LONG, END_EXIT, 1, 0); \
+	static void name(void)
+#define GUEST_SMP(name, cpus)                                         \
+	static void name(void);                                       \
+	GUEST_ENTRY(#name, name, NULL, MODE_LONG, END_EXIT, cpus, 0); \
+	static void name(void)
+/* In a VM that speaks for Hyper-V, too. */
+#define GUEST_HYPERV(name, cpus)                                      \
+	static void name(void);                                       \
+	GUEST_ENTRY(#name, name, NULL, MODE_LONG, END_EXIT, cpus, 1); \
 	static void name(void)
 /* One that is to end otherwise. */
-#define GUEST_ENDS(name, end, text)                        \
-	static void name(void);                            \
-	GUEST_ENTRY(#name, name, text, MODE_LONG, end, 1); \
+#define GUEST_ENDS(name, end, text)                           \
+	static void name(void);                               \
+	GUEST_ENTRY(#name, name, text, MODE_LONG, end, 1, 0); \
 	static void name(void)
 
 extern volatile struct guest_info guest_info;
@@ -442,6 +448,8 @@ void x2apic_enable(void);
 void apic_eoi(void);
 void apic_ipi(u32 to, u32 command);
 void apic_self(u32 vector);
+/* The first leaf of KVM's interface. */
+u32 kvm_leaf(void);
 /* TSC ticks in a millisecond, from CPUID. */
 u64 tsc_per_ms(void);
 void delay_ms(u64 ms);

@@ -6,7 +6,10 @@
 #define APIC_BASE_EXTD (1ull << 10)
 #define SVR_ENABLE (1u << 8)
 #define SPURIOUS 0xff
-#define LEAF_TIMING 0x40000010
+#define LEAF_HYPERVISOR 0x40000000
+#define LEAF_SECOND 0x40000100
+#define HYPERV_NAME 0x7263694d /* "Micr" */
+#define LEAF_TIMING 0x10       /* from KVM's base */
 
 extern struct cpu cpus[MAX_CPUS];
 
@@ -69,12 +72,17 @@ void apic_self(u32 vector)
 	apic_ipi(0, ICR_SELF | ICR_ASSERT | vector);
 }
 
+u32 kvm_leaf(void)
+{
+	return cpuid(LEAF_HYPERVISOR, 0).ebx == HYPERV_NAME ? LEAF_SECOND : LEAF_HYPERVISOR;
+}
+
 u64 tsc_per_ms(void)
 {
 	static u32 khz;
 
 	if (!khz)
-		khz = cpuid(LEAF_TIMING, 0).eax;
+		khz = cpuid(kvm_leaf() + LEAF_TIMING, 0).eax;
 	return khz;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
+#include <x86intrin.h>
 
 /* What CALL_REGS writes. */
 struct call_regs {
@@ -54,13 +55,23 @@ static int change_slot(struct run *r, const struct host_call *call)
 	return rc ? rc : rc2;
 }
 
+static int pause_vm(struct run *r, uint64_t ms)
+{
+	int rc = mh_vm_pause(r->vm);
+
+	if (rc)
+		return rc;
+	sleep_ms(ms);
+	return mh_vm_resume(r->vm);
+}
+
 static void *slot_main(void *opaque)
 {
 	struct run_task *t = opaque;
 	struct run *r = t->run;
 
-	if (change_slot(r, &t->call))
-		run_fail(r, "memory slot: %s", mh_last_error(r->ctx));
+	if (t->call.op == CALL_PAUSE ? pause_vm(r, t->call.arg[0]) : change_slot(r, &t->call))
+		run_fail(r, "with the VM paused: %s", mh_last_error(r->ctx));
 	pthread_mutex_lock(&r->lock);
 	r->slots_done++;
 	pthread_mutex_unlock(&r->lock);
@@ -184,8 +195,11 @@ static uint64_t serve(struct run *r, struct host_call *call)
 		return 0;
 	case CALL_SLOT_UNMAP:
 	case CALL_SLOT_MAP:
+	case CALL_PAUSE:
 		start_task(r, call, slot_main);
 		return 0;
+	case CALL_TSC:
+		return __rdtsc();
 	case CALL_SLOT_COUNT:
 		return count_slots(r);
 	case CALL_MUNMAP:

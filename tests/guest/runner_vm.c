@@ -329,7 +329,7 @@ static int make_vm(struct run *r, enum guest_engine engine)
 	config.name = r->name;
 	config.memory_bytes = GUEST_RAM_BYTES;
 	config.cpus = r->guest->cpus;
-	config.flags = MH_VM_BARE;
+	config.flags = MH_VM_BARE | (r->guest->hyperv ? MH_VM_HYPERV : 0);
 	rc = mh_vm_create(r->ctx, &config, &r->vm);
 	if (!rc)
 		rc = add_memory(r);

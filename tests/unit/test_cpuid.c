@@ -82,10 +82,12 @@ static void set_up(void)
 				  .phys_bits = 46 };
 }
 
+static bool hyperv;
+
 static void build_from(void (*query)(void *, u32, u32, u32[4]), u32 cpus, u32 id)
 {
 	const struct mhi_cpuid_host h = { query, &host };
-	const struct mhi_cpuid_config config = { &info, cpus, id };
+	const struct mhi_cpuid_config config = { &info, cpus, id, hyperv };
 
 	count = mhi_cpuid_build(&h, &config, table);
 	ck_assert_uint_gt(count, 10);
@@ -357,6 +359,31 @@ START_TEST(hypervisor_leafs)
 }
 END_TEST
 
+/* Hyper-V's name first, KVM's where a guest looks for a second hypervisor. */
+START_TEST(two_hypervisors)
+{
+	struct mhk_cpuid_entry e;
+
+	hyperv = true;
+	build(4, 0);
+	hyperv = false;
+	e = get(0x40000000, 0);
+	ck_assert_int_eq(memcmp(&e.ebx, "Microsoft Hv", 12), 0);
+	ck_assert_uint_eq(e.eax, 0x40000006);
+	e = get(0x40000001, 0);
+	ck_assert_int_eq(memcmp(&e.eax, "Hv#1", 4), 0);
+	/* TIME_REF_COUNT, hypercalls, VP_INDEX, REFERENCE_TSC, frequencies; and nothing else. */
+	ck_assert_uint_eq(get(0x40000003, 0).eax, 0xa62);
+	ck_assert_uint_eq(get(0x40000003, 0).edx, 1u << 8);
+	ck_assert_uint_eq(get(0x40000005, 0).eax, 4);
+	e = get(0x40000100, 0);
+	ck_assert_int_eq(memcmp(&e.ebx, "KVMKVMKVM\0\0", 12), 0);
+	ck_assert_uint_eq(e.eax, 0x40000110);
+	ck_assert_uint_eq(get(0x40000101, 0).eax, 1u << 0 | 1u << 3 | 1u << 24);
+	ck_assert_uint_eq(get(0x40000110, 0).eax, info.tsc_khz);
+}
+END_TEST
+
 START_TEST(address_widths)
 {
 	build(1, 0);
@@ -388,7 +415,7 @@ END_TEST
 /* The real CPU's table has no surprise in form. */
 START_TEST(native)
 {
-	const struct mhi_cpuid_config config = { &info, 4, 2 };
+	const struct mhi_cpuid_config config = { &info, 4, 2, false };
 
 	count = mhi_cpuid_build(&mhi_cpuid_native, &config, table);
 	ck_assert_uint_le(count, MHK_MAX_CPUID);
@@ -411,6 +438,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, topology_amd);
 	tcase_add_test(tcase, clocks);
 	tcase_add_test(tcase, hypervisor_leafs);
+	tcase_add_test(tcase, two_hypervisors);
 	tcase_add_test(tcase, address_widths);
 	tcase_add_test(tcase, old_host);
 	tcase_add_test(tcase, native);

@@ -33,7 +33,7 @@ static u64 tsc_offset(void *opaque)
 	return 1000;
 }
 
-static const struct mhi_msr_env env = { &mem, &guest_clock, tsc_offset, &mem };
+static const struct mhi_msr_env env = { &mem, &guest_clock, tsc_offset, &mem, NULL };
 
 static void set_up(void)
 {
@@ -46,7 +46,7 @@ static void set_up(void)
 	slot.hva = (u64)(uintptr_t)ram;
 	ck_assert_int_eq(mhi_slots_set(&mem.slots, 0, &slot, mem.gpa_limit), 0);
 	mhi_kvmclock_start(&guest_clock, TSC_KHZ, __rdtsc());
-	mhi_msrs_reset(&msrs, &env);
+	mhi_msrs_reset(&msrs, &env, 0);
 }
 
 static void tear_down(void)
@@ -125,7 +125,7 @@ START_TEST(mtrrs_are_kept)
 	/* Each has a place of its own. */
 	for (i = 0; i < MHI_COUNT(all); i++)
 		ck_assert_uint_eq(get(all[i].index), all[i].value);
-	mhi_msrs_reset(&msrs, &env);
+	mhi_msrs_reset(&msrs, &env, 0);
 	ck_assert_uint_eq(get(0x201), 0);
 	ck_assert_uint_eq(get(0x2ff), 0x806);
 }
@@ -197,6 +197,30 @@ START_TEST(time_page)
 }
 END_TEST
 
+/* After a pause the page says so, until the guest takes the mark away or gives the page anew. */
+START_TEST(time_page_after_pause)
+{
+	struct pv_time *t = (void *)(ram + 0x40);
+	u32 version;
+
+	mhi_msrs_paused(&msrs);
+	ck_assert_uint_eq(t->version, 0);
+	ck_assert(mhi_msrs_write(&msrs, TIME_NEW, 0x41));
+	version = t->version;
+	mhi_msrs_paused(&msrs);
+	ck_assert_uint_eq(t->flags, 3);
+	ck_assert_uint_gt(t->version, version);
+	ck_assert_uint_eq(t->version & 1, 0);
+	ck_assert_uint_eq(t->tsc_timestamp, guest_clock.tsc_zero + 1000);
+	ck_assert(mhi_msrs_write(&msrs, TIME_NEW, 0x41));
+	ck_assert_uint_eq(t->flags, 1);
+	ck_assert(mhi_msrs_write(&msrs, TIME_NEW, 0x40));
+	version = t->version;
+	mhi_msrs_paused(&msrs);
+	ck_assert_uint_eq(t->version, version);
+}
+END_TEST
+
 /* Clearing the enable bit writes nothing; an address without memory is #GP. */
 START_TEST(time_page_bad)
 {
@@ -227,6 +251,9 @@ START_TEST(wall_clock)
 	ck_assert_uint_le(wall, (u64)now.tv_sec * 1000000000ull + (u64)now.tv_nsec);
 	ck_assert_uint_ge(wall + guest + 1000000000ull, (u64)now.tv_sec * 1000000000ull);
 	ck_assert_uint_lt(w->nsec, 1000000000);
+	/* 0 is no address to write to. */
+	ck_assert(mhi_msrs_write(&msrs, WALL_NEW, 0));
+	ck_assert_uint_eq(ram[0], 0);
 }
 END_TEST
 
@@ -239,6 +266,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, mtrrs_refuse_reserved);
 	tcase_add_test(tcase, scale);
 	tcase_add_test(tcase, time_page);
+	tcase_add_test(tcase, time_page_after_pause);
 	tcase_add_test(tcase, time_page_bad);
 	tcase_add_test(tcase, wall_clock);
 }
