@@ -27,7 +27,7 @@ struct mh_vm {
 	pthread_cond_t changed;
 	char queue[QUEUE_BYTES];
 	size_t queued;
-	bool started, stop;
+	bool started, stop, button;
 	enum mh_stop_reason reason;
 	mh_serial_fn *print;
 	void *print_opaque;
@@ -169,15 +169,27 @@ int mh_serial_input(struct mh_vm *vm, unsigned int port, const void *data, size_
 	return (int)bytes;
 }
 
-/* The next character, or -1 when the VM is being stopped. */
+int mh_vm_power_button(struct mh_vm *vm)
+{
+	pthread_mutex_lock(&vm->lock);
+	vm->button = true;
+	pthread_cond_broadcast(&vm->changed);
+	pthread_mutex_unlock(&vm->lock);
+	return 0;
+}
+
+/* The next character, 0 for the power button, or -1 when the VM is being stopped. */
 static int guest_getc(struct mh_vm *vm)
 {
 	int c = -1;
 
 	pthread_mutex_lock(&vm->lock);
-	while (!vm->queued && !vm->stop)
+	while (!vm->queued && !vm->stop && !vm->button)
 		pthread_cond_wait(&vm->changed, &vm->lock);
-	if (vm->queued && !vm->stop) {
+	if (vm->button) {
+		vm->button = false;
+		c = 0;
+	} else if (vm->queued && !vm->stop) {
 		c = (unsigned char)vm->queue[0];
 		memmove(vm->queue, vm->queue + 1, --vm->queued);
 	}
@@ -225,11 +237,18 @@ static void *guest(void *opaque)
 	enum mh_stop_reason reason = MH_STOP_NONE;
 	struct mh_vm *vm = opaque;
 	char line[8192];
+	bool deaf = false;
 	size_t n = 0;
 	int c;
 
 	guest_print(vm, "READY\r\n");
 	while (!reason && (c = guest_getc(vm)) >= 0) {
+		if (!c) {
+			guest_print(vm, "BUTTON\r\n");
+			if (!deaf)
+				reason = MH_STOP_POWEROFF;
+			continue;
+		}
 		if (c != '\r' && c != '\n') {
 			if (n < sizeof(line) - 1)
 				line[n++] = (char)c;
@@ -237,6 +256,7 @@ static void *guest(void *opaque)
 		}
 		line[n] = 0;
 		n = 0;
+		deaf |= !strcmp(line, "deaf");
 		reason = obey(vm, line);
 	}
 	vm->reason = reason ? reason : MH_STOP_REQUEST;

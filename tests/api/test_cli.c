@@ -178,10 +178,37 @@ START_TEST(ways_out_restore_the_terminal)
 	run_tty_to_end(RUN, "triple\r", 0, 11, "the guest's last words");
 	run_tty_to_end(RUN, "error\r", 0, 1, "the guest's last words");
 	run_tty_to_end(RUN, "\x1d", 0, 12, NULL);
-	run_tty_to_end(RUN, NULL, SIGTERM, 128 + SIGTERM, NULL);
+	run_tty_to_end(RUN, NULL, SIGTERM, 0, "pressed the guest's power button; it has 30 s");
+	run_tty_to_end(ARGS("run", "--kernel", "k", "--grace", "0"), NULL, SIGTERM, 128 + SIGTERM,
+		       NULL);
 	run_tty_to_end(RUN, NULL, SIGINT, 128 + SIGINT, NULL);
 	run_tty_to_end(RUN, NULL, SIGHUP, 128 + SIGHUP, NULL);
 	run_tty_to_end(RUN, NULL, SIGQUIT, 128 + SIGQUIT, NULL);
+}
+END_TEST
+
+/* A guest that does not care for its power button. */
+START_TEST(second_signal_or_time_ends)
+{
+	struct run r;
+
+	start_pipes(&r, RUN);
+	expect(&r, "READY");
+	type(&r, "deaf\n");
+	expect(&r, "got deaf");
+	kill(r.pid, SIGTERM);
+	expect(&r, "BUTTON");
+	type(&r, "hello\n");
+	expect(&r, "got hello");
+	kill(r.pid, SIGTERM);
+	ck_assert_int_eq(finish(&r), 128 + SIGTERM);
+	ck_assert_ptr_eq(strstr(strstr(r.text, "BUTTON") + 1, "BUTTON"), NULL);
+	start_pipes(&r, ARGS("run", "--kernel", "k", "--grace", "1"));
+	expect(&r, "READY");
+	type(&r, "deaf\n");
+	expect(&r, "got deaf");
+	kill(r.pid, SIGTERM);
+	ck_assert_int_eq(finish(&r), 128 + SIGTERM);
 }
 END_TEST
 
@@ -278,8 +305,8 @@ START_TEST(pipes)
 	start_pipes(&r, RUN);
 	close(r.in);
 	expect(&r, "READY");
-	kill(r.pid, SIGTERM);
-	ck_assert_int_eq(finish(&r), 128 + SIGTERM);
+	kill(r.pid, SIGINT);
+	ck_assert_int_eq(finish(&r), 128 + SIGINT);
 	close(r.out);
 }
 END_TEST
@@ -523,6 +550,7 @@ int main(void)
 	signal(SIGPIPE, SIG_IGN);
 	tcase_set_timeout(tcase, 100);
 	tcase_add_test(tcase, ways_out_restore_the_terminal);
+	tcase_add_test(tcase, second_signal_or_time_ends);
 	tcase_add_test(tcase, escape_key);
 	tcase_add_test(tcase, window_left_as_it_was);
 	tcase_add_test(tcase, stopped_and_continued);

@@ -13,6 +13,8 @@
 
 #define MEMORY_DEFAULT (512ull << 20)
 #define ESCAPE_DEFAULT 0x1d /* Ctrl-] */
+#define GRACE_DEFAULT 30    /* seconds */
+#define GRACE_MAX 86400
 #define CPUS_MAX 64
 
 struct run_options {
@@ -20,6 +22,7 @@ struct run_options {
 	struct mh_vm_config vm;
 	enum mh_engine_kind engine;
 	int escape;
+	uint32_t grace_s;
 	bool stats, verbose, virtio_console;
 	bool helped; /* somebody only wanted to know */
 	struct devices devices;
@@ -38,6 +41,8 @@ enum {
 	OPT_NAME,
 	OPT_VERBOSE,
 	OPT_CONSOLE,
+	OPT_GRACE,
+	OPT_HYPERV,
 	OPT_DEVICE
 };
 
@@ -54,6 +59,8 @@ static const struct option long_options[] = {
 	{ "name", required_argument, NULL, OPT_NAME },
 	{ "verbose", no_argument, NULL, OPT_VERBOSE },
 	{ "console", required_argument, NULL, OPT_CONSOLE },
+	{ "grace", required_argument, NULL, OPT_GRACE },
+	{ "hyperv", no_argument, NULL, OPT_HYPERV },
 	/* The table in devices.c has a row for each. */
 	{ "disk", required_argument, NULL, OPT_DEVICE },
 	{ "share", required_argument, NULL, OPT_DEVICE },
@@ -82,6 +89,8 @@ static bool take_value(struct run_options *o, int option, char *value)
 		return cli_parse_number(value, 1, CPUS_MAX, &o->vm.cpus);
 	case OPT_ENGINE:
 		return parse_engine(value, &o->engine);
+	case OPT_GRACE:
+		return cli_parse_number(value, 0, GRACE_MAX, &o->grace_s);
 	case OPT_ESCAPE:
 		return cli_parse_key(value, &o->escape);
 	case OPT_CONSOLE:
@@ -110,6 +119,9 @@ static void take_option(struct run_options *o, int option, const char *value)
 	case OPT_RESET:
 		o->vm.flags |= MH_VM_STOP_ON_RESET;
 		break;
+	case OPT_HYPERV:
+		o->vm.flags |= MH_VM_HYPERV;
+		break;
 	case OPT_STATS:
 		o->stats = true;
 		break;
@@ -134,6 +146,7 @@ static int parse(const struct cli_verb *verb, int argc, char **argv, struct run_
 		case OPT_ENGINE:
 		case OPT_ESCAPE:
 		case OPT_CONSOLE:
+		case OPT_GRACE:
 			if (!take_value(o, option, optarg))
 				return cli_usage_error(verb, "--%s: '%s' is no such value",
 						       long_options[index].name, optarg);
@@ -279,6 +292,7 @@ static int run(const struct cli_verb *verb, int argc, char **argv)
 
 	o.vm.memory_bytes = MEMORY_DEFAULT;
 	o.escape = ESCAPE_DEFAULT;
+	o.grace_s = GRACE_DEFAULT;
 	status = parse(verb, argc, argv, &o);
 	if (status || o.helped)
 		return status;
@@ -291,7 +305,7 @@ static int run(const struct cli_verb *verb, int argc, char **argv)
 	error = mh_ctx_create(&config, &ctx);
 	if (error)
 		return cli_library_error(NULL, error);
-	if (console_init(&console, o.escape)) {
+	if (console_init(&console, o.escape, o.grace_s)) {
 		cli_message("cannot prepare the console: %s", strerror(errno));
 		status = CLI_ERROR;
 	} else {
@@ -305,7 +319,8 @@ static int run(const struct cli_verb *verb, int argc, char **argv)
 static const char run_usage[] =
 	"usage: " CLI_NAME " run --kernel FILE [OPTION...]\n"
 	"\n"
-	"Boots a Linux kernel in a VM. The guest's console is this terminal.\n"
+	"Boots a Linux kernel in a VM. Its console is this terminal, or pipes, whose end ends "
+	"nothing.\n"
 	"\n"
 	"  --kernel FILE    bzImage, or ELF vmlinux (PVH)\n"
 	"  --initrd FILE    initial RAM disk\n"
@@ -317,13 +332,13 @@ static const char run_usage[] =
 	"  --share DIR:TAG[,NAME=VALUE...]  a folder for \"mount -t 9p\"; '--share help'\n"
 	"  --rng            give the guest random numbers of this host (virtio-rng)\n"
 	"  --engine NAME    shim (default): our kernel module; kvm: the host's KVM\n"
+	"  --hyperv         for Windows' clock: speak for Hyper-V, too\n"
 	"  --stop-on-reset  end when the guest resets itself, instead of starting it again\n"
 	"  --escape KEY     the key that ends the VM: '^]' (default), 'ctrl-a', 'none'\n"
-	"  --stats          at the end, count entries and exits of each virtual CPU\n"
-	"  --name TEXT      the VM's name in messages\n"
-	"  --verbose        show what the library does\n"
+	"  --grace SECONDS  after SIGTERM, time for the guest to switch itself off (30)\n"
+	"  --stats, --verbose, --name TEXT  count exits; tell more; the VM's name in messages\n"
 	"\n"
-	"Standard input that is no terminal goes to the guest as it comes; its end ends nothing.\n"
+	"SIGTERM presses the power button; a second signal, or the end of --grace, ends the VM.\n"
 	"Exit status: 0 the guest switched itself off, 1 error, 2 wrong command line, 10 the "
 	"guest\n"
 	"reset itself (--stop-on-reset), 11 triple fault, 12 escape key, 128+N ended by signal "

@@ -3,13 +3,16 @@
  * A running guest's console: COM1 to standard output, standard input to COM1, until the VM stops.
  */
 #include "console.h"
+#include "cli.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
 /* How long to wait before typing on when the guest's receive queue is full. */
@@ -61,12 +64,13 @@ static void vm_changed(void *opaque, struct mh_vm *vm, enum mh_vm_state state)
 		wake(opaque);
 }
 
-int console_init(struct console *c, int escape)
+int console_init(struct console *c, int escape, unsigned int grace_s)
 {
 	sigset_t set;
 
 	memset(c, 0, sizeof(*c));
 	c->escape = escape;
+	c->grace_s = grace_s;
 	c->input_open = true;
 	c->signals = -1;
 	terminal_init(&c->terminal);
@@ -139,6 +143,39 @@ static void suspend(struct console *c)
 	terminal_raw(&c->terminal);
 }
 
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* The first SIGTERM asks the guest to switch itself off, if it is given time for it. */
+static bool ask_guest(struct console *c)
+{
+	if (!c->grace_s || c->deadline_ms || mh_vm_power_button(c->vm))
+		return false;
+	c->deadline_ms = now_ms() + c->grace_s * 1000ll;
+	fprintf(stderr,
+		CLI_NAME ": SIGTERM pressed the guest's power button; it has %u s, or until "
+			 "another signal%s",
+		c->grace_s, c->terminal.raw ? "\r\n" : "\n");
+	return true;
+}
+
+/* How long to wait for something to happen; -1: for ever. */
+static int patience(const struct console *c)
+{
+	int64_t left = c->deadline_ms - now_ms();
+
+	if (c->typed_bytes)
+		return RETRY_MS;
+	if (!c->deadline_ms)
+		return -1;
+	return left < 0 ? 0 : (int)left;
+}
+
 /* The number of a signal that ends the program, or 0. */
 static int read_signal(struct console *c)
 {
@@ -149,6 +186,8 @@ static int read_signal(struct console *c)
 			suspend(c);
 			continue;
 		}
+		if (info.ssi_signo == SIGTERM && ask_guest(c))
+			continue;
 		/* A second signal kills, should stopping the VM take too long. */
 		terminal_cooked(&c->terminal);
 		sigprocmask(SIG_SETMASK, &c->old_mask, NULL);
@@ -160,14 +199,14 @@ static int read_signal(struct console *c)
 enum console_end console_run(struct console *c, int *detail)
 {
 	for (;;) {
-		bool full = c->typed_bytes != 0;
 		struct pollfd fds[3] = {
 			{ .fd = c->wake, .events = POLLIN },
 			{ .fd = c->signals, .events = POLLIN },
-			{ .fd = c->input_open && !full ? STDIN_FILENO : -1, .events = POLLIN },
+			{ .fd = c->input_open && !c->typed_bytes ? STDIN_FILENO : -1,
+			  .events = POLLIN },
 		};
 
-		if (poll(fds, 3, full ? RETRY_MS : -1) < 0)
+		if (poll(fds, 3, patience(c)) < 0)
 			continue;
 		*detail = atomic_load_explicit(&c->output_error, memory_order_acquire);
 		if (*detail)
@@ -176,6 +215,10 @@ enum console_end console_run(struct console *c, int *detail)
 			return CONSOLE_STOPPED;
 		if (fds[1].revents && (*detail = read_signal(c)))
 			return CONSOLE_SIGNAL;
+		if (c->deadline_ms && now_ms() >= c->deadline_ms) {
+			*detail = SIGTERM;
+			return CONSOLE_SIGNAL;
+		}
 		if (fds[2].revents && read_input(c))
 			return CONSOLE_ESCAPE;
 		type_pending(c);
