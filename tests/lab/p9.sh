@@ -4,6 +4,7 @@
 # lab: none --no-module --kernel 6.1-full --modules crc32c_generic,9pnet_fd,9p,ext4,loop
 # bring: @BUILD@/tests/lab/p9_serve
 # bring: @BUILD@/tests/lab/p9_check
+# bring: @BUILD@/tests/lab/fsx
 # bring: /sbin/mke2fs
 # timeout: 600
 failed=0
@@ -24,7 +25,15 @@ serve()
 	while [ ! -S /tmp/sock ]; do usleep 10000; done
 }
 
-# check MOUNT-OPTIONS FOLDER TEST...: mount, ask, unmount; the server must survive it.
+# random FOLDER: random work on a file of the mounted folder, which the served one must hold then.
+random()
+{
+	fsx -n 1500 -m /tmp/model /tmp/mnt/random && cmp /tmp/model "$1/random" &&
+		rm /tmp/mnt/random || { echo "FAIL: random work"; failed=1; }
+}
+
+# check MOUNT-OPTIONS FOLDER TEST...: mount, ask, unmount; the server must survive it. The first test
+# may be "random".
 check()
 {
 	options=$1 folder=$2
@@ -34,6 +43,10 @@ check()
 		echo "FAIL: mount $options"
 		failed=1
 		return
+	fi
+	if [ "$1" = random ]; then
+		random "$folder"
+		shift
 	fi
 	p9_check /tmp/mnt "$folder" "$@" || failed=1
 	umount /tmp/mnt || failed=1
@@ -50,16 +63,16 @@ stop()
 
 L=version=9p2000.L
 serve /tmp/fs
-check $L,msize=262144,cache=none /tmp/fs usual xattrs locks
+check $L,msize=262144,cache=none /tmp/fs random usual xattrs locks
 check $L,msize=262144,cache=mmap /tmp/fs random big renames unlinked append
-check $L,msize=65536,cache=loose /tmp/fs storm random big
+check $L,msize=65536,cache=loose /tmp/fs random storm big
 check $L,msize=4096,cache=none,access=client /tmp/fs random links xattrs
 # It has no renaming across folders and no link count.
 check version=9p2000.u,msize=65536 /tmp/fs random big long-names append
 stop /tmp/fs
 # Few descriptors, so that most files are closed and found again; buffers in odd pieces.
 serve --fds 32 --pieces 97 --workers 4 /tmp/fs
-check $L,msize=65536,cache=none /tmp/fs storm random renames links unlinked xattrs
+check $L,msize=65536,cache=none /tmp/fs random storm renames links unlinked xattrs
 stop /tmp/fs
 serve --ids mapped /tmp/fs
 check $L,msize=262144,cache=none /tmp/fs specials unlinked attributes xattrs mapped
