@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What Linux makes of the machine: its shell on COM1 is asked about ACPI, serial ports, clock and
- * power button, then resets and switches the machine off. Uses the public API only.
+ * What Linux makes of the machine: its shell on COM1 is asked about ACPI, serial ports, clocks
+ * (over a pause, and with the host busy) and power button, then resets and switches the machine
+ * off. Uses the public API only.
  *
  * Usage: machine_guest KERNEL INITRD [shim|kvm]
  */
@@ -12,12 +13,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <macrohard/macrohard.h>
 
 #define PROMPT "guest# "
 #define BOOT_MS 120000
 #define STEP_MS 60000
+/*
+ * How far the distance between the guest's and the host's time of day may move, ever. The host in
+ * the lab has no NTP: both count one TSC.
+ */
+#define DRIFT_MS 20
+#define BUSY_THREADS 6
 #define CMDLINE "console=ttyS0 quiet panic=-1 mh.shell"
 
 /* What a serial port sent, as text. */
@@ -167,7 +175,8 @@ static void check_serial(void)
 		die("reading COM2");
 }
 
-static void check_clock(void)
+/* It follows the host's clock, through pauses too. */
+static void check_rtc(void)
 {
 	char command[128];
 
@@ -176,8 +185,102 @@ static void check_clock(void)
 		 "-lt 20",
 		 (long long)time(NULL));
 	shell(command);
+}
+
+static void check_clock(void)
+{
+	check_rtc();
 	shell("hwclock -r -u && hwclock -w -u && hwclock -r -u");
-	shell("cat /sys/devices/system/clocksource/clocksource0/current_clocksource");
+	shell("cd /sys/devices/system/clocksource/clocksource0; cat current_clocksource && "
+	      "grep -E '^(kvm-clock|tsc)$' current_clocksource && "
+	      "grep -w acpi_pm available_clocksource && cd /");
+}
+
+/* ---- the guest's time of day against the host's ---- */
+
+/* What the host's clock minus the guest's may be, in ms; each reading narrows it. */
+struct distance {
+	double low, high;
+};
+
+static double host_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
+/* The number behind the word, in what COM1 said last. */
+static double number_after(const char *word)
+{
+	size_t at;
+
+	if (!wait_for(0, word, STEP_MS))
+		die("the guest does not tell '%s'", word);
+	at = line.port[0].seen;
+	if (!wait_for(0, "\n", STEP_MS))
+		die("the guest does not end its line");
+	return strtod(line.port[0].text + at, NULL);
+}
+
+/*
+ * The guest's clock was read between the question and the answer, however long both took. s and us
+ * are taken together, by adjtimex.
+ */
+static void compare(struct distance *d)
+{
+	double before = host_ms(), guest, after;
+
+	type(0, "adjtimex; printf '\\n=%d=\\n' $?\n");
+	guest = number_after("time.tv_sec:") * 1e3;
+	guest += number_after("time.tv_usec:") / 1e3;
+	after = host_ms();
+	if (!wait_for(0, "=\r\n", STEP_MS))
+		die("the guest is silent");
+	if (before - guest > d->low)
+		d->low = before - guest;
+	if (after - guest < d->high)
+		d->high = after - guest;
+	if (d->low > d->high + DRIFT_MS)
+		die("the guest's clock has moved against the host's by %.3f ms", d->low - d->high);
+}
+
+static void *compute(void *opaque)
+{
+	bool *end = opaque;
+
+	while (!__atomic_load_n(end, __ATOMIC_RELAXED))
+		continue;
+	return NULL;
+}
+
+static void check_drift(void)
+{
+	struct distance d = { -1e300, 1e300 };
+	pthread_t busy[BUSY_THREADS];
+	bool end = false;
+
+	for (int i = 0; i < 5; i++)
+		compare(&d);
+	need(mh_vm_pause(vm), "pausing");
+	sleep(3);
+	need(mh_vm_resume(vm), "resuming");
+	for (int i = 0; i < 5; i++)
+		compare(&d);
+	for (int i = 0; i < BUSY_THREADS; i++)
+		pthread_create(&busy[i], NULL, compute, &end);
+	for (int i = 0; i < 5; i++)
+		compare(&d);
+	__atomic_store_n(&end, true, __ATOMIC_RELAXED);
+	for (int i = 0; i < BUSY_THREADS; i++)
+		pthread_join(busy[i], NULL);
+	compare(&d);
+	printf("\nhost - guest is between %.3f and %.3f ms\n", d.low, d.high);
+	/* Early in its boot Linux counts no time; the lab is slow enough to see it. */
+	if (d.high < -10000 || d.low > 10000)
+		die("the guest's time of day is wrong");
+	shell("! dmesg | grep -i 'lockup\\|stall\\|clocksource.*unstable\\|Marking clocksource'");
 }
 
 static void check_power_button(void)
@@ -220,6 +323,8 @@ int main(int argc, char **argv)
 	check_tables();
 	check_serial();
 	check_clock();
+	check_drift();
+	check_rtc();
 	check_power_button();
 	type(0, "reboot -f\n");
 	check_stop(MH_STOP_RESET, "the guest's reset");

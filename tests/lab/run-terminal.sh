@@ -28,6 +28,6 @@ play()
 play 0 -s 'echo $((6*7))x\r' -x 42x -s 'echo n$((5))p; sleep 100\r' -x n5p -s '\x03' \
 	-s 'echo interrupted $?\r' -x 'interrupted 130' -s 'exit\r' -x 'switching off'
 play 12 -s 'echo last\r' -x 'last' -s '\x1d'
-play 143 -k 15
+play 130 -k 2
 play 10 -s 'echo c >/proc/sysrq-trigger\r' -x 'Kernel panic'
 exit $failed
