@@ -50,10 +50,8 @@ int mhi_p9_do_getattr(struct p9_ctx *c)
 	struct p9_use *use;
 	int error;
 
-	if (c->in.bad)
-		return -EINVAL;
-	use = mhi_p9_use(c, number, &error);
-	if (!use)
+	error = mhi_p9_use(c, number, &use);
+	if (error)
 		return error;
 	error = mhi_p9_attr(c->s, use->fd, &a);
 	if (!error)
@@ -138,8 +136,8 @@ int mhi_p9_do_setattr(struct p9_ctx *c)
 	if ((ch.valid & P9_SETATTR_ATIME_SET && ch.atime_ns >= NS_PER_S) ||
 	    (ch.valid & P9_SETATTR_MTIME_SET && ch.mtime_ns >= NS_PER_S))
 		return -EINVAL;
-	use = mhi_p9_use(c, number, &error);
-	return use ? mhi_p9_apply(c->s, use, &ch) : error;
+	error = mhi_p9_use(c, number, &use);
+	return error ? error : mhi_p9_apply(c->s, use, &ch);
 }
 
 int mhi_p9_do_statfs(struct p9_ctx *c)
@@ -150,10 +148,8 @@ int mhi_p9_do_statfs(struct p9_ctx *c)
 	struct statfs sf;
 	int error;
 
-	if (c->in.bad)
-		return -EINVAL;
-	use = mhi_p9_use(c, number, &error);
-	if (!use)
+	error = mhi_p9_use(c, number, &use);
+	if (error)
 		return error;
 	if (fstatfs(use->fd, &sf))
 		return -errno;

@@ -84,12 +84,12 @@ int mhi_p9_do_readdir(struct p9_ctx *c)
 	struct p9_use *use;
 	int error;
 
-	if (c->in.bad || c->room < P9_READ_HEADER)
+	if (c->room < P9_READ_HEADER)
 		return -EINVAL;
 	if (count > c->room - P9_READ_HEADER)
 		count = c->room - P9_READ_HEADER;
-	use = mhi_p9_use_open(c, number, &error);
-	if (!use)
+	error = mhi_p9_use_open(c, number, &use);
+	if (error)
 		return error;
 	if (use->fid->xattr || !S_ISDIR(use->node->type))
 		return -ENOTDIR;

@@ -42,46 +42,52 @@ static struct p9_use *take_use(struct p9_ctx *c, struct p9_fid *fid)
 	return use;
 }
 
-struct p9_use *mhi_p9_use(struct p9_ctx *c, u32 number, int *error)
+int mhi_p9_use(struct p9_ctx *c, u32 number, struct p9_use **use)
 {
 	struct mhi_p9 *s = c->s;
-	struct p9_use *use = NULL;
 	struct p9_fid *fid;
+	int error = -EBADF;
 
-	*error = -EBADF;
+	if (c->in.bad)
+		return -EINVAL;
 	pthread_mutex_lock(&s->lock);
 	fid = mhi_p9_fid_find(s, number);
-	if (!fid || fid->xattr)
-		goto out;
-	if (fid->io_fd < 0) {
-		*error = mhi_p9_node_busy(s, fid->node);
-		if (*error)
-			goto out;
+	if (fid && !fid->xattr)
+		error = fid->io_fd < 0 ? mhi_p9_node_busy(s, fid->node) : 0;
+	if (!error) {
+		*use = take_use(c, fid);
+		if (fid->io_fd < 0) {
+			(*use)->fd = fid->node->fd;
+			(*use)->busy = true;
+		}
 	}
-	*error = 0;
-	use = take_use(c, fid);
-	if (use->fd < 0) {
-		use->fd = fid->node->fd;
-		use->busy = true;
-	}
-out:
 	pthread_mutex_unlock(&s->lock);
-	return use;
+	return error;
 }
 
-struct p9_use *mhi_p9_use_open(struct p9_ctx *c, u32 number, int *error)
+int mhi_p9_use_named(struct p9_ctx *c, u32 number, struct mhi_p9_str name, char *text,
+		     struct p9_use **use)
+{
+	int error = c->in.bad ? -EINVAL : mhi_p9_name(name, text);
+
+	return error ? error : mhi_p9_use(c, number, use);
+}
+
+int mhi_p9_use_open(struct p9_ctx *c, u32 number, struct p9_use **use)
 {
 	struct mhi_p9 *s = c->s;
-	struct p9_use *use = NULL;
 	struct p9_fid *fid;
+	bool open;
 
+	if (c->in.bad)
+		return -EINVAL;
 	pthread_mutex_lock(&s->lock);
 	fid = mhi_p9_fid_find(s, number);
-	if (fid && (fid->xattr || fid->io_fd >= 0))
-		use = take_use(c, fid);
+	open = fid && (fid->xattr || fid->io_fd >= 0);
+	if (open)
+		*use = take_use(c, fid);
 	pthread_mutex_unlock(&s->lock);
-	*error = use ? 0 : -EBADF;
-	return use;
+	return open ? 0 : -EBADF;
 }
 
 /* Not in the table any more, and nobody else uses it. */

@@ -89,10 +89,10 @@ int mhi_p9_do_lopen(struct p9_ctx *c)
 	struct p9_use *use;
 	int error;
 
-	if (c->in.bad || (flags & P9_DOTL_ACCMODE) == P9_DOTL_ACCMODE)
+	if ((flags & P9_DOTL_ACCMODE) == P9_DOTL_ACCMODE)
 		return -EINVAL;
-	use = mhi_p9_use(c, number, &error);
-	return use ? mhi_p9_open_fid(c, use, host_flags(flags)) : error;
+	error = mhi_p9_use(c, number, &use);
+	return error ? error : mhi_p9_open_fid(c, use, host_flags(flags));
 }
 
 /* ---- create ---- */
@@ -197,13 +197,10 @@ int mhi_p9_do_lcreate(struct p9_ctx *c)
 
 	want.gid = mhi_p9_get32(&c->in);
 	want.mode = (want.mode & ~(u32)S_IFMT) | S_IFREG;
-	if (c->in.bad || (dotl & P9_DOTL_ACCMODE) == P9_DOTL_ACCMODE)
+	if ((dotl & P9_DOTL_ACCMODE) == P9_DOTL_ACCMODE)
 		return -EINVAL;
-	error = mhi_p9_name(name, text);
+	error = mhi_p9_use_named(c, number, name, text, &use);
 	if (error)
-		return error;
-	use = mhi_p9_use(c, number, &error);
-	if (!use)
 		return error;
 	want.uid = use->fid->uid;
 	flags |= dotl & P9_DOTL_EXCL ? O_EXCL : 0;
@@ -250,12 +247,12 @@ int mhi_p9_do_read(struct p9_ctx *c)
 	struct p9_use *use;
 	int error;
 
-	if (c->in.bad || c->room < P9_READ_HEADER)
+	if (c->room < P9_READ_HEADER)
 		return -EINVAL;
 	if (count > c->room - P9_READ_HEADER)
 		count = c->room - P9_READ_HEADER;
-	use = mhi_p9_use_open(c, number, &error);
-	if (!use)
+	error = mhi_p9_use_open(c, number, &use);
+	if (error)
 		return error;
 	if (use->fid->xattr)
 		return read_xattr(c, use->fid->xattr, offset, count);
@@ -307,8 +304,8 @@ int mhi_p9_do_write(struct p9_ctx *c)
 
 	if (c->in.bad || count > c->req->size - P9_WRITE_HEADER)
 		return -EINVAL;
-	use = mhi_p9_use_open(c, number, &error);
-	if (!use)
+	error = mhi_p9_use_open(c, number, &use);
+	if (error)
 		return error;
 	if (use->fid->xattr)
 		return write_xattr(c, use->fid, offset, count);
@@ -323,10 +320,8 @@ int mhi_p9_do_fsync(struct p9_ctx *c)
 	struct p9_use *use;
 	int error;
 
-	if (c->in.bad)
-		return -EINVAL;
-	use = mhi_p9_use_open(c, number, &error);
-	if (!use)
+	error = mhi_p9_use_open(c, number, &use);
+	if (error)
 		return error;
 	if (use->fid->xattr)
 		return -EINVAL;

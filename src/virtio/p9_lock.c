@@ -178,15 +178,13 @@ static int check(const struct p9_ctx *c, const struct request *r)
 	return 0;
 }
 
-static struct p9_use *file_of(struct p9_ctx *c, u32 number, int *error)
+static int file_of(struct p9_ctx *c, u32 number, struct p9_use **use)
 {
-	struct p9_use *use = mhi_p9_use_open(c, number, error);
+	int error = mhi_p9_use_open(c, number, use);
 
-	if (use && (use->fid->xattr || !S_ISREG(use->node->type))) {
-		*error = -EINVAL;
-		return NULL;
-	}
-	return use;
+	if (!error && ((*use)->fid->xattr || !S_ISREG((*use)->node->type)))
+		error = -EINVAL;
+	return error;
 }
 
 int mhi_p9_do_lock(struct p9_ctx *c)
@@ -203,10 +201,9 @@ int mhi_p9_do_lock(struct p9_ctx *c)
 	r.proc = mhi_p9_get32(&c->in);
 	r.client = mhi_p9_get_str(&c->in);
 	error = check(c, &r);
+	if (!error)
+		error = file_of(c, number, &use);
 	if (error)
-		return error;
-	use = file_of(c, number, &error);
-	if (!use)
 		return error;
 	error = lock_as(c, use, &r);
 	if (error && error != -EAGAIN && error != -EACCES)
@@ -249,10 +246,9 @@ int mhi_p9_do_getlock(struct p9_ctx *c)
 	r.proc = mhi_p9_get32(&c->in);
 	r.client = mhi_p9_get_str(&c->in);
 	error = check(c, &r);
+	if (!error)
+		error = file_of(c, number, &use);
 	if (error)
-		return error;
-	use = file_of(c, number, &error);
-	if (!use)
 		return error;
 	fl.l_type = r.type == P9_LOCK_RDLCK ? F_RDLCK : F_WRLCK;
 	fl.l_start = (off_t)r.start;

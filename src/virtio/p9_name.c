@@ -82,27 +82,30 @@ static int reply_qid(struct p9_ctx *c, const struct p9_attr *a)
 	return 0;
 }
 
+/* The rest of mkdir and mknod, when the request has been read. */
+static int make_as(struct p9_ctx *c, u32 number, struct mhi_p9_str name, struct p9_new *want)
+{
+	char text[MHI_P9_NAME];
+	struct p9_use *use;
+	struct p9_attr a;
+	int error = mhi_p9_use_named(c, number, name, text, &use);
+
+	if (error)
+		return error;
+	want->uid = use->fid->uid;
+	error = mhi_p9_make(c, use, text, want, &a);
+	return error ? error : reply_qid(c, &a);
+}
+
 int mhi_p9_do_mkdir(struct p9_ctx *c)
 {
 	u32 number = mhi_p9_get32(&c->in);
 	struct mhi_p9_str name = mhi_p9_get_str(&c->in);
 	struct p9_new want = { .mode = mhi_p9_get32(&c->in) };
-	char text[MHI_P9_NAME];
-	struct p9_use *use;
-	struct p9_attr a;
-	int error;
 
 	want.gid = mhi_p9_get32(&c->in);
 	want.mode = (want.mode & ~(u32)S_IFMT) | S_IFDIR;
-	error = c->in.bad ? -EINVAL : mhi_p9_name(name, text);
-	if (error)
-		return error;
-	use = mhi_p9_use(c, number, &error);
-	if (!use)
-		return error;
-	want.uid = use->fid->uid;
-	error = mhi_p9_make(c, use, text, &want, &a);
-	return error ? error : reply_qid(c, &a);
+	return make_as(c, number, name, &want);
 }
 
 int mhi_p9_do_mknod(struct p9_ctx *c)
@@ -112,25 +115,15 @@ int mhi_p9_do_mknod(struct p9_ctx *c)
 	struct p9_new want = { .mode = mhi_p9_get32(&c->in) };
 	u32 maj = mhi_p9_get32(&c->in);
 	u32 min = mhi_p9_get32(&c->in);
-	char text[MHI_P9_NAME];
-	struct p9_use *use;
-	struct p9_attr a;
-	int error;
 
 	want.gid = mhi_p9_get32(&c->in);
+	if (S_ISDIR(want.mode))
+		return -EINVAL;
 	if (!(want.mode & S_IFMT))
 		want.mode |= S_IFREG;
 	if (S_ISCHR(want.mode) || S_ISBLK(want.mode))
 		want.rdev = makedev(maj, min);
-	error = c->in.bad || S_ISDIR(want.mode) ? -EINVAL : mhi_p9_name(name, text);
-	if (error)
-		return error;
-	use = mhi_p9_use(c, number, &error);
-	if (!use)
-		return error;
-	want.uid = use->fid->uid;
-	error = mhi_p9_make(c, use, text, &want, &a);
-	return error ? error : reply_qid(c, &a);
+	return make_as(c, number, name, &want);
 }
 
 /* ---- symbolic links: text that only the client follows ---- */
@@ -163,13 +156,10 @@ int mhi_p9_do_symlink(struct p9_ctx *c)
 	struct p9_attr a;
 	int error;
 
-	error = c->in.bad ? -EINVAL : mhi_p9_name(name, text);
+	error = mhi_p9_str_copy(target, to, sizeof(to));
 	if (!error)
-		error = mhi_p9_str_copy(target, to, sizeof(to));
+		error = mhi_p9_use_named(c, number, name, text, &use);
 	if (error)
-		return error;
-	use = mhi_p9_use(c, number, &error);
-	if (!use)
 		return error;
 	want.uid = use->fid->uid;
 	error = mhi_p9_make_symlink(c, use, text, to, &want, &a);
@@ -184,10 +174,8 @@ int mhi_p9_do_readlink(struct p9_ctx *c)
 	ssize_t n;
 	int error;
 
-	if (c->in.bad)
-		return -EINVAL;
-	use = mhi_p9_use(c, number, &error);
-	if (!use)
+	error = mhi_p9_use(c, number, &use);
+	if (error)
 		return error;
 	if (!S_ISLNK(use->node->type))
 		return -EINVAL;
@@ -219,12 +207,10 @@ int mhi_p9_do_link(struct p9_ctx *c)
 	char text[MHI_P9_NAME];
 	int error;
 
-	error = c->in.bad ? -EINVAL : mhi_p9_name(name, text);
-	if (error)
-		return error;
-	dir_use = mhi_p9_use(c, dir, &error);
-	file_use = dir_use ? mhi_p9_use(c, file, &error) : NULL;
-	return file_use ? mhi_p9_make_link(c, dir_use, text, file_use) : error;
+	error = mhi_p9_use_named(c, dir, name, text, &dir_use);
+	if (!error)
+		error = mhi_p9_use(c, file, &file_use);
+	return error ? error : mhi_p9_make_link(c, dir_use, text, file_use);
 }
 
 /* ---- renaming ---- */
@@ -262,14 +248,10 @@ int mhi_p9_do_renameat(struct p9_ctx *c)
 	struct p9_use *from_use, *to_use;
 	int error;
 
-	error = c->in.bad ? -EINVAL : mhi_p9_name(old_name, old_text);
+	error = mhi_p9_use_named(c, from, old_name, old_text, &from_use);
 	if (!error)
-		error = mhi_p9_name(new_name, new_text);
+		error = mhi_p9_use_named(c, to, new_name, new_text, &to_use);
 	if (error)
-		return error;
-	from_use = mhi_p9_use(c, from, &error);
-	to_use = from_use ? mhi_p9_use(c, to, &error) : NULL;
-	if (!to_use)
 		return error;
 	return move(c->s, from_use->fd, &from_use->node->id, old_text, to_use, new_text);
 }
@@ -345,12 +327,10 @@ int mhi_p9_do_rename(struct p9_ctx *c)
 	char text[MHI_P9_NAME];
 	int error;
 
-	error = c->in.bad ? -EINVAL : mhi_p9_name(name, text);
-	if (error)
-		return error;
-	file_use = mhi_p9_use(c, file, &error);
-	dir_use = file_use ? mhi_p9_use(c, dir, &error) : NULL;
-	return dir_use ? mhi_p9_move_node(c->s, file_use->node, dir_use, text) : error;
+	error = mhi_p9_use_named(c, dir, name, text, &dir_use);
+	if (!error)
+		error = mhi_p9_use(c, file, &file_use);
+	return error ? error : mhi_p9_move_node(c->s, file_use->node, dir_use, text);
 }
 
 /* ---- removing ---- */
@@ -380,13 +360,10 @@ int mhi_p9_do_unlinkat(struct p9_ctx *c)
 	struct p9_use *use;
 	int error;
 
-	if (c->in.bad || (flags & ~P9_DOTL_AT_REMOVEDIR))
+	if (flags & ~P9_DOTL_AT_REMOVEDIR)
 		return -EINVAL;
-	error = mhi_p9_name(name, text);
+	error = mhi_p9_use_named(c, number, name, text, &use);
 	if (error)
-		return error;
-	use = mhi_p9_use(c, number, &error);
-	if (!use)
 		return error;
 	return unlink_at(c->s, use->fd, &use->node->id, text, flags ? AT_REMOVEDIR : 0);
 }

@@ -117,10 +117,8 @@ int mhi_p9_do_stat(struct p9_ctx *c)
 	struct p9_attr a;
 	int error;
 
-	if (c->in.bad)
-		return -EINVAL;
-	use = mhi_p9_use(c, number, &error);
-	if (!use)
+	error = mhi_p9_use(c, number, &use);
+	if (error)
 		return error;
 	error = mhi_p9_attr(c->s, use->fd, &a);
 	if (error)
@@ -261,8 +259,8 @@ int mhi_p9_do_open(struct p9_ctx *c)
 		return -EINVAL;
 	if (mode & P9_ORCLOSE && c->s->config.readonly)
 		return -EROFS;
-	use = mhi_p9_use(c, number, &error);
-	if (!use)
+	error = mhi_p9_use(c, number, &use);
+	if (error)
 		return error;
 	error = mhi_p9_open_fid(c, use, open_flags(c, mode));
 	if (!error && mode & P9_ORCLOSE)
@@ -339,8 +337,8 @@ static int make_special(struct p9_ctx *c, struct p9_use *use, const struct creat
 	if (perm & P9_DMLINK) {
 		if (sscanf(text, "%u", &maj) != 1)
 			return -EINVAL;
-		file = mhi_p9_use(c, maj, &error);
-		return file ? mhi_p9_make_link(c, use, name, file) : error;
+		error = mhi_p9_use(c, maj, &file);
+		return error ? error : mhi_p9_make_link(c, use, name, file);
 	}
 	if (sscanf(text, "%c %u %u", &kind, &maj, &min) != 3 || (kind != 'c' && kind != 'b'))
 		return -EINVAL;
@@ -384,11 +382,8 @@ int mhi_p9_do_create(struct p9_ctx *c)
 	cr.mode = mhi_p9_get8(&c->in);
 	if (c->dialect == P9_2000U)
 		cr.extension = mhi_p9_get_str(&c->in);
-	error = c->in.bad ? -EINVAL : mhi_p9_name(name, cr.name);
+	error = mhi_p9_use_named(c, number, name, cr.name, &use);
 	if (error)
-		return error;
-	use = mhi_p9_use(c, number, &error);
-	if (!use)
 		return error;
 	error = create(c, use, &cr);
 	if (!error && cr.mode & P9_ORCLOSE)
@@ -458,8 +453,8 @@ int mhi_p9_do_wstat(struct p9_ctx *c)
 		error = mhi_p9_name(name, text);
 	if (error)
 		return error;
-	use = mhi_p9_use(c, number, &error);
-	if (!use)
+	error = mhi_p9_use(c, number, &use);
+	if (error)
 		return error;
 	/* "stat": nothing to change means "make it safe". */
 	if (!ch.valid && !name.len)

@@ -212,10 +212,16 @@ void mhi_p9_nodes_fini(struct mhi_p9 *s);
 
 /* ---- p9_fid.c: without session.lock unless said otherwise ---- */
 
-/* Use the file of a fid in this request; NULL with *error set. */
-struct p9_use *mhi_p9_use(struct p9_ctx *c, u32 number, int *error);
+/*
+ * Use the file of a fid in this request, all of which has been read: 0; -EINVAL when it ended too
+ * early, -EBADF, or another error.
+ */
+int mhi_p9_use(struct p9_ctx *c, u32 number, struct p9_use **use);
+/* And copy a name in it to text [MHI_P9_NAME], if it is one. */
+int mhi_p9_use_named(struct p9_ctx *c, u32 number, struct mhi_p9_str name, char *text,
+		     struct p9_use **use);
 /* Use what a fid has open: a file or folder, or an attribute (fid->xattr). */
-struct p9_use *mhi_p9_use_open(struct p9_ctx *c, u32 number, int *error);
+int mhi_p9_use_open(struct p9_ctx *c, u32 number, struct p9_use **use);
 void mhi_p9_unuse(struct p9_ctx *c);
 /*
  * A fid for the node, which gets a reference of its own. In place of the fid old, which the request

@@ -155,10 +155,8 @@ int mhi_p9_do_walk(struct p9_ctx *c)
 		return -EINVAL;
 	for (u16 i = 0; i < n; i++)
 		names[i] = mhi_p9_get_str(&c->in);
-	if (c->in.bad)
-		return -EINVAL;
-	use = mhi_p9_use(c, number, &error);
-	if (!use)
+	error = mhi_p9_use(c, number, &use);
+	if (error)
 		return error;
 	/* "walk": the fid must not have been opened. A copy of it does no harm. */
 	if (use->io_fd >= 0 && number == new_number)

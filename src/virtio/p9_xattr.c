@@ -114,8 +114,8 @@ int mhi_p9_do_xattrwalk(struct p9_ctx *c)
 		error = mhi_p9_str_copy(name, text, sizeof(text));
 	if (error)
 		return error;
-	use = mhi_p9_use(c, number, &error);
-	if (!use)
+	error = mhi_p9_use(c, number, &use);
+	if (error)
 		return error;
 	error = read_value(c, use->fd, text, &open.xattr);
 	if (error)
@@ -147,8 +147,8 @@ int mhi_p9_do_xattrcreate(struct p9_ctx *c)
 		return -E2BIG;
 	if (!mhi_p9_xattr_allowed(c->s, text))
 		return -EOPNOTSUPP;
-	use = mhi_p9_use(c, number, &error);
-	if (!use)
+	error = mhi_p9_use(c, number, &use);
+	if (error)
 		return error;
 	if (use->io_fd >= 0)
 		return -EBADF;
