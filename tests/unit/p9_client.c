@@ -334,3 +334,11 @@ bool p9_has(struct p9_client *c, const char *name, const char *text)
 		close(fd);
 	return n == (ssize_t)strlen(text) && !memcmp(buf, text, (size_t)n);
 }
+
+struct stat p9_host_stat(struct p9_client *c, const char *name)
+{
+	struct stat st = { 0 };
+
+	ck_assert_int_eq(fstatat(c->dir, name, &st, AT_SYMLINK_NOFOLLOW), 0);
+	return st;
+}

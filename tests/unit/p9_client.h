@@ -6,6 +6,8 @@
 #ifndef TESTS_P9_CLIENT_H
 #define TESTS_P9_CLIENT_H
 
+#include <sys/stat.h>
+
 #include "rng.h"
 #include "virtio/p9.h"
 #include "virtio/p9_codec.h"
@@ -67,5 +69,6 @@ int p9_getattr(struct p9_client *c, u32 fid, struct p9_stat *st);
 /* Beside the server, in the served folder. */
 void p9_make(struct p9_client *c, const char *name, const char *text);
 bool p9_has(struct p9_client *c, const char *name, const char *text);
+struct stat p9_host_stat(struct p9_client *c, const char *name);
 
 #endif
