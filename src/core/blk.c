@@ -173,31 +173,22 @@ static int check(struct mhi_blkq *q, struct mhi_blk_req *req)
 	return 0;
 }
 
-static int stable(struct mhi_blkq *q, u32 flags)
+static int execute(struct mhi_blk *b, const struct mhi_blk_req *req)
 {
-	if (!q->write_through && !(flags & MHI_BLK_FUA))
-		return 0;
-	return q->node->ops->flush(q->node);
-}
-
-static int execute(struct mhi_blkq *q, struct mhi_blk_req *req)
-{
-	struct mhi_blk *b = q->node;
-	u32 flags = req->flags | (q->write_through ? MHI_BLK_FUA : 0);
 	int rc;
 
 	switch (req->op) {
 	case MHI_BLK_READ:
 		return b->ops->read(b, req->offset, req->iov, req->iov_count);
 	case MHI_BLK_WRITE:
-		return b->ops->write(b, req->offset, req->iov, req->iov_count, flags);
+		return b->ops->write(b, req->offset, req->iov, req->iov_count, req->flags);
 	case MHI_BLK_FLUSH:
 		return b->read_only ? 0 : b->ops->flush(b);
 	case MHI_BLK_DISCARD:
 		return b->ops->discard ? b->ops->discard(b, req->offset, req->bytes) : MH_ENOTSUP;
 	case MHI_BLK_WRITE_ZEROES:
-		rc = b->ops->write_zeroes(b, req->offset, req->bytes, flags);
-		return rc ? rc : stable(q, flags);
+		rc = b->ops->write_zeroes(b, req->offset, req->bytes, req->flags);
+		return rc || !(req->flags & MHI_BLK_FUA) ? rc : b->ops->flush(b);
 	}
 	return MH_EINVAL;
 }
@@ -211,7 +202,7 @@ static void run(struct mhi_work *work)
 {
 	struct mhi_blk_req *req = req_of(work);
 
-	req->result = execute(req->queue, req);
+	req->result = execute(req->queue->node, req);
 }
 
 static void done(struct mhi_work *work)
@@ -245,6 +236,8 @@ bool mhi_blkq_submit(struct mhi_blkq *q, struct mhi_blk_req *req)
 		q->inline_done++;
 		return true;
 	}
+	if (q->write_through)
+		req->flags |= MHI_BLK_FUA;
 	req->queue = q;
 	req->work.run = run;
 	req->work.done = done;

@@ -143,8 +143,9 @@ struct mhi_blk_req {
 struct mhi_blkq {
 	struct mhi_blk *node;	     /* (c) the caller's; open until its requests are complete */
 	struct mhi_workers *workers; /* (c) */
-	bool write_through;	     /* (l) each write is stable when it completes */
-	u64 inline_done, handed;     /* (l) statistics: requests done at once, given to workers */
+	/* Writes submitted from now on are stable when they complete. Under the device's lock. */
+	bool write_through;
+	u64 inline_done, handed; /* (l) statistics: requests done at once, given to workers */
 };
 
 void mhi_blkq_init(struct mhi_blkq *q, struct mhi_blk *node, struct mhi_workers *workers);

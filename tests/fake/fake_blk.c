@@ -88,7 +88,7 @@ static int put(struct fake_blk *f, u64 offset, u64 bytes, const struct iovec *io
 static int fake_write(struct mhi_blk *b, u64 offset, const struct iovec *iov, u32 count, u32 flags)
 {
 	if (flags & MHI_BLK_FUA)
-		fake(b)->fua++;
+		__atomic_fetch_add(&fake(b)->fua, 1, __ATOMIC_RELAXED);
 	return put(fake(b), offset, mhi_iov_bytes(iov, count), iov, count);
 }
 

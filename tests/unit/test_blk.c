@@ -194,6 +194,25 @@ START_TEST(write_through_flushes)
 }
 END_TEST
 
+/* A guest may change it at any time: workers once read it, with no lock. */
+START_TEST(write_through_changes_meanwhile)
+{
+	u8 buf[512] = { 0 };
+	struct iovec iov = { buf, sizeof(buf) };
+	struct mhi_blk_req req[REQS];
+
+	for (unsigned int i = 0; i < REQS; i++) {
+		req[i] = request(MHI_BLK_WRITE, i * 512, &iov);
+		queue.write_through = i & 1;
+		ck_assert(!mhi_blkq_submit(&queue, &req[i]));
+	}
+	queue.write_through = false;
+	uv_run(&loop, UV_RUN_DEFAULT);
+	ck_assert_uint_eq(done_count, REQS);
+	ck_assert_uint_eq(file->fua, REQS / 2);
+}
+END_TEST
+
 /* Closing with work under way: all of it completes first. */
 START_TEST(close_waits)
 {
@@ -270,6 +289,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, errors_belong_to_their_request);
 	tcase_add_test(tcase, done_may_submit);
 	tcase_add_test(tcase, write_through_flushes);
+	tcase_add_test(tcase, write_through_changes_meanwhile);
 	tcase_add_test(tcase, close_waits);
 	tcase_add_test(tcase, pool_is_bounded);
 	tcase_add_test(tcase, iov_pieces);
