@@ -3,6 +3,10 @@
 # Beside KVM: who comes second is refused with the reason and the cure, and who was first computes on
 # unharmed, whichever of the two it is; when the first has gone, the second works.
 # lab: svm --smp 2 --no-insmod
+# lab: svm --smp 2 --no-insmod --kernel 6.12
+# lab: svm --smp 2 --no-insmod --kernel 7.x
+# lab: vmx --no-insmod
+# lab: vmx --no-insmod --kernel 7.x
 # bring: @BUILD@/tests/lab/robust_steps
 # timeout: 400
 set -e
