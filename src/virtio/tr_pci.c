@@ -389,7 +389,7 @@ static void on_bell(void *opaque, unsigned int events)
 	u64 count;
 
 	if (read(bell->fd, &count, sizeof(count)) == (ssize_t)sizeof(count))
-		mhi_vdev_kick(bell->t->dev, bell->q);
+		mhi_vdev_ring(bell->t->dev, bell->q);
 }
 
 static void watch_bells(void *opaque)

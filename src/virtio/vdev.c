@@ -175,6 +175,13 @@ void mhi_vdev_kick(struct mhi_vdev *dev, unsigned int q)
 	mhi_loop_wake(dev->env.loop, &dev->wake);
 }
 
+void mhi_vdev_ring(struct mhi_vdev *dev, unsigned int q)
+{
+	/* Paired with the exchange in work. */
+	__atomic_fetch_or(&dev->kicked, MHI_BIT(q), __ATOMIC_SEQ_CST);
+	work(dev);
+}
+
 void mhi_vdev_again(struct mhi_vdev *dev, unsigned int q)
 {
 	mhi_vdev_kick(dev, q);

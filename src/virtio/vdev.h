@@ -136,6 +136,8 @@ void mhi_vdev_leave(struct mhi_vdev *dev);
 
 /* Any thread, without the lock. Queues that do not exist are ignored. */
 void mhi_vdev_kick(struct mhi_vdev *dev, unsigned int q);
+/* The same on the loop's thread: what the kick asks for is done when it returns. q exists. */
+void mhi_vdev_ring(struct mhi_vdev *dev, unsigned int q);
 /* The machine's vCPUs run, or have stopped: waits until nothing is in flight. Without the lock. */
 void mhi_vdev_run(struct mhi_vdev *dev, bool on);
 /* As at power-up. The machine does not run. Without the lock. */
