@@ -203,12 +203,6 @@ static void run(struct mhi_work *work)
 	struct mhi_blk_req *req = req_of(work);
 
 	req->result = execute(req->queue->node, req);
-}
-
-static void done(struct mhi_work *work)
-{
-	struct mhi_blk_req *req = req_of(work);
-
 	req->done(req);
 }
 
@@ -240,7 +234,6 @@ bool mhi_blkq_submit(struct mhi_blkq *q, struct mhi_blk_req *req)
 		req->flags |= MHI_BLK_FUA;
 	req->queue = q;
 	req->work.run = run;
-	req->work.done = done;
 	q->handed++;
 	mhi_workers_post(q->workers, &req->work);
 	return false;

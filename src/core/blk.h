@@ -9,7 +9,6 @@
 #define MHI_CORE_BLK_H
 
 #include <sys/uio.h>
-#include <uv.h>
 
 #include "base/types.h"
 #include "core/err.h"
@@ -118,7 +117,7 @@ enum mhi_blk_op {
 };
 
 struct mhi_blk_req;
-/* On the loop's thread; the request is the caller's again, and may be submitted anew. */
+/* On a worker's thread; the request is the caller's again, and may be submitted anew. */
 typedef void mhi_blk_done(struct mhi_blk_req *req);
 
 /* Owned by the caller and left alone by it between submit and completion. */
@@ -137,15 +136,15 @@ struct mhi_blk_req {
 };
 
 /*
- * One device's way to a node. Everything is called on the loop's thread. Requests have no order
- * among themselves; a flush covers what had completed when it was submitted.
+ * One device's way to a node. The device submits one request at a time, from any thread. Requests
+ * have no order among themselves; a flush covers what had completed when it was submitted.
  */
 struct mhi_blkq {
 	struct mhi_blk *node;	     /* (c) the caller's; open until its requests are complete */
 	struct mhi_workers *workers; /* (c) */
 	/* Writes submitted from now on are stable when they complete. Under the device's lock. */
 	bool write_through;
-	u64 inline_done, handed; /* (l) statistics: requests done at once, given to workers */
+	u64 inline_done, handed; /* statistics: requests done at once, given to workers */
 };
 
 void mhi_blkq_init(struct mhi_blkq *q, struct mhi_blk *node, struct mhi_workers *workers);

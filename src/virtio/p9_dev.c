@@ -6,7 +6,6 @@
  */
 #include "virtio/p9_dev.h"
 
-#include <semaphore.h>
 #include <stdlib.h>
 
 #include "core/worker.h"
@@ -32,12 +31,9 @@ struct p9_dev {
 	struct mhi_vdev dev;
 	struct mhi_p9 *session;
 	struct mhi_workers *workers;
-	struct slot *free;   /* (m) of the device's lock */
-	unsigned int slots;  /* (m) that exist, at most QUEUE_SIZE */
-	bool waiting;	     /* (m) chains are left in the queue because no slot was free */
-	sem_t closed;	     /* the workers have ended */
-	struct mhi_err *err; /* of create, until it returns */
-	int rc;
+	struct slot *free;  /* (m) of the device's lock */
+	unsigned int slots; /* (m) that exist, at most QUEUE_SIZE */
+	bool waiting;	    /* (m) chains are left in the queue because no slot was free */
 };
 
 static struct p9_dev *model(struct mhi_vdev *dev)
@@ -72,17 +68,11 @@ static void give_slot(struct p9_dev *p9, struct slot *slot)
 static void run(struct mhi_work *work)
 {
 	struct slot *slot = (struct slot *)work;
-
-	mhi_p9_run(slot->p9->session, &slot->req);
-}
-
-/* The reply must be in the ring before a flush that waits for it is answered. */
-static void done(struct mhi_work *work)
-{
-	struct slot *slot = (struct slot *)work;
 	struct p9_dev *p9 = slot->p9;
 
+	mhi_p9_run(p9->session, &slot->req);
 	mhi_vdev_enter(&p9->dev);
+	/* The reply must be in the ring before a flush that waits for it is answered. */
 	mhi_vdev_push(&p9->dev, 0, slot->chain.id, slot->req.replied);
 	mhi_p9_end(p9->session, &slot->req);
 	give_slot(p9, slot);
@@ -96,7 +86,7 @@ static void done(struct mhi_work *work)
 
 static void start(struct p9_dev *p9, struct slot *slot)
 {
-	slot->work = (struct mhi_work){ .run = run, .done = done };
+	slot->work = (struct mhi_work){ .run = run };
 	slot->p9 = p9;
 	slot->req = (struct mhi_p9_req){
 		.out = slot->chain.iov,
@@ -131,34 +121,9 @@ static void p9_reset(struct mhi_vdev *dev)
 	mhi_p9_reset(model(dev)->session);
 }
 
-static void workers_closed(void *opaque)
-{
-	struct p9_dev *p9 = opaque;
-
-	sem_post(&p9->closed);
-}
-
-static void close_workers(void *opaque)
-{
-	struct p9_dev *p9 = opaque;
-
-	mhi_workers_close(p9->workers, workers_closed, p9);
-}
-
-static void create_workers(void *opaque)
-{
-	struct p9_dev *p9 = opaque;
-
-	p9->rc = mhi_workers_create(mhi_loop_uv(p9->dev.env.loop), WORKERS, &p9->workers, p9->err);
-}
-
 static void free_model(struct p9_dev *p9)
 {
-	if (p9->workers) {
-		mhi_loop_call(p9->dev.env.loop, close_workers, p9);
-		while (sem_wait(&p9->closed))
-			;
-	}
+	mhi_workers_destroy(p9->workers);
 	while (p9->free) {
 		struct slot *slot = p9->free;
 
@@ -166,7 +131,6 @@ static void free_model(struct p9_dev *p9)
 		free(slot);
 	}
 	mhi_p9_destroy(p9->session);
-	sem_destroy(&p9->closed);
 	free(p9);
 }
 
@@ -208,25 +172,20 @@ int mhi_p9_dev_create(const struct mhi_vdev_env *env, const struct mhi_p9_config
 	p9 = calloc(1, sizeof(*p9));
 	if (!p9)
 		return mhi_err_set(err, MH_ENOMEM, "out of memory");
-	sem_init(&p9->closed, 0, 0);
 	p9->dev.ops = &p9_ops;
 	p9->dev.model = p9;
 	p9->dev.env = *env;
 	p9->dev.offered = F_MOUNT_TAG;
-	p9->err = err;
 	set_tag(&p9->dev, tag, len);
 	rc = mhi_p9_create(config, &p9->session, err);
-	if (!rc) {
-		mhi_loop_call(env->loop, create_workers, p9);
-		rc = p9->rc;
-	}
+	if (!rc)
+		rc = mhi_workers_create(WORKERS, &p9->workers, err);
 	if (!rc && mhi_vdev_init(&p9->dev, &size, 1))
 		rc = mhi_err_set(err, MH_ENOMEM, "out of memory");
 	if (rc) {
 		free_model(p9);
 		return rc;
 	}
-	p9->err = NULL;
 	*out = &p9->dev;
 	return 0;
 }

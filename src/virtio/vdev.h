@@ -125,10 +125,7 @@ static inline bool mhi_vdev_has(const struct mhi_vdev *dev, u64 feature)
 	return (dev->accepted & feature) != 0;
 }
 
-/*
- * Work on the device from outside of kick, on the loop's thread: leave sends the interrupts that
- * are due.
- */
+/* Work on the device from outside of kick, on any thread: leave sends the interrupts due. */
 void mhi_vdev_enter(struct mhi_vdev *dev);
 void mhi_vdev_leave(struct mhi_vdev *dev);
 

@@ -10,7 +10,7 @@ struct mhi_workers {
 
 static struct mhi_workers workers;
 
-int mhi_workers_create(uv_loop_t *loop, u32 most, struct mhi_workers **out, struct mhi_err *err)
+int mhi_workers_create(u32 most, struct mhi_workers **out, struct mhi_err *err)
 {
 	workers = (struct mhi_workers){ 0 };
 	*out = &workers;
@@ -33,15 +33,12 @@ unsigned int fake_pool_run(void)
 
 		workers.first = work->next;
 		work->run(work);
-		work->done(work);
 		n++;
 	}
 	return n;
 }
 
-void mhi_workers_close(struct mhi_workers *w, void (*closed)(void *opaque), void *opaque)
+void mhi_workers_destroy(struct mhi_workers *w)
 {
 	fake_pool_run();
-	if (closed)
-		closed(opaque);
 }

@@ -20,7 +20,6 @@ void fake_workers_run(void)
 
 		first = work->next;
 		work->run(work);
-		work->done(work);
 	}
 }
 

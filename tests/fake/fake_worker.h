@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Workers without threads: work is done, and completes, when the test says so. */
+/* Workers without threads: work is done when the test says so. */
 #ifndef FAKE_WORKER_H
 #define FAKE_WORKER_H
 
@@ -7,7 +7,7 @@
 
 /* How many wait. */
 u32 fake_workers_waiting(void);
-/* Does and completes all, the last one first. */
+/* Does all, the last one first. */
 void fake_workers_run(void);
 
 #endif

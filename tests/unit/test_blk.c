@@ -1,48 +1,52 @@
 /* SPDX-License-Identifier: MIT */
-/* The queue of block requests and the workers behind it: completions, batches, errors, closing. */
+/* The queue of block requests and the workers behind it: completions, errors, ending. */
 #include "unit.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <unistd.h>
+
 #include "core/blk.h"
 #include "fake_blk.h"
 
 #define REQS 64
 #define BYTES (1u << 20)
 
-static uv_loop_t loop;
 static struct mhi_workers *workers;
 static struct fake_blk *file;
 static struct mhi_blkq queue;
-static unsigned int done_count, closed_count;
-static uv_thread_t loop_thread;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
+static unsigned int done_count; /* (m) */
 
 static void on_done(struct mhi_blk_req *req)
 {
-	uv_thread_t self = uv_thread_self();
-
-	ck_assert(uv_thread_equal(&self, &loop_thread));
+	pthread_mutex_lock(&lock);
 	done_count++;
+	pthread_cond_signal(&cond);
+	pthread_mutex_unlock(&lock);
 }
 
-static void on_closed(void *opaque)
+static void wait_done(unsigned int count)
 {
-	closed_count++;
+	pthread_mutex_lock(&lock);
+	while (done_count < count)
+		pthread_cond_wait(&cond, &lock);
+	pthread_mutex_unlock(&lock);
+	ck_assert_uint_eq(done_count, count);
 }
 
 static void set_up(void)
 {
-	loop_thread = uv_thread_self();
-	done_count = closed_count = 0;
-	ck_assert_int_eq(uv_loop_init(&loop), 0);
-	ck_assert_int_eq(mhi_workers_create(&loop, 4, &workers, NULL), 0);
+	done_count = 0;
+	ck_assert_int_eq(mhi_workers_create(4, &workers, NULL), 0);
 	file = fake_blk_new(BYTES, BYTES);
 	mhi_blkq_init(&queue, &file->blk, workers);
 }
 
 static void tear_down(void)
 {
-	mhi_workers_close(workers, on_closed, NULL);
-	uv_run(&loop, UV_RUN_DEFAULT);
-	ck_assert_uint_eq(closed_count, 1);
-	ck_assert_int_eq(uv_loop_close(&loop), 0);
+	mhi_workers_destroy(workers);
 	fake_blk_free(file);
 }
 
@@ -71,8 +75,7 @@ START_TEST(many_requests_complete)
 		req[i] = request(MHI_BLK_WRITE, i * 512, &iov[i]);
 		ck_assert(!mhi_blkq_submit(&queue, &req[i]));
 	}
-	uv_run(&loop, UV_RUN_DEFAULT);
-	ck_assert_uint_eq(done_count, REQS);
+	wait_done(REQS);
 	for (i = 0; i < REQS; i++) {
 		ck_assert_int_eq(req[i].result, 0);
 		ck_assert_uint_eq(file->data[i * 512 + 511], i);
@@ -104,8 +107,7 @@ START_TEST(large_reads_are_not_inline)
 
 	memset(file->data, 7, sizeof(buf));
 	ck_assert(!mhi_blkq_submit(&queue, &req));
-	uv_run(&loop, UV_RUN_DEFAULT);
-	ck_assert_uint_eq(done_count, 1);
+	wait_done(1);
 	ck_assert_int_eq(req.result, 0);
 	ck_assert_uint_eq(buf[sizeof(buf) - 1], 7);
 }
@@ -148,7 +150,7 @@ START_TEST(errors_belong_to_their_request)
 	file->fail_code = MH_ENOSPC;
 	ck_assert(!mhi_blkq_submit(&queue, &req));
 	ck_assert(!mhi_blkq_submit(&queue, &flush));
-	uv_run(&loop, UV_RUN_DEFAULT);
+	wait_done(2);
 	ck_assert_int_eq(req.result, MH_ENOSPC);
 	ck_assert_int_eq(flush.result, 0);
 }
@@ -161,6 +163,8 @@ static void again(struct mhi_blk_req *req)
 	ck_assert_int_eq(req->result, 0);
 	if (rounds && rounds--)
 		ck_assert(!mhi_blkq_submit(&queue, req));
+	else
+		on_done(req);
 }
 
 START_TEST(done_may_submit)
@@ -172,7 +176,7 @@ START_TEST(done_may_submit)
 	rounds = 1000;
 	req.done = again;
 	ck_assert(!mhi_blkq_submit(&queue, &req));
-	uv_run(&loop, UV_RUN_DEFAULT);
+	wait_done(1);
 	ck_assert_uint_eq(rounds, 0);
 	ck_assert_uint_eq(file->writes, 1001);
 }
@@ -184,11 +188,11 @@ START_TEST(write_through_flushes)
 
 	req.bytes = 4096;
 	ck_assert(!mhi_blkq_submit(&queue, &req));
-	uv_run(&loop, UV_RUN_DEFAULT);
+	wait_done(1);
 	ck_assert_uint_eq(file->flushes, 0);
 	queue.write_through = true;
 	ck_assert(!mhi_blkq_submit(&queue, &req));
-	uv_run(&loop, UV_RUN_DEFAULT);
+	wait_done(2);
 	ck_assert_int_eq(req.result, 0);
 	ck_assert_uint_eq(file->flushes, 1);
 }
@@ -207,38 +211,42 @@ START_TEST(write_through_changes_meanwhile)
 		ck_assert(!mhi_blkq_submit(&queue, &req[i]));
 	}
 	queue.write_through = false;
-	uv_run(&loop, UV_RUN_DEFAULT);
-	ck_assert_uint_eq(done_count, REQS);
+	wait_done(REQS);
 	ck_assert_uint_eq(file->fua, REQS / 2);
 }
 END_TEST
 
-/* Closing with work under way: all of it completes first. */
-START_TEST(close_waits)
+static void *destroy(void *opaque)
+{
+	mhi_workers_destroy(opaque);
+	return NULL;
+}
+
+/* Ending with work under way: all of it completes first. */
+START_TEST(destroy_waits)
 {
 	struct mhi_blk_req req[4];
 	struct mhi_workers *other;
 	struct mhi_blkq q;
+	pthread_t thread;
 	unsigned int i;
 
-	ck_assert_int_eq(mhi_workers_create(&loop, 2, &other, NULL), 0);
+	ck_assert_int_eq(mhi_workers_create(2, &other, NULL), 0);
 	mhi_blkq_init(&q, &file->blk, other);
 	file->hold_flush = true;
 	for (i = 0; i < 4; i++) {
 		req[i] = request(MHI_BLK_FLUSH, 0, NULL);
 		ck_assert(!mhi_blkq_submit(&q, &req[i]));
 	}
-	mhi_workers_close(other, on_closed, NULL);
-	uv_run(&loop, UV_RUN_NOWAIT);
-	ck_assert_uint_eq(closed_count, 0);
+	ck_assert_int_eq(pthread_create(&thread, NULL, destroy, other), 0);
+	usleep(10000);
+	ck_assert_int_eq(pthread_tryjoin_np(thread, NULL), EBUSY);
 	pthread_mutex_lock(&file->lock);
 	file->hold_flush = false;
 	pthread_cond_broadcast(&file->cond);
 	pthread_mutex_unlock(&file->lock);
-	uv_run(&loop, UV_RUN_DEFAULT);
-	ck_assert_uint_eq(closed_count, 1);
-	ck_assert_uint_eq(done_count, 4);
-	closed_count = 0;
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+	wait_done(4);
 }
 END_TEST
 
@@ -247,8 +255,8 @@ START_TEST(pool_is_bounded)
 	struct mhi_workers *none;
 	struct mhi_err err;
 
-	ck_assert_int_eq(mhi_workers_create(&loop, 0, &none, &err), MH_EINVAL);
-	ck_assert_int_eq(mhi_workers_create(&loop, MHI_WORKERS_MOST + 1, &none, &err), MH_EINVAL);
+	ck_assert_int_eq(mhi_workers_create(0, &none, &err), MH_EINVAL);
+	ck_assert_int_eq(mhi_workers_create(MHI_WORKERS_MOST + 1, &none, &err), MH_EINVAL);
 }
 END_TEST
 
@@ -290,7 +298,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, done_may_submit);
 	tcase_add_test(tcase, write_through_flushes);
 	tcase_add_test(tcase, write_through_changes_meanwhile);
-	tcase_add_test(tcase, close_waits);
+	tcase_add_test(tcase, destroy_waits);
 	tcase_add_test(tcase, pool_is_bounded);
 	tcase_add_test(tcase, iov_pieces);
 }
