@@ -66,7 +66,6 @@ int mhi_fpu_set(struct drv_vcpu *vcpu, const void *image)
 	struct xsave_header *h;
 	u32 mxcsr;
 	int err = -EINVAL;
-	unsigned int i;
 	void *copy;
 
 	/* The image is in a page that user space may still write: check a copy. */
@@ -75,14 +74,11 @@ int mhi_fpu_set(struct drv_vcpu *vcpu, const void *image)
 		return -ENOMEM;
 	h = copy + OFF_HEADER;
 	mxcsr = *(u32 *)(copy + OFF_MXCSR);
-	if ((h->xstate_bv & ~vcpu->vm->arch.caps.xcr0) || h->xcomp_bv || (mxcsr & ~MXCSR_VALID))
-		goto out;
-	for (i = 0; i < ARRAY_SIZE(h->reserved); i++)
-		if (h->reserved[i])
-			goto out;
-	memcpy(vcpu->fpu, copy, MHK_FPU_BYTES);
-	err = 0;
-out:
+	if (!(h->xstate_bv & ~vcpu->vm->arch.caps.xcr0) && !h->xcomp_bv &&
+	    !(mxcsr & ~MXCSR_VALID) && !memchr_inv(h->reserved, 0, sizeof(h->reserved))) {
+		memcpy(vcpu->fpu, copy, MHK_FPU_BYTES);
+		err = 0;
+	}
 	kfree(copy);
 	return err;
 }

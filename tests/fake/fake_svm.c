@@ -115,7 +115,7 @@ void mhi_vmsave(mh_hpa pa)
 	fake_svm.vmsaves++;
 }
 
-void mhi_raise_mc(void)
+void mhi_raise_mce(void)
 {
 	fake_svm.machine_checks++;
 }

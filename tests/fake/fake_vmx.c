@@ -352,7 +352,7 @@ void mhi_reraise_nmi(void)
 	fake_vmx.nmis++;
 }
 
-void mhi_reraise_mce(void)
+void mhi_raise_mce(void)
 {
 	fake_vmx.mces++;
 }

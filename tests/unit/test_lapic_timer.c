@@ -287,17 +287,17 @@ END_TEST
 START_TEST(stops)
 {
 	begin(1);
-	mhi_lapic_fini(V(0));
+	mhi_lapic_timer_stop(V(0));
 	ck_assert_uint_eq(H.cancels, 0);
 	wr(V(0), O_INIT, 1000);
 	mhi_lapic_reset(V(0), true);
 	ck_assert(!H.armed && rd(V(0), O_CURRENT) == 0);
 	ck_assert_uint_eq(H.cancels, 1);
-	mhi_lapic_fini(V(0)); /* what is stopped, or has fired, is not cancelled again */
+	mhi_lapic_timer_stop(V(0)); /* what is stopped, or has fired, is not cancelled again */
 	ck_assert_uint_eq(H.cancels, 1);
 	wr(V(0), O_INIT, 1000);
 	advance_to(H.deadline);
-	mhi_lapic_fini(V(0));
+	mhi_lapic_timer_stop(V(0));
 	ck_assert_uint_eq(H.cancels, 1);
 	wr(V(0), O_INIT, 1000);
 	mhi_lapic_timer_fired(V(0));
@@ -305,7 +305,7 @@ START_TEST(stops)
 	ck_assert(!H.armed && V(0)->lapic.signals == 0);
 	set_mode(V(0), X1_MODE);
 	wr(V(0), O_INIT, 1000);
-	mhi_lapic_fini(V(0));
+	mhi_lapic_timer_stop(V(0));
 	ck_assert(!H.armed);
 }
 END_TEST

@@ -226,11 +226,6 @@ START_TEST(controls_optional)
 	/* A VPID that cannot be flushed is not used. */
 	m.ept_vpid &= ~EPT_CAP_INVVPID;
 	ck_assert_uint_eq(controls_of(&m).word[VMX_PROC2] & PROC2_VPID, 0);
-	/* EFER is loaded both ways or not at all. */
-	m.exit &= ~((u64)EXIT_LOAD_EFER << 32);
-	c = controls_of(&m);
-	ck_assert_uint_eq(c.word[VMX_ENTRY] & ENTRY_LOAD_EFER, 0);
-	ck_assert_uint_eq(c.word[VMX_ENTRY] & ENTRY_LOAD_PAT, ENTRY_LOAD_PAT);
 	/* No enclaves where there could be some. */
 	m = haswell;
 	m.proc2 |= (u64)(PROC2_ENCLS | PROC2_ENCLV) << 32;

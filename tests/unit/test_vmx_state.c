@@ -321,36 +321,6 @@ START_TEST(no_unrestricted_guest)
 }
 END_TEST
 
-/* A CPU whose controls load neither EFER nor PAT: the lists of MSRs do. */
-START_TEST(msr_lists)
-{
-	struct cpu_model m = haswell;
-	const struct vmx_msr_entry *in, *out;
-	struct mhk_state s;
-
-	m.exit &= ~((u64)(EXIT_LOAD_EFER | EXIT_LOAD_PAT) << 32);
-	make_vcpu(&m);
-	load();
-	long_mode(&s);
-	s.efer |= MHI_EFER_SCE;
-	hv_state_set(&vcpu, GROUPS, &s);
-	ck_assert_uint_eq(fake_vmcs(VMCS_ENTRY_MSR_LOAD_COUNT), 2);
-	ck_assert_uint_eq(fake_vmcs(VMCS_EXIT_MSR_LOAD_COUNT), 2);
-	ck_assert_uint_eq(fake_vmcs(VMCS_ENTRY_MSR_LOAD_ADDR) & 15, 0);
-	ck_assert_uint_eq(fake_vmcs(VMCS_EXIT_MSR_LOAD_ADDR) & 15, 0);
-	in = mhi_host_pa_to_va(fake_vmcs(VMCS_ENTRY_MSR_LOAD_ADDR));
-	out = mhi_host_pa_to_va(fake_vmcs(VMCS_EXIT_MSR_LOAD_ADDR));
-	ck_assert_uint_eq(in[0].index, MHI_MSR_EFER);
-	ck_assert_uint_eq(in[0].value, MHI_EFER_LME | MHI_EFER_LMA | MHI_EFER_SCE);
-	ck_assert_uint_eq(out[0].value, HOST_EFER);
-	ck_assert_uint_eq(in[1].index, MHI_MSR_PAT);
-	ck_assert_uint_eq(in[1].value, MHI_PAT_RESET);
-	ck_assert_uint_eq(out[1].index, MHI_MSR_PAT);
-	ck_assert_uint_eq(out[1].value, HOST_PAT);
-	put();
-}
-END_TEST
-
 /* VM entry wants STI's blocking only with IF, and a pending trap under either blocking. */
 START_TEST(shadows)
 {
@@ -405,7 +375,6 @@ static void add_tests(TCase *tc)
 	tcase_add_test(tc, accessed_bit);
 	tcase_add_test(tc, pae_pdptes);
 	tcase_add_test(tc, no_unrestricted_guest);
-	tcase_add_test(tc, msr_lists);
 	tcase_add_test(tc, shadows);
 	tcase_add_test(tc, memory_runs_out);
 }

@@ -202,11 +202,6 @@ void mhi_lapic_reset(struct mhi_vcpu *v, bool init)
 	reset_registers(v);
 }
 
-void mhi_lapic_fini(struct mhi_vcpu *v)
-{
-	mhi_lapic_timer_stop(v);
-}
-
 /* SDM 3A 11.12.5 "x2APIC State Transitions": from the mode bits of APIC_BASE to those. */
 static bool transition_ok(u64 from, u64 to)
 {

@@ -62,7 +62,7 @@ static inline u64 mhi_lapic_cr8(const struct mhi_lapic *l)
  * On the vCPU's thread.
  */
 void mhi_lapic_reset(struct mhi_vcpu *v, bool init);
-void mhi_lapic_fini(struct mhi_vcpu *v);
+void mhi_lapic_timer_stop(struct mhi_vcpu *v); /* also before the vCPU is freed */
 
 /*
  * One register by its offset in the xAPIC page. 0; MHI_EINVAL: no such register, or not in xAPIC

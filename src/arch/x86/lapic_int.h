@@ -89,7 +89,6 @@ void mhi_lapic_send_icr(struct mhi_vcpu *v);
 void mhi_lapic_self_ipi(struct mhi_vcpu *v, u32 vector);
 
 /* The timer's registers. On v's thread. */
-void mhi_lapic_timer_stop(struct mhi_vcpu *v);
 void mhi_lapic_timer_set_init(struct mhi_vcpu *v, u32 init);
 void mhi_lapic_timer_set_div(struct mhi_vcpu *v, u32 div);
 void mhi_lapic_timer_set_lvt(struct mhi_vcpu *v, u32 lvt);

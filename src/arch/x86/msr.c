@@ -5,26 +5,25 @@
 #include "base/x86.h"
 #include "x86_insn.h"
 
+/* The MSRs of MHK_G_MSR, in the order of struct mhk_state's fields, which are neighbours. */
+static const u32 group[] = {
+	MHI_MSR_STAR,	      MHI_MSR_LSTAR,	      MHI_MSR_CSTAR,
+	MHI_MSR_SFMASK,	      MHI_MSR_KERNEL_GS_BASE, MHI_MSR_SYSENTER_CS,
+	MHI_MSR_SYSENTER_ESP, MHI_MSR_SYSENTER_EIP,   MHI_MSR_PAT,
+	MHI_MSR_TSC_AUX,
+};
+#define GROUP_START offsetof(struct mhk_state, star)
+MHI_STATIC_ASSERT(offsetof(struct mhk_state, tsc_aux) ==
+		  GROUP_START + (MHI_COUNT(group) - 1) * sizeof(u64));
+
 bool mhi_msr_is_hw(u32 index)
 {
-	switch (index) {
-	case MHI_MSR_EFER:
-	case MHI_MSR_PAT:
-	case MHI_MSR_STAR:
-	case MHI_MSR_LSTAR:
-	case MHI_MSR_CSTAR:
-	case MHI_MSR_SFMASK:
-	case MHI_MSR_KERNEL_GS_BASE:
-	case MHI_MSR_FS_BASE:
-	case MHI_MSR_GS_BASE:
-	case MHI_MSR_SYSENTER_CS:
-	case MHI_MSR_SYSENTER_ESP:
-	case MHI_MSR_SYSENTER_EIP:
-	case MHI_MSR_TSC_AUX:
-		return true;
-	default:
-		return false;
-	}
+	unsigned int i;
+
+	for (i = 0; i < MHI_COUNT(group); i++)
+		if (group[i] == index)
+			return true;
+	return index == MHI_MSR_EFER || index == MHI_MSR_FS_BASE || index == MHI_MSR_GS_BASE;
 }
 
 /* SDM 3A 12.12.2 "IA32_PAT MSR": types 2, 3 and above 7 are reserved. */
@@ -58,17 +57,6 @@ bool mhi_msr_value_ok(u32 index, u64 value)
 		return mhi_canonical(value);
 	}
 }
-
-/* The MSRs of MHK_G_MSR, in the order of struct mhk_state's fields, which are neighbours. */
-static const u32 group[] = {
-	MHI_MSR_STAR,	      MHI_MSR_LSTAR,	      MHI_MSR_CSTAR,
-	MHI_MSR_SFMASK,	      MHI_MSR_KERNEL_GS_BASE, MHI_MSR_SYSENTER_CS,
-	MHI_MSR_SYSENTER_ESP, MHI_MSR_SYSENTER_EIP,   MHI_MSR_PAT,
-	MHI_MSR_TSC_AUX,
-};
-#define GROUP_START offsetof(struct mhk_state, star)
-MHI_STATIC_ASSERT(offsetof(struct mhk_state, tsc_aux) ==
-		  GROUP_START + (MHI_COUNT(group) - 1) * sizeof(u64));
 
 void mhi_msrs_get(struct mhi_vcpu *v, struct mhk_state *s)
 {

@@ -23,7 +23,7 @@ int mhi_vcpu_init(struct mhi_vcpu *v)
 
 void mhi_vcpu_fini(struct mhi_vcpu *v)
 {
-	mhi_lapic_fini(v);
+	mhi_lapic_timer_stop(v);
 	v->vm->ops->vcpu_fini(v);
 }
 

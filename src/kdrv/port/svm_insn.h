@@ -21,10 +21,4 @@ static inline void mhi_vmsave(mh_hpa pa)
 	asm volatile("vmsave %0" : : "a"(pa) : "memory");
 }
 
-/* Hand a machine check that hit the guest to the host's handler: the banks still hold it. */
-static inline void mhi_raise_mc(void)
-{
-	asm volatile("int $18" : : : "memory");
-}
-
 #endif

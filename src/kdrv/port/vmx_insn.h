@@ -199,18 +199,10 @@ static inline void mhi_reload_tr(u16 sel)
 	asm volatile("ltr %0" : : "r"(sel) : "memory");
 }
 
-/*
- * Take the host's NMI or machine check that ended the guest's run. IRET of the former unblocks
- * NMIs.
- */
+/* Take the host's NMI that ended the guest's run. IRET unblocks NMIs. */
 static inline void mhi_reraise_nmi(void)
 {
 	asm volatile("int $2" : : : "memory");
-}
-
-static inline void mhi_reraise_mce(void)
-{
-	asm volatile("int $18" : : : "memory");
 }
 
 #endif

@@ -137,4 +137,10 @@ static inline void mhi_fxrstor(const void *area)
 	asm volatile("fxrstor64 (%0)" : : "r"(area) : "memory");
 }
 
+/* Hand a machine check that hit the guest to the host's handler: the banks still hold it. */
+static inline void mhi_raise_mce(void)
+{
+	asm volatile("int $18" : : : "memory");
+}
+
 #endif

@@ -7,6 +7,5 @@
 
 void mhi_svm_run(u64 *gpr, mh_hpa vmcb_pa, mh_hpa host_pa);
 void mhi_vmsave(mh_hpa pa);
-void mhi_raise_mc(void);
 
 #endif

@@ -45,6 +45,5 @@ void mhi_load_fs(u16 sel);
 void mhi_load_gs(u16 sel);
 void mhi_reload_tr(u16 sel);
 void mhi_reraise_nmi(void);
-void mhi_reraise_mce(void);
 
 #endif

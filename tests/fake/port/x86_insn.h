@@ -68,4 +68,6 @@ static inline void mhi_xsetbv0(u64 v)
 	fake_xcr0 = v;
 }
 
+void mhi_raise_mce(void);
+
 #endif

@@ -54,6 +54,23 @@ static const struct {
 	{ MHI_CR4_UMIP, LEAF_STRUCTURED, ECX, 1u << 2 },
 };
 
+/* The features that one CPUID bit announces. */
+static const struct {
+	enum mhk_feature feature;
+	u32 leaf;
+	enum cpuid_reg reg;
+	u32 bit;
+} feature_bits[] = {
+	{ MHK_F_NESTED_PAGING, LEAF_SVM, EDX, SVM_EDX_NP },
+	{ MHK_F_NEXT_RIP, LEAF_SVM, EDX, SVM_EDX_NRIPS },
+	{ MHK_F_DECODE, LEAF_SVM, EDX, SVM_EDX_DECODE },
+	{ MHK_F_FLUSH_BY_ASID, LEAF_SVM, EDX, SVM_EDX_FLUSH_BY_ASID },
+	{ MHK_F_CLEAN_BITS, LEAF_SVM, EDX, SVM_EDX_VMCB_CLEAN },
+	{ MHK_F_TSC_SCALING, LEAF_SVM, EDX, SVM_EDX_TSC_RATE },
+	{ MHK_F_PAGE_1G, LEAF_EXT_FEATURES, EDX, EXT_EDX_PAGE_1G },
+	{ MHK_F_XSAVE, LEAF_FEATURES, ECX, STD_ECX_XSAVE },
+};
+
 static u32 cpuid_reg(u32 leaf, u32 subleaf, enum cpuid_reg reg)
 {
 	u32 r[4];
@@ -106,26 +123,13 @@ static u64 feature_mask(void)
 {
 	u64 f = MHI_BIT(MHK_F_UNRESTRICTED) | MHI_BIT(MHK_F_PAGE_2M) |
 		MHI_BIT(MHK_F_ACCESSED_DIRTY);
-	u32 svm = cpuid_reg(LEAF_SVM, 0, EDX);
+	size_t i;
 
-	if (svm & SVM_EDX_NP)
-		f |= MHI_BIT(MHK_F_NESTED_PAGING);
-	if (svm & SVM_EDX_NRIPS)
-		f |= MHI_BIT(MHK_F_NEXT_RIP);
-	if (svm & SVM_EDX_DECODE)
-		f |= MHI_BIT(MHK_F_DECODE);
-	if (svm & SVM_EDX_FLUSH_BY_ASID)
-		f |= MHI_BIT(MHK_F_FLUSH_BY_ASID);
-	if (svm & SVM_EDX_VMCB_CLEAN)
-		f |= MHI_BIT(MHK_F_CLEAN_BITS);
-	if (svm & SVM_EDX_TSC_RATE)
-		f |= MHI_BIT(MHK_F_TSC_SCALING);
+	for (i = 0; i < MHI_COUNT(feature_bits); i++)
+		if (cpuid_reg(feature_bits[i].leaf, 0, feature_bits[i].reg) & feature_bits[i].bit)
+			f |= MHI_BIT(feature_bits[i].feature);
 	if (mhi_svm_asids() > 1)
 		f |= MHI_BIT(MHK_F_TLB_TAG);
-	if (cpuid_reg(LEAF_EXT_FEATURES, 0, EDX) & EXT_EDX_PAGE_1G)
-		f |= MHI_BIT(MHK_F_PAGE_1G);
-	if (cpuid_reg(LEAF_FEATURES, 0, ECX) & STD_ECX_XSAVE)
-		f |= MHI_BIT(MHK_F_XSAVE);
 	return f;
 }
 

@@ -10,7 +10,6 @@
 #include "arch/x86/svm/svm.h"
 
 #define EVENT_MASK (MHI_EVENT_VALID | MHI_EVENT_ERROR | 0x7ffu)
-#define VEC_NMI 2u
 #define VEC_BP 3u
 #define VEC_OF 4u
 #define FIRST_IRQ_VECTOR 32u
@@ -38,7 +37,7 @@ static u32 next_event(struct mhi_vcpu *v, struct svm_vcpu *svm)
 	if (!v->nmi_pending || svm->nmi != SVM_NMI_OPEN)
 		return 0;
 	v->nmi_pending = false;
-	return MHI_EVENT_VALID | MHI_EVENT_NMI << 8 | VEC_NMI;
+	return MHI_EVENT_VALID | MHI_EVENT_NMI << 8 | MHI_VEC_NMI;
 }
 
 static bool guest_is_open(const struct mhi_vmcb *vmcb)

@@ -2,6 +2,7 @@
 /* The SVM side of struct mhi_hv_ops: one entry, and the table. */
 #include "arch/x86/svm/svm.h"
 #include "svm_insn.h"
+#include "x86_insn.h"
 
 /* The exits for which the VMCB is not all that matters. */
 #define FOLLOWED_UP \
@@ -16,7 +17,7 @@ static void follow_up(struct mhi_vcpu *v, struct mhi_exit *x)
 		if (!(st->efer & MHI_EFER_LMA))
 			x->cr.value &= 0xffffffffu;
 	} else if (x->reason == MHI_X_EXCEPTION && x->vector == MHI_VEC_MC) {
-		mhi_raise_mc();
+		mhi_raise_mce();
 		x->reason = MHI_X_HOST;
 	} else {
 		/*

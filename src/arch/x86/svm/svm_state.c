@@ -208,12 +208,8 @@ static void seg_group_get(struct mhi_vmcb_state *st, u32 segs, struct mhk_state 
 			seg_get(st, i, &s->seg[i]);
 	if (segs == MHI_CODE64_SEGS)
 		return;
-	memset(&s->gdt, 0, sizeof(s->gdt));
-	memset(&s->idt, 0, sizeof(s->idt));
-	s->gdt.base = st->gdtr.base;
-	s->gdt.limit = (u16)st->gdtr.limit;
-	s->idt.base = st->idtr.base;
-	s->idt.limit = (u16)st->idtr.limit;
+	s->gdt = (struct mhk_dtable){ .base = st->gdtr.base, .limit = (u16)st->gdtr.limit };
+	s->idt = (struct mhk_dtable){ .base = st->idtr.base, .limit = (u16)st->idtr.limit };
 }
 
 static void seg_group_set(struct mhi_vmcb *vmcb, const struct mhk_state *s)

@@ -141,11 +141,6 @@ struct vmx_caps {
 	u64 ctls[VMX_WORDS]; /* low half: bits that must be 1; high half: bits that may be 1 */
 };
 
-struct vmx_msr_entry {
-	u32 index, reserved;
-	u64 value;
-};
-
 #define VMX_SYSCALL_MSRS 4u
 
 /* What VM exits and guests change of the host's state, as found by load. Legend: as vmx_vcpu. */
@@ -156,7 +151,6 @@ struct vmx_host {
 	u64 cr0, cr3, cr4;
 	u64 fs_base, kernel_gs_base;
 	u64 debugctl, dr6;
-	u64 efer, pat;
 	bool lost; /* an entry of this section failed late: as after an exit */
 };
 
@@ -195,10 +189,6 @@ struct vmx_raw {
  * section, (v) only the vCPU's thread.
  */
 struct vmx_vcpu {
-	/* At fixed places of the page, for the CPU's eyes: 16-byte aligned. */
-	struct vmx_msr_entry entry_msrs[2]; /* (v) EFER and PAT, where no control loads them */
-	struct vmx_msr_entry exit_msrs[2];  /* (v) the host's */
-
 	struct vmcs_ref ref;
 	void *vmcs;				/* (c) */
 	mh_hpa vmcs_pa;				/* (c) */

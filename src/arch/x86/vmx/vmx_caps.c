@@ -53,14 +53,13 @@ static const struct control_word words[VMX_WORDS] = {
 		.feature = MHK_F_EXEC_CONTROLS,
 	},
 	[VMX_EXIT] = {
-		.required = EXIT_HOST_64 | EXIT_SAVE_DEBUG, /* a guest's DR7 is read back */
-		.optional = EXIT_LOAD_PAT | EXIT_LOAD_EFER,
+		.required = EXIT_HOST_64 | EXIT_SAVE_DEBUG | /* a guest's DR7 is read back */
+			    EXIT_LOAD_PAT | EXIT_LOAD_EFER,  /* every CPU with EPT has them */
 		.feature = MHK_F_EXIT_CONTROLS,
 	},
 	[VMX_ENTRY] = {
-		.required = ENTRY_LOAD_DEBUG,
+		.required = ENTRY_LOAD_DEBUG | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER,
 		.able = ENTRY_IA32E,
-		.optional = ENTRY_LOAD_PAT | ENTRY_LOAD_EFER,
 		.feature = MHK_F_ENTRY_CONTROLS,
 	},
 	[VMX_PROC2] = {
@@ -135,15 +134,6 @@ static bool vpid_usable(const struct vmx_caps *caps)
 	       (caps->ept_vpid & (EPT_CAP_INVVPID_SINGLE | EPT_CAP_INVVPID_ALL));
 }
 
-/* An MSR that only one direction could load would be lost in the other. */
-static void load_both_ways(u32 c[VMX_WORDS], u32 exit, u32 entry)
-{
-	if ((c[VMX_EXIT] & exit) && (c[VMX_ENTRY] & entry))
-		return;
-	c[VMX_EXIT] &= ~exit;
-	c[VMX_ENTRY] &= ~entry;
-}
-
 int mhi_vmx_controls(const struct vmx_caps *caps, u32 out[VMX_WORDS], u32 *missing)
 {
 	u32 i;
@@ -158,8 +148,6 @@ int mhi_vmx_controls(const struct vmx_caps *caps, u32 out[VMX_WORDS], u32 *missi
 			return lacks(words[i].feature, missing);
 	if (!vpid_usable(caps))
 		out[VMX_PROC2] &= ~PROC2_VPID;
-	load_both_ways(out, EXIT_LOAD_PAT, ENTRY_LOAD_PAT);
-	load_both_ways(out, EXIT_LOAD_EFER, ENTRY_LOAD_EFER);
 	return 0;
 }
 

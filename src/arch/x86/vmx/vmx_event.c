@@ -6,7 +6,6 @@
 #include "arch/x86/vmx/vmx.h"
 
 #define EVENT_FIELDS (MHI_EVENT_VALID | 0xfffu)
-#define VEC_NMI 2u
 /* Exit qualification for debug exceptions, SDM 3C table 27-1; DR6 has them at the same places. */
 #define DEBUG_CAUSES 0x600full
 #define DR7_GD (1ull << 13)
@@ -45,7 +44,7 @@ static u32 inject_asynchronous(struct mhi_vcpu *v)
 		if (blocked & (BLOCKED_BY_INSN | BLOCKED_BY_NMI)) {
 			windows |= PROC_NMI_WINDOW;
 		} else {
-			inject(v, MHI_EVENT_VALID | MHI_EVENT_NMI << 8 | VEC_NMI);
+			inject(v, MHI_EVENT_VALID | MHI_EVENT_NMI << 8 | MHI_VEC_NMI);
 			v->nmi_pending = false;
 			injected = true;
 		}
@@ -160,7 +159,7 @@ static void exception_taken(struct mhi_vcpu *v, const struct vmx_raw *raw)
 	if (type == MHI_EVENT_NMI)
 		mhi_reraise_nmi();
 	else if (vector == MHI_VEC_MC)
-		mhi_reraise_mce();
+		mhi_raise_mce();
 	else if (vector == MHI_VEC_DB)
 		debug_exception(v, raw);
 }
@@ -173,7 +172,7 @@ void mhi_vmx_events_after(struct mhi_vcpu *v, const struct vmx_raw *raw)
 	if (basic == EXIT_EXCEPTION && !(raw->reason & EXIT_ENTRY_FAILURE))
 		exception_taken(v, raw);
 	else if (basic == EXIT_ENTRY_MCE)
-		mhi_reraise_mce();
+		mhi_raise_mce();
 	if (raw->vectoring & MHI_EVENT_VALID)
 		delivery_interrupted(v, raw->vectoring);
 	else if (iret_faulted(raw))

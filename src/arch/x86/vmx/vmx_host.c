@@ -21,22 +21,13 @@ static void save_cpu(struct vmx_vcpu *h, struct mhi_cpu *cpu)
 {
 	struct vmcs_ref *r = &h->ref;
 	struct vmx_host *host = &h->host;
-	unsigned int i;
 
 	host->cpu = cpu;
 	mhi_sgdt(&host->gdt);
 	mhi_sidt(&host->idt);
 	host->tr = mhi_str();
-	host->efer = mhi_rdmsr(MHI_MSR_EFER);
-	host->pat = mhi_rdmsr(MHI_MSR_PAT);
-	for (i = 0; i < MHI_COUNT(h->exit_msrs); i++)
-		if (h->exit_msrs[i].index)
-			h->exit_msrs[i].value =
-				h->exit_msrs[i].index == MHI_MSR_PAT ? host->pat : host->efer;
-	if (h->entry & ENTRY_LOAD_EFER)
-		vmwrite64(r, VMCS_HOST_EFER, host->efer);
-	if (h->entry & ENTRY_LOAD_PAT)
-		vmwrite64(r, VMCS_HOST_PAT, host->pat);
+	vmwrite64(r, VMCS_HOST_EFER, mhi_rdmsr(MHI_MSR_EFER));
+	vmwrite64(r, VMCS_HOST_PAT, mhi_rdmsr(MHI_MSR_PAT));
 	vmwrite16(r, VMCS_HOST_TR_SEL, host->tr);
 	vmwriten(r, VMCS_HOST_TR_BASE, system_base(&host->gdt, host->tr));
 	vmwriten(r, VMCS_HOST_GDTR_BASE, host->gdt.base);

@@ -89,26 +89,6 @@ void mhi_vmx_vcpu_fini(struct mhi_vcpu *v)
 	v->hw = NULL;
 }
 
-/* EFER and PAT go through the lists of MSRs where no control loads them. */
-static void fill_msr_lists(struct vmx_vcpu *h, const u32 c[VMX_WORDS])
-{
-	mh_hpa page = mhi_host_va_to_pa(h);
-	u32 n = 0;
-
-	if (!(c[VMX_ENTRY] & ENTRY_LOAD_EFER)) {
-		h->entry_msrs[n].index = MHI_MSR_EFER;
-		h->exit_msrs[n++].index = MHI_MSR_EFER;
-	}
-	if (!(c[VMX_ENTRY] & ENTRY_LOAD_PAT)) {
-		h->entry_msrs[n].index = MHI_MSR_PAT;
-		h->exit_msrs[n++].index = MHI_MSR_PAT;
-	}
-	vmwrite32(&h->ref, VMCS_ENTRY_MSR_LOAD_COUNT, n);
-	vmwrite32(&h->ref, VMCS_EXIT_MSR_LOAD_COUNT, n);
-	vmwrite64(&h->ref, VMCS_ENTRY_MSR_LOAD_ADDR, page + offsetof(struct vmx_vcpu, entry_msrs));
-	vmwrite64(&h->ref, VMCS_EXIT_MSR_LOAD_ADDR, page + offsetof(struct vmx_vcpu, exit_msrs));
-}
-
 static void fill_controls(struct mhi_vcpu *v, const u32 c[VMX_WORDS])
 {
 	struct vmx_vcpu *h = vmx_of(v);
@@ -166,9 +146,11 @@ static void fill_host(struct vmx_vcpu *h)
  * of user space may not be in it (26.2.3): load and put keep them.
  */
 static const u32 zeroed[] = {
-	VMCS_PF_ERROR_MASK,	   VMCS_PF_ERROR_MATCH, VMCS_CR3_TARGET_COUNT, VMCS_ENTRY_INTR_INFO,
-	VMCS_EXIT_MSR_STORE_COUNT, VMCS_TSC_OFFSET,	VMCS_GUEST_DEBUGCTL,   VMCS_GUEST_ACTIVITY,
-	VMCS_HOST_DS_SEL,	   VMCS_HOST_ES_SEL,	VMCS_HOST_FS_SEL,      VMCS_HOST_GS_SEL,
+	VMCS_PF_ERROR_MASK,	   VMCS_PF_ERROR_MATCH,	      VMCS_CR3_TARGET_COUNT,
+	VMCS_ENTRY_INTR_INFO,	   VMCS_ENTRY_MSR_LOAD_COUNT, VMCS_EXIT_MSR_LOAD_COUNT,
+	VMCS_EXIT_MSR_STORE_COUNT, VMCS_TSC_OFFSET,	      VMCS_GUEST_DEBUGCTL,
+	VMCS_GUEST_ACTIVITY,	   VMCS_HOST_DS_SEL,	      VMCS_HOST_ES_SEL,
+	VMCS_HOST_FS_SEL,	   VMCS_HOST_GS_SEL,
 };
 
 void mhi_vmx_fill(struct mhi_vcpu *v)
@@ -188,7 +170,6 @@ void mhi_vmx_fill(struct mhi_vcpu *v)
 	fill_controls(v, controls);
 	if (controls[VMX_PIN] & PIN_PREEMPTION_TIMER)
 		fill_slice(v, &caps);
-	fill_msr_lists(h, controls);
 	fill_host(h);
 	for (i = 0; i < MHI_COUNT(zeroed); i++)
 		vmcs_write_raw(&h->ref, zeroed[i], 0);

@@ -33,15 +33,6 @@ static void entry_set(struct vmx_vcpu *h, u32 entry)
 	vmwrite32(&h->ref, VMCS_ENTRY_CONTROLS, entry);
 }
 
-static void msr_entry_set(struct vmx_vcpu *h, u32 index, u64 value)
-{
-	unsigned int i;
-
-	for (i = 0; i < MHI_COUNT(h->entry_msrs); i++)
-		if (h->entry_msrs[i].index == index)
-			h->entry_msrs[i].value = value;
-}
-
 /* What the guest sees: bits of ours from the shadow, its own from the register. */
 static u64 cr_view(struct vmx_vcpu *h, u32 mask_field, u32 shadow_field, u32 field)
 {
@@ -81,10 +72,7 @@ static void efer_set(struct vmx_vcpu *h, u64 efer)
 	u32 entry = h->entry & ~ENTRY_IA32E;
 
 	h->efer = efer;
-	if (h->entry & ENTRY_LOAD_EFER)
-		vmwrite64(&h->ref, VMCS_GUEST_EFER, efer);
-	else
-		msr_entry_set(h, MHI_MSR_EFER, efer);
+	vmwrite64(&h->ref, VMCS_GUEST_EFER, efer);
 	entry_set(h, (efer & MHI_EFER_LMA) ? entry | ENTRY_IA32E : entry);
 }
 
@@ -159,10 +147,7 @@ static const struct {
 static void pat_set(struct vmx_vcpu *h, u64 pat)
 {
 	h->pat = pat;
-	if (h->entry & ENTRY_LOAD_PAT)
-		vmwrite64(&h->ref, VMCS_GUEST_PAT, pat);
-	else
-		msr_entry_set(h, MHI_MSR_PAT, pat);
+	vmwrite64(&h->ref, VMCS_GUEST_PAT, pat);
 }
 
 static void tsc_aux_set(struct mhi_vcpu *v, u64 value)
@@ -282,12 +267,10 @@ static void segs_get(struct vmcs_ref *r, u32 segs, struct mhk_state *s)
 			seg_get(r, n, &s->seg[n]);
 	if (segs == MHI_CODE64_SEGS)
 		return;
-	memset(&s->gdt, 0, sizeof(s->gdt));
-	memset(&s->idt, 0, sizeof(s->idt));
-	s->gdt.base = vmreadn(r, VMCS_GUEST_GDTR_BASE);
-	s->gdt.limit = (u16)vmread32(r, VMCS_GUEST_GDTR_LIMIT);
-	s->idt.base = vmreadn(r, VMCS_GUEST_IDTR_BASE);
-	s->idt.limit = (u16)vmread32(r, VMCS_GUEST_IDTR_LIMIT);
+	s->gdt = (struct mhk_dtable){ .base = vmreadn(r, VMCS_GUEST_GDTR_BASE),
+				      .limit = (u16)vmread32(r, VMCS_GUEST_GDTR_LIMIT) };
+	s->idt = (struct mhk_dtable){ .base = vmreadn(r, VMCS_GUEST_IDTR_BASE),
+				      .limit = (u16)vmread32(r, VMCS_GUEST_IDTR_LIMIT) };
 }
 
 static void segs_set(struct vmcs_ref *r, const struct mhk_state *s)
