@@ -23,6 +23,7 @@
 #define MHK_MAX_VCPUS 64
 #define MHK_MAX_SLOTS 64
 #define MHK_MAX_CPUID 128
+#define MHK_MAX_DOORBELLS 4096
 
 /*
  * A field of the shared page that user space may rewrite at any moment. Kernel builds define
@@ -114,6 +115,22 @@ struct mhk_msi {
 	__u64 addr;  /* 0xFEExxxxx, SDM 3A 11.11 "Message Signalled Interrupts" */
 	__u32 data;
 	__u32 delivered; /* out: number of local APICs that took it */
+};
+
+#define MHK_DOORBELL_CLEAR (1u << 0) /* take away the one of this gpa and eventfd, or -ENOENT */
+
+/*
+ * A guest's write to exactly gpa, where no memory is, of any width and value, counts into the
+ * eventfd and ends there. Best effort: instructions other than a plain MOV in 64-bit code come as
+ * MHK_EXIT_MMIO, and so may any other; user space then does the same. -EBADF, -EINVAL: fd is no
+ * eventfd; -EEXIST: gpa has a doorbell; -ENOSPC: there are MHK_MAX_DOORBELLS.
+ */
+struct mhk_doorbell {
+	__u32 size;
+	__u32 flags; /* MHK_DOORBELL_* */
+	__u64 gpa;
+	__s32 fd;  /* kept open as long as the doorbell is there */
+	__u32 pad; /* must be 0 */
 };
 
 #define MHK_TSC_SET (1u << 0) /* set the offset; otherwise only read */
@@ -346,6 +363,7 @@ struct mhk_stats {
 	__u64 halts;	     /* HLT waits */
 	__u64 interrupts;    /* interrupts taken by the guest */
 	__u64 by_reason[32]; /* exits by the normal form (enum mhi_reason) */
+	__u64 doorbells;     /* rung without a return to user space */
 };
 
 #define MHK_IOC 'm'
@@ -357,6 +375,7 @@ struct mhk_stats {
 #define MHK_MSI _IOWR(MHK_IOC, 0x11, struct mhk_msi)
 #define MHK_TSC _IOWR(MHK_IOC, 0x12, struct mhk_tsc)
 #define MHK_VCPU_CREATE _IOW(MHK_IOC, 0x13, struct mhk_vcpu_create) /* returns the vCPU's fd */
+#define MHK_DOORBELL _IOW(MHK_IOC, 0x14, struct mhk_doorbell)
 /* vCPU */
 /*
  * To run the vCPU is to read from its fd: read(fd, NULL, 0) waits for the next exit, which is in

@@ -52,6 +52,7 @@ struct mh_vcpu_stats {
 	uint64_t faults;     /* nested page faults */
 	uint64_t halts;	     /* HLT waits */
 	uint64_t interrupts; /* interrupts the guest took */
+	uint64_t doorbells;  /* notifications of devices that the library need not look at */
 };
 
 /** Thread: [any]. Returns 0; MH_EINVAL; MH_ENOTSUP (the KVM engine counts none). Since: 1.0 */

@@ -275,5 +275,6 @@ int mh_vcpu_stats(struct mh_vm *vm, uint32_t index, struct mh_vcpu_stats *out)
 	out->faults = stats.faults;
 	out->halts = stats.halts;
 	out->interrupts = stats.interrupts;
+	out->doorbells = stats.doorbells;
 	return 0;
 }

@@ -32,7 +32,8 @@ struct mhi_engine_ops {
 	int (*msi)(struct mhi_eng_vm *vm, u64 addr, u32 data); /* any thread; >= 0: APICs reached */
 	/*
 	 * A guest's write to gpa, of any width and value, counts into the eventfd fd and ends
-	 * there, or does no longer. NULL: it comes as an exit. Any thread. MH_E*: it cannot.
+	 * there, or does no longer; some may come as exits all the same. NULL: all do. Any thread.
+	 * MH_E*: it cannot.
 	 */
 	int (*doorbell)(struct mhi_eng_vm *vm, mh_gpa gpa, int fd, bool on);
 	int (*tsc_offset)(struct mhi_eng_vm *vm, bool set, u64 *offset);

@@ -182,6 +182,15 @@ static int shim_msi(struct mhi_eng_vm *vm, u64 addr, u32 data)
 	return (int)msi.delivered;
 }
 
+static int shim_doorbell(struct mhi_eng_vm *vm, mh_gpa gpa, int fd, bool on)
+{
+	struct mhk_doorbell bell = {
+		.size = sizeof(bell), .flags = on ? 0 : MHK_DOORBELL_CLEAR, .gpa = gpa, .fd = fd
+	};
+
+	return ioctl(vm->fd, MHK_DOORBELL, &bell) < 0 ? MH_EIO : 0;
+}
+
 static int shim_tsc_offset(struct mhi_eng_vm *vm, bool set, u64 *offset)
 {
 	struct mhk_tsc tsc = { .size = sizeof(tsc),
@@ -311,6 +320,7 @@ const struct mhi_engine_ops mhi_engine_shim = {
 	.vm_destroy = shim_vm_destroy,
 	.mem_set = shim_mem_set,
 	.msi = shim_msi,
+	.doorbell = shim_doorbell,
 	.tsc_offset = shim_tsc_offset,
 	.vcpu_create = shim_vcpu_create,
 	.vcpu_destroy = shim_vcpu_destroy,

@@ -6,10 +6,21 @@
 #ifndef MHI_KDRV_COMPAT_H
 #define MHI_KDRV_COMPAT_H
 
+#include <linux/eventfd.h>
 #include <linux/hrtimer.h>
 #include <linux/version.h>
 /* smp_send_reschedule traces since 6.4, and leaves the include to its callers. */
 #include <trace/events/ipi.h>
+
+/* eventfd_signal lost its count in 6.8: it was always 1. */
+static inline void mhi_compat_eventfd_signal(struct eventfd_ctx *ctx)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
+	eventfd_signal(ctx);
+#else
+	eventfd_signal(ctx, 1);
+#endif
+}
 
 /* hrtimer_init went away when 6.15 brought hrtimer_setup. */
 static inline void mhi_compat_hrtimer_setup(struct hrtimer *t,

@@ -9,6 +9,7 @@
 #ifndef MHI_KDRV_H
 #define MHI_KDRV_H
 
+#include <linux/hashtable.h>
 #include <linux/hrtimer.h>
 #include <linux/kref.h>
 #include <linux/mm.h>
@@ -39,9 +40,11 @@ struct drv_vm {
 	struct mm_struct *mm;			/* (c) grabbed; the only mm that may run this VM */
 	struct mutex lock;			/* vCPU creation */
 	struct rw_semaphore slots_sem;		/* slot changes against faults */
-	spinlock_t mmu_lock;			/* npt, slots */
+	spinlock_t mmu_lock;			/* npt, slots, doorbells */
 	struct mhi_slots slots;			/* written under (s) and (p), read under either */
 	struct drv_watch *watch[MHK_MAX_SLOTS]; /* (s) */
+	DECLARE_HASHTABLE(doorbells, 6);	/* (p) by gpa */
+	u32 doorbell_count;			/* (p) */
 	int vpid_block;				/* (c) */
 };
 
@@ -79,6 +82,7 @@ union drv_arg {
 	struct mhk_vm_create vm_create;
 	struct mhk_mem mem;
 	struct mhk_msi msi;
+	struct mhk_doorbell doorbell;
 	struct mhk_tsc tsc;
 	struct mhk_vcpu_create vcpu_create;
 	struct mhk_cpuid cpuid;
@@ -122,6 +126,10 @@ void mhi_mem_fini(struct drv_vm *vm);
 long mhi_mem_set(void *vm, union drv_arg *arg);
 /* Make gpa present. 0; -EFAULT: the host memory is gone or does not allow the access. May sleep. */
 int mhi_mem_fault(struct drv_vcpu *vcpu, mh_gpa gpa, u8 access);
+
+/* doorbell.c */
+long mhi_doorbell_set(void *vm, union drv_arg *arg);
+void mhi_doorbell_fini(struct drv_vm *vm);
 
 /* fpu.c */
 int mhi_fpu_init(struct drv_vcpu *vcpu);

@@ -24,6 +24,7 @@ static void vm_free(struct kref *ref)
 	for (i = 0; i < MHK_MAX_VCPUS; i++)
 		if (vm->arch.vcpu[i])
 			mhi_vcpu_free(to_drv(vm->arch.vcpu[i]));
+	mhi_doorbell_fini(vm);
 	mhi_mem_fini(vm);
 	ida_free(&vpid_blocks, vm->vpid_block);
 	mmdrop(vm->mm);
@@ -58,6 +59,7 @@ static long vm_tsc(void *object, union drv_arg *arg)
 static const struct drv_ioctl vm_ioctls[] = {
 	{ MHK_MEM, MHK_MEM_READONLY | MHK_MEM_CLEAR, mhi_mem_set },
 	{ MHK_MSI, 0, vm_msi },
+	{ MHK_DOORBELL, MHK_DOORBELL_CLEAR, mhi_doorbell_set },
 	{ MHK_TSC, MHK_TSC_SET, vm_tsc },
 	{ MHK_VCPU_CREATE, 0, mhi_vcpu_create_fd },
 	{ 0 },

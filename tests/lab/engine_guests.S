@@ -76,6 +76,53 @@ guest guest_mmio64, 64
 	hlt
 end_guest guest_mmio64
 
+/* Plain stores of every kind, then two that are none; other stores beside the doorbell. */
+guest guest_doorbell, 64
+	mov edi, ENGINE_MMIO
+	mov esi, 0x10
+	mov eax, 0x12345678
+	mov [rdi + 0x10], al
+	mov [rdi + 0x10], ax
+	mov [rdi + 0x10], eax
+	mov [rdi + 0x10], rax
+	mov byte ptr [rdi + 0x10], 1
+	mov word ptr [rdi + 0x10], 2
+	mov dword ptr [rdi + 0x10], 3
+	mov qword ptr [rdi + 0x10], 4
+	mov r8, rdi
+	mov r9, rsi
+	mov [r8 + r9], r9w
+	mov [rdi + rsi * 1 + 0], r9b
+	mov [r8 + r9 * 4 - 0x30], eax
+	mov dword ptr [r8 + r9 * 4 - 0x30], 5
+	mov word ptr [rdi + 0x7ffffff0 - 0x7fffffe0], 6
+	mov rbx, ENGINE_MMIO + 0x10
+	mov [rbx], ah
+	mov word ptr gs:[rbx], 7
+	out 0x80, al
+	mov [rdi + 0x11], al
+	mov [rdi + 0x0f], al
+	mov rax, [rdi + 0x10]
+	out 0x80, eax
+	xchg [rdi + 0x10], eax
+	lea rdi, [rdi + 0x10]
+	stosb
+	out 0x81, al
+	mov [rbx], ax
+	hlt
+end_guest guest_doorbell
+
+/* Rings so often, and tells when it is done. */
+guest guest_ringing, 64
+	mov edi, ENGINE_MMIO
+	mov ecx, ENGINE_RINGS
+1:	mov [rdi + 0x10], cx
+	dec ecx
+	jnz 1b
+	out 0x80, al
+	hlt
+end_guest guest_ringing
+
 /* Read-only memory can be read; a write is an access to a device. */
 guest guest_rom, 64
 	mov rdi, ENGINE_ROM

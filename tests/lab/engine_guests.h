@@ -10,6 +10,8 @@
 #define ENGINE_DATA 0x8000
 #define ENGINE_ROM 0x100000
 #define ENGINE_MMIO 0xd0000000
+#define ENGINE_BELL (ENGINE_MMIO + 0x10)
+#define ENGINE_RINGS 20000
 #define ENGINE_MSR 0x12345
 
 #define ENGINE_HANDLER_NMI 0
@@ -25,6 +27,8 @@ ENGINE_GUEST(guest_pio);
 ENGINE_GUEST(guest_string_pio);
 ENGINE_GUEST(guest_mmio16);
 ENGINE_GUEST(guest_mmio64);
+ENGINE_GUEST(guest_doorbell);
+ENGINE_GUEST(guest_ringing);
 ENGINE_GUEST(guest_rom);
 ENGINE_GUEST(guest_loop);
 ENGINE_GUEST(guest_hlt);

@@ -17,6 +17,7 @@
 #define EXITS_MAX 10000
 
 unsigned int failures;
+const struct mhi_engine_ops *ops;
 
 void check_failed(const char *file, int line, const char *what, u64 is, u64 wanted)
 {
@@ -171,8 +172,7 @@ static void place_code(struct vm *vm, const u8 *code, const u8 *code_end)
 	memcpy(vm->rom, "rom!rom!", 8);
 }
 
-void vm_start(struct vm *vm, const struct mhi_engine_ops *ops, u32 cpus, const u8 *code,
-	      const u8 *code_end)
+void vm_start(struct vm *vm, u32 cpus, const u8 *code, const u8 *code_end)
 {
 	struct mhk_state *s;
 	struct mhi_err err;

@@ -36,6 +36,7 @@ struct vm {
 };
 
 extern unsigned int failures;
+extern const struct mhi_engine_ops *ops; /* of the engine under test */
 
 #define CHECK(cond)                                                    \
 	do {                                                           \
@@ -52,8 +53,7 @@ extern unsigned int failures;
 void check_failed(const char *file, int line, const char *what, u64 is, u64 wanted);
 
 /* A VM with cpus (1 or 2) vCPUs, the guest's code in place, in real mode. Exits when it cannot. */
-void vm_start(struct vm *vm, const struct mhi_engine_ops *ops, u32 cpus, const u8 *code,
-	      const u8 *code_end);
+void vm_start(struct vm *vm, u32 cpus, const u8 *code, const u8 *code_end);
 void vm_stop(struct vm *vm);
 /* Put the first vCPU into 64-bit mode, with the low 4 GiB mapped to themselves. */
 void vm_long_mode(struct vm *vm);
@@ -64,6 +64,10 @@ struct access vm_access(struct vm *vm);
 /* Expect the next access. */
 void vm_expect_out(struct vm *vm, u16 port, unsigned int bytes, u64 value, int line);
 void vm_expect(struct vm *vm, struct access want, int line);
+
+/* engine_doorbell.c */
+void test_doorbell(void);
+void test_doorbell_toggled(void);
 
 #define EXPECT_OUT(vm, port, bytes, value) vm_expect_out(vm, port, bytes, value, __LINE__)
 #define EXPECT(vm, ...) vm_expect(vm, (struct access){ __VA_ARGS__ }, __LINE__)

@@ -35,6 +35,8 @@ static const struct {
 	{ "memory-fork", test_memory_fork },
 	{ "memory-free", test_memory_free },
 	{ "memory-huge", test_memory_huge },
+	{ "doorbells", test_doorbells },
+	{ "doorbell-limits", test_doorbell_limits },
 	{ "own-page", test_own_page },
 	{ "state-mutated", test_state_mutated },
 	{ "page-rewritten", test_page_rewritten },

@@ -30,6 +30,7 @@ static const struct call {
 	{ "MEM", MHK_MEM, VM, sizeof(struct mhk_mem), EINVAL },
 	{ "MSI", MHK_MSI, VM, sizeof(struct mhk_msi), 0 },
 	{ "TSC", MHK_TSC, VM, sizeof(struct mhk_tsc), 0 },
+	{ "DOORBELL", MHK_DOORBELL, VM, sizeof(struct mhk_doorbell), EINVAL },
 	{ "VCPU_CREATE", MHK_VCPU_CREATE, VM, sizeof(struct mhk_vcpu_create), EEXIST },
 	{ "GET", MHK_GET, VCPU, sizeof(struct mhk_get), 0 },
 	{ "CPUID", MHK_CPUID, VCPU, sizeof(struct mhk_cpuid), 0 },

@@ -20,6 +20,7 @@ static int as_stranger(int vm, int vcpu)
 	struct mhk_mem mem = { .size = sizeof(mem), .bytes = 4096 };
 	struct mhk_tsc tsc = { .size = sizeof(tsc) };
 	struct mhk_vcpu_create create = { .size = sizeof(create), .apic_id = 1 };
+	struct mhk_doorbell bell = { .size = sizeof(bell) };
 	struct mhk_get get = { .size = sizeof(get) };
 	struct mhk_cpuid cpuid = { .size = sizeof(cpuid) };
 	struct mhk_lapic lapic = { .size = sizeof(lapic), .offset = 0x20 };
@@ -30,6 +31,7 @@ static int as_stranger(int vm, int vcpu)
 	FAILS(EPERM, ioctl(vm, MHK_MEM, &mem));
 	FAILS(EPERM, ioctl(vm, MHK_TSC, &tsc));
 	FAILS(EPERM, ioctl(vm, MHK_VCPU_CREATE, &create));
+	FAILS(EPERM, ioctl(vm, MHK_DOORBELL, &bell));
 	FAILS(EPERM, ioctl(vcpu, MHK_RUN));
 	FAILS(EPERM, ioctl(vcpu, MHK_GET, &get));
 	FAILS(EPERM, ioctl(vcpu, MHK_CPUID, &cpuid));

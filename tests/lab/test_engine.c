@@ -12,11 +12,10 @@
 #include <unistd.h>
 #include <x86intrin.h>
 
-static const struct mhi_engine_ops *ops;
 static struct vm vm;
 
 #define RFLAGS_IF 0x200u
-#define START(guest) vm_start(&vm, ops, 1, guest, guest##_end)
+#define START(guest) vm_start(&vm, 1, guest, guest##_end)
 
 /* ---- ports and memory ---- */
 
@@ -133,7 +132,7 @@ static void kick_out(const u8 *code, const u8 *code_end, u64 rflags)
 {
 	pthread_t thread;
 
-	vm_start(&vm, ops, 1, code, code_end);
+	vm_start(&vm, 1, code, code_end);
 	vm.page->state.rflags |= rflags;
 	kick_due = false;
 	pthread_create(&thread, NULL, kick_later, NULL);
@@ -402,7 +401,7 @@ static void test_round_trip(void)
 
 static void test_waiting_states(void)
 {
-	vm_start(&vm, ops, 2, guest_count, guest_count_end);
+	vm_start(&vm, 2, guest_count, guest_count_end);
 	CHECK_EQ(ops->run(vm.vcpu[0]), 0);
 	CHECK_EQ(ops->get(vm.vcpu[0], MHK_G_MISC), 0);
 	CHECK_EQ(vm.page->state.mp_state, MHK_MP_RUNNABLE);
@@ -500,7 +499,7 @@ static void test_second_processor(void)
 	const struct mhk_exit *exit;
 	pthread_t thread;
 
-	vm_start(&vm, ops, 2, guest_boot, guest_boot_end);
+	vm_start(&vm, 2, guest_boot, guest_boot_end);
 	exit = &ops->page(vm.vcpu[1])->exit;
 	pthread_create(&thread, NULL, run_second, NULL);
 	EXPECT_OUT(&vm, 0x80, 1, 1);
@@ -539,6 +538,8 @@ static const struct {
 	{ "string pio", test_string_pio },
 	{ "mmio in real mode", test_mmio_real_mode },
 	{ "mmio in long mode", test_mmio_long_mode },
+	{ "doorbell", test_doorbell },
+	{ "doorbell that comes and goes", test_doorbell_toggled },
 	{ "read-only memory", test_read_only_memory },
 	{ "removed memory", test_memory_removed },
 	{ "kick out of a loop", test_kick_loop },

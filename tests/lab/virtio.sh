@@ -13,10 +13,15 @@ boot()
 	words=$1
 	shift
 	macrohard-hypervisor run --kernel /lab/bin/vmlinuz --initrd /lab/bin/initramfs \
-		--memory 256M --cpus 2 --stop-on-reset --engine "${ENGINE:-shim}" "$@" --cmdline \
-		"console=ttyS0 quiet panic=-1 mh.run=virtio $words" >/tmp/out
+		--memory 256M --cpus 2 --stop-on-reset --engine "${ENGINE:-shim}" --stats "$@" --cmdline \
+		"console=ttyS0 quiet panic=-1 mh.run=virtio $words" >/tmp/out 2>/tmp/stats
 	status=$?
-	cat /tmp/out
+	cat /tmp/out /tmp/stats
+	# The last column: notifications that never left the kernel.
+	if [ "${ENGINE:-shim}" = shim ] && ! awk '/^ *[01] /{ n += $NF } END { exit n < 20 }' /tmp/stats; then
+		echo "FAIL: $*: the doorbells were not used"
+		failed=1
+	fi
 	if [ $status != 0 ] || ! grep -q 'GUEST TESTS: 0 failed' /tmp/out; then
 		echo "FAIL: $*: exit status $status"
 		failed=1

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * Tests of svm_insn.c: length and operand of the instruction behind an exit, on a CPU that says
- * neither.
+ * Tests of svm_insn.c and insn.c: length and operand of the instruction behind an exit, on a CPU
+ * that says neither; plain stores.
  */
 #include "fake_svm.h"
+#include "arch/x86/insn.h"
 #include "unit.h"
 
 #define CODE 0x2000u
@@ -226,7 +227,7 @@ static void paged(u64 leaf)
 
 static void forget_page(void)
 {
-	svm_of(&fake_svm.v)->code_linear = MHI_SVM_NO_PAGE;
+	fake_svm.v.code_page.linear = MHI_NO_PAGE;
 }
 
 START_TEST(through_the_guests_tables)
@@ -338,8 +339,114 @@ START_TEST(nothing_is_read_with_next_rip)
 }
 END_TEST
 
+/* ---- plain stores ---- */
+
+static const struct {
+	u8 len; /* 0: not one */
+	u8 bytes[15];
+} stores[] = {
+	{ 2, { 0x88, 0x00 } },
+	{ 2, { 0x89, 0x00 } },
+	{ 3, { 0x66, 0x89, 0x07 } },
+	{ 3, { 0x89, 0x47, 0x10 } },
+	{ 6, { 0x89, 0x87, 0, 0, 0, 1 } },
+	{ 6, { 0x89, 0x05, 0, 0, 0, 1 } },	 /* RIP-relative */
+	{ 3, { 0x89, 0x04, 0x24 } },		 /* SIB */
+	{ 7, { 0x89, 0x04, 0x25, 0, 0, 0, 1 } }, /* SIB without a base */
+	{ 4, { 0x89, 0x44, 0x25, 0x10 } },	 /* the base is RBP */
+	{ 7, { 0x89, 0x84, 0x25, 0, 0, 0, 1 } },
+	{ 3, { 0x48, 0x89, 0x07 } },
+	{ 4, { 0x66, 0x41, 0x89, 0x07 } },
+	{ 4, { 0x65, 0x67, 0x89, 0x07 } },
+	{ 0, { 0x48, 0x66, 0x89, 0x07 } }, /* REX before a legacy prefix: valid, but not plain */
+	{ 3, { 0xc6, 0x07, 0x01 } },
+	{ 6, { 0xc7, 0x07, 1, 0, 0, 0 } },
+	{ 5, { 0x66, 0xc7, 0x07, 1, 0 } },
+	{ 7, { 0x48, 0xc7, 0x07, 1, 0, 0, 0 } },
+	{ 8, { 0x66, 0x48, 0xc7, 0x07, 1, 0, 0, 0 } },
+	{ 12, { 0x65, 0xc7, 0x84, 0x25, 0, 0, 0, 1, 1, 0, 0, 0 } },
+	{ 0, { 0x89, 0xc0 } },	     /* a register */
+	{ 0, { 0xc6, 0xf8, 0x00 } }, /* XABORT */
+	{ 0, { 0x8b, 0x07 } },	     /* a load */
+	{ 0, { 0x87, 0x07 } },	     /* XCHG */
+	{ 0, { 0x09, 0x07 } },	     /* OR */
+	{ 0, { 0xaa } },	     /* STOSB */
+	{ 0, { 0xf3, 0x89, 0x07 } }, /* XRELEASE */
+	{ 0, { 0xf0, 0x89, 0x07 } },
+	{ 0, { 0x0f, 0xc3, 0x07 } },	   /* MOVNTI */
+	{ 0, { 0xc5, 0xf9, 0x11, 0x07 } }, /* VEX */
+	{ 0, { 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x89, 0x87 } },
+};
+
+static int store_at(u64 rip, const u8 *bytes, u32 assisted, u8 *len)
+{
+	memset(&x, 0, sizeof(x));
+	fake_svm.vmcb->state.rip = rip;
+	if (assisted)
+		memcpy(x.fault.insn, bytes, assisted);
+	else
+		memcpy(fake_svm.ram + rip, bytes, 15);
+	x.fault.insn_bytes = (u8)assisted;
+	*len = 0;
+	return mhi_insn_store(&fake_svm.v, &x, len);
+}
+
+START_TEST(plain_stores)
+{
+	size_t i;
+	u8 len;
+
+	begin();
+	for (i = 0; i < MHI_COUNT(stores); i++) {
+		int err = store_at(CODE, stores[i].bytes, 0, &len);
+
+		ck_assert_msg(err == (stores[i].len ? 0 : MHI_EINVAL), "row %zu: %d", i, err);
+		ck_assert_msg(err || len == stores[i].len, "row %zu: length %u", i, len);
+		/* Decode assists: nothing is read. */
+		fake_svm.absent = CODE;
+		err = store_at(CODE, stores[i].bytes, 15, &len);
+		ck_assert_msg(err == (stores[i].len ? 0 : MHI_EINVAL), "row %zu: %d", i, err);
+		ck_assert_msg(err || len == stores[i].len, "row %zu: length %u", i, len);
+		fake_svm.absent = ~0ull;
+	}
+	fake_svm_end();
+}
+END_TEST
+
+START_TEST(stores_are_never_guessed)
+{
+	static const u8 narrow[15] = { 0x66, 0x89, 0x07 }, wide[15] = { 0x89, 0x07 };
+	u8 len;
+
+	begin();
+	paged(CODE | 7);
+	memcpy(fake_svm.ram + CODE, narrow, sizeof(narrow));
+	fake_svm.vmcb->state.rip = 0x7f0000002000;
+	memset(&x, 0, sizeof(x));
+	ck_assert_int_eq(mhi_insn_store(&fake_svm.v, &x, &len), 0);
+	ck_assert_uint_eq(len, 3);
+	/* The same linear page elsewhere: the old bytes were a store, too. */
+	paged((CODE + 0x1000) | 7);
+	memcpy(fake_svm.ram + CODE, narrow, sizeof(narrow));
+	memcpy(fake_svm.ram + CODE + 0x1000, wide, sizeof(wide));
+	ck_assert_int_eq(mhi_insn_store(&fake_svm.v, &x, &len), 0);
+	ck_assert_uint_eq(len, 2);
+	/* What must be faulted in is told. */
+	fake_svm.absent = 0x6000;
+	ck_assert_int_eq(mhi_insn_store(&fake_svm.v, &x, &len), MHI_EAGAIN);
+	ck_assert_uint_eq(fake_svm.v.fault_gpa & ~MHI_PAGE_MASK, 0x6000);
+	/* Only 64-bit code. */
+	fake_svm.absent = ~0ull;
+	fake_svm.vmcb->state.cs.attrib &= (u16)~MHI_SVM_SEG_L;
+	ck_assert_int_eq(mhi_insn_store(&fake_svm.v, &x, &len), MHI_EINVAL);
+	fake_svm_end();
+}
+END_TEST
+
 static void add_tests(TCase *tc)
 {
+	tcase_add_test(tc, plain_stores);
+	tcase_add_test(tc, stores_are_never_guessed);
 	tcase_add_test(tc, lengths);
 	tcase_add_test(tc, wrong_bytes);
 	tcase_add_test(tc, rex_is_no_prefix_outside_long_mode);

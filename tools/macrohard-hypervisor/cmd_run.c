@@ -186,15 +186,15 @@ static void print_stats(struct mh_vm *vm, uint32_t cpus)
 	struct mh_vcpu_stats s = { .size = sizeof(s) };
 	uint32_t i;
 
-	fprintf(stderr, "vCPU %12s %12s %12s %12s %12s\n", "entries", "user exits", "page faults",
-		"halts", "interrupts");
+	fprintf(stderr, "vCPU %12s %12s %12s %12s %12s %12s\n", "entries", "user exits",
+		"page faults", "halts", "interrupts", "doorbells");
 	for (i = 0; i < cpus; i++) {
 		if (mh_vcpu_stats(vm, i, &s))
 			continue;
-		fprintf(stderr, "%4u %12llu %12llu %12llu %12llu %12llu\n", i,
+		fprintf(stderr, "%4u %12llu %12llu %12llu %12llu %12llu %12llu\n", i,
 			(unsigned long long)s.entries, (unsigned long long)s.user_exits,
 			(unsigned long long)s.faults, (unsigned long long)s.halts,
-			(unsigned long long)s.interrupts);
+			(unsigned long long)s.interrupts, (unsigned long long)s.doorbells);
 	}
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: (GPL-2.0 OR MIT)
 /* What is done about each exit: vendors decode, this acts, once. One function per normal reason. */
 #include "arch/x86/run.h"
+#include "arch/x86/insn.h"
 #include "arch/x86/msr.h"
 #include "base/x86.h"
 
@@ -209,16 +210,41 @@ static enum mhi_run on_xsetbv(struct mhi_vcpu *v, const struct mhi_exit *x)
 	return on_skip(v, x);
 }
 
+/*
+ * True: the store has rung its doorbell, or *r makes its instruction readable. Else it is user
+ * space's, which does the same. An event whose delivery was interrupted was no instruction.
+ */
+static bool doorbell(struct mhi_vcpu *v, const struct mhi_exit *x, enum mhi_run *r)
+{
+	struct mhi_exit skip;
+	int err;
+
+	if (v->event || !mhi_host_doorbell(v, x->fault.gpa, false))
+		return false;
+	err = mhi_insn_store(v, x, &skip.insn_len);
+	*r = err ? MHI_RUN_FAULT : MHI_RUN_AGAIN;
+	if (err)
+		return err == MHI_EAGAIN;
+	if (!mhi_host_doorbell(v, x->fault.gpa, true))
+		return false;
+	v->vm->ops->skip(v, &skip);
+	v->stats.doorbells++;
+	return true;
+}
+
 static enum mhi_run on_fault(struct mhi_vcpu *v, const struct mhi_exit *x)
 {
 	enum mhi_gpa_kind kind = mhi_host_gpa_kind(v, x->fault.gpa);
 	bool write = (x->fault.access & MHI_FAULT_WRITE) != 0;
+	enum mhi_run r;
 
 	if (kind == MHI_GPA_RAM || (kind == MHI_GPA_ROM && !write)) {
 		v->fault_gpa = x->fault.gpa;
 		v->fault_access = x->fault.access;
 		return MHI_RUN_FAULT;
 	}
+	if (kind == MHI_GPA_NONE && write && doorbell(v, x, &r))
+		return r;
 	v->exit.u.mmio.gpa = x->fault.gpa;
 	v->exit.u.mmio.flags = write ? MHK_MMIO_WRITE : 0;
 	if (x->fault.access & MHI_FAULT_FETCH)

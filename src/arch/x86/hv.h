@@ -82,6 +82,13 @@ struct mhi_exit {
 	};
 };
 
+/* Where the guest executes, and by which paging. */
+struct mhi_code {
+	u64 linear; /* of RIP */
+	u64 cr0, cr3, cr4, efer;
+	bool is64; /* 64-bit code */
+};
+
 /* Caps found by probe(); also what MHK_INFO reports. */
 struct mhi_hv_caps {
 	u32 hw;	      /* enum mhk_hw */
@@ -95,8 +102,7 @@ struct mhi_hv_caps {
 };
 
 struct mhi_hv_ops {
-	const char *name; /* "VMX", "SVM" */
-	u32 vendor;	  /* enum mhk_vendor */
+	u32 vendor; /* enum mhk_vendor */
 
 	/*
 	 * What this CPU offers; reads CPUID and MSRs only. Always fills *caps; returns 0, or
@@ -162,6 +168,7 @@ struct mhi_hv_ops {
 			     x); /* rip += insn_len; clears the STI shadow, single-step trap kept */
 	u8 (*cpl)(struct mhi_vcpu *v);
 	u64 (*rflags)(struct mhi_vcpu *v);
+	void (*code)(struct mhi_vcpu *v, struct mhi_code *out);
 	void (*dr_live)(struct mhi_vcpu *v); /* load guest DR0-3, stop intercepting until put */
 };
 

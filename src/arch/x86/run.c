@@ -17,6 +17,7 @@ int mhi_vcpu_init(struct mhi_vcpu *v)
 	v->commit = MHK_G_ALL & ~MHK_G_FPU;
 	v->xcr0 = MHI_XCR0_X87;
 	v->mp_state = v->commit_state.mp_state;
+	v->code_page.linear = MHI_NO_PAGE;
 	mhi_lapic_reset(v, false);
 	return 0;
 }

@@ -54,6 +54,8 @@ struct mhi_vm {
 #define MHI_EVENT_SOFT 4u      /* INTn; under VMX exceptions of instructions follow */
 #define MHI_EVENT_PRIV_SOFT 5u /* VMX: INT1 */
 
+#define MHI_NO_PAGE 1ull /* no page starts there */
+
 /* What a vCPU does when it is to be completed by user space. */
 enum mhi_pending { MHI_PEND_NONE = 0, MHI_PEND_IN, MHI_PEND_RDMSR, MHI_PEND_WRMSR };
 
@@ -110,6 +112,11 @@ struct mhi_vcpu {
 	struct mhk_exit exit;	  /* (v) the exit for user space, built here, copied once */
 	u32 provide;		  /* (v) groups that go with it */
 
+	struct mhi_code_page {
+		u64 linear, paging;
+		mh_gpa gpa;
+	} code_page; /* (v) of the last instruction that was looked at; linear: MHI_NO_PAGE */
+
 	struct mhk_stats stats; /* (v) */
 };
 
@@ -131,6 +138,8 @@ bool mhi_host_wants_out(struct mhi_vcpu *v);
 enum mhi_gpa_kind { MHI_GPA_NONE, MHI_GPA_RAM, MHI_GPA_ROM };
 /* What stands at gpa: decides between a fault to serve and MMIO. Any context. */
 enum mhi_gpa_kind mhi_host_gpa_kind(struct mhi_vcpu *v, mh_gpa gpa);
+/* Is there a doorbell at exactly gpa, and if so, and `ring`, ring it. Any context. */
+bool mhi_host_doorbell(struct mhi_vcpu *v, mh_gpa gpa, bool ring);
 /*
  * Copy guest memory without sleeping (SVM without decode assists fetches the instruction at RIP).
  * 0; MHI_EFAULT no slot there; MHI_EAGAIN the page must be faulted in first (the caller leaves the

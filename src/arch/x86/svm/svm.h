@@ -46,8 +46,6 @@ enum svm_nmi {
 /* virtual_intr where no interrupt is pending, apart from the guest's CR8 */
 #define MHI_SVM_V_IDLE (MHI_SVM_V_INTR_MASKING | MHI_SVM_V_INTR_PRIO(0xf) | MHI_SVM_V_IGN_TPR)
 
-#define MHI_SVM_NO_PAGE 1ull /* no page starts there */
-
 /* How an external interrupt goes into the guest. */
 enum svm_irq { SVM_IRQ_NONE = 0, SVM_IRQ_VIRTUAL, SVM_IRQ_EVENT };
 
@@ -75,10 +73,6 @@ struct svm_vcpu {
 	u64 step_dr6;	      /* (v) guest's DR6 before the step */
 	bool step_guest_tf;   /* (v) the guest had TF set itself */
 
-	u64 code_linear; /* (v) page of the last instruction that was looked at; MHI_SVM_NO_PAGE */
-	u64 code_paging; /* (v) the guest's paging then */
-	mh_gpa code_gpa; /* (v) where it was */
-
 	bool tsc_aux_live; /* (v) guest's TSC_AUX is in the CPU */
 };
 
@@ -90,6 +84,11 @@ static inline struct svm_vcpu *svm_of(const struct mhi_vcpu *v)
 static inline bool svm_has(const struct svm_vcpu *svm, enum mhk_feature f)
 {
 	return svm->features & MHI_BIT(f);
+}
+
+static inline bool svm_in_code64(const struct mhi_vmcb_state *st)
+{
+	return st->efer & MHI_EFER_LMA && st->cs.attrib & MHI_SVM_SEG_L;
 }
 
 /* svm_caps.c */
@@ -114,6 +113,7 @@ u64 mhi_svm_msr_get(struct mhi_vcpu *v, u32 index);
 void mhi_svm_msr_set(struct mhi_vcpu *v, u32 index, u64 value);
 u64 mhi_svm_rflags(struct mhi_vcpu *v);
 u8 mhi_svm_cpl(struct mhi_vcpu *v);
+void mhi_svm_code(struct mhi_vcpu *v, struct mhi_code *out);
 u16 mhi_svm_attr_to_vmcb(u32 attr);
 u32 mhi_svm_attr_from_vmcb(u16 attrib);
 

@@ -85,7 +85,7 @@ static void svm_skip(struct mhi_vcpu *v, const struct mhi_exit *x)
 	struct mhi_vmcb *vmcb = svm->vmcb;
 
 	v->rip += x->insn_len;
-	if (!(vmcb->state.efer & MHI_EFER_LMA) || !(vmcb->state.cs.attrib & MHI_SVM_SEG_L))
+	if (!svm_in_code64(&vmcb->state))
 		v->rip &= 0xffffffffu;
 	v->rip_dirty = true;
 	vmcb->control.interrupt_shadow = 0;
@@ -97,7 +97,6 @@ static void svm_skip(struct mhi_vcpu *v, const struct mhi_exit *x)
 }
 
 const struct mhi_hv_ops mhi_svm_ops = {
-	.name = "SVM",
 	.vendor = MHK_VENDOR_SVM,
 	.probe = mhi_svm_probe,
 	.cpu_on = mhi_svm_cpu_on,
@@ -116,5 +115,6 @@ const struct mhi_hv_ops mhi_svm_ops = {
 	.skip = svm_skip,
 	.cpl = mhi_svm_cpl,
 	.rflags = mhi_svm_rflags,
+	.code = mhi_svm_code,
 	.dr_live = mhi_svm_dr_live,
 };

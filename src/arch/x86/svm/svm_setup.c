@@ -130,7 +130,6 @@ int mhi_svm_vcpu_init(struct mhi_vcpu *v)
 	svm->host_xss = mhi_svm_host_xss();
 	svm->irq_by_event = !mhi_svm_cpu_is_qemu();
 	svm->cpu_id = ~0u;
-	svm->code_linear = MHI_SVM_NO_PAGE;
 	init_maps(b);
 	init_controls(v, b, pa);
 	return 0;

@@ -102,6 +102,18 @@ u8 mhi_svm_cpl(struct mhi_vcpu *v)
 	return svm_of(v)->vmcb->state.cpl;
 }
 
+void mhi_svm_code(struct mhi_vcpu *v, struct mhi_code *out)
+{
+	const struct mhi_vmcb_state *st = &svm_of(v)->vmcb->state;
+
+	out->is64 = svm_in_code64(st);
+	out->linear = out->is64 ? st->rip : st->cs.base + st->rip;
+	out->cr0 = st->cr0;
+	out->cr3 = st->cr3;
+	out->cr4 = st->cr4;
+	out->efer = st->efer;
+}
+
 u64 mhi_svm_cr_get(struct mhi_vcpu *v, unsigned int nr)
 {
 	const struct mhi_vmcb_state *st = &svm_of(v)->vmcb->state;
@@ -194,11 +206,6 @@ void mhi_svm_msr_set(struct mhi_vcpu *v, u32 index, u64 value)
 	mhi_vmcb_dirty(svm_of(v)->vmcb, MHI_SVM_CLEAN_NP);
 }
 
-static bool in_code64(const struct mhi_vmcb_state *st)
-{
-	return st->efer & MHI_EFER_LMA && st->cs.attrib & MHI_SVM_SEG_L;
-}
-
 static void seg_group_get(struct mhi_vmcb_state *st, u32 segs, struct mhk_state *s)
 {
 	unsigned int i;
@@ -286,9 +293,10 @@ void mhi_svm_state_get(struct mhi_vcpu *v, u32 groups, struct mhk_state *s)
 		s->rflags = mhi_svm_rflags(v);
 	}
 	if (groups & (MHK_G_SEG | MHK_G_CODE))
-		seg_group_get(
-			&vmcb->state,
-			groups & MHK_G_SEG || !in_code64(&vmcb->state) ? ~0u : MHI_CODE64_SEGS, s);
+		seg_group_get(&vmcb->state,
+			      groups & MHK_G_SEG || !svm_in_code64(&vmcb->state) ? ~0u
+										 : MHI_CODE64_SEGS,
+			      s);
 	if (groups & MHK_G_CR)
 		cr_group_get(v, s);
 	if (groups & MHK_G_DR)

@@ -250,6 +250,8 @@ void mhi_vmx_dr_live(struct mhi_vcpu *v);
 void mhi_vmx_state_get(struct mhi_vcpu *v, u32 groups, struct mhk_state *s);
 void mhi_vmx_state_set(struct mhi_vcpu *v, u32 groups, const struct mhk_state *s);
 u64 mhi_vmx_cr_get(struct mhi_vcpu *v, unsigned int nr);
+bool mhi_vmx_in_code64(struct vmx_vcpu *h);
+void mhi_vmx_code(struct mhi_vcpu *v, struct mhi_code *out);
 void mhi_vmx_cr_set(struct mhi_vcpu *v, unsigned int nr, u64 value);
 u64 mhi_vmx_msr_get(struct mhi_vcpu *v, u32 index);
 void mhi_vmx_msr_set(struct mhi_vcpu *v, u32 index, u64 value);

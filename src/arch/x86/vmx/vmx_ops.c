@@ -19,7 +19,6 @@
 #include "arch/x86/vmx/vmx.h"
 
 #define SS_DPL_SHIFT 5
-#define CS_L (1u << 13)
 
 static void fail(struct mhi_exit *x, u32 raw, u64 info)
 {
@@ -301,8 +300,7 @@ static void vmx_enter(struct mhi_vcpu *v, struct mhi_exit *x)
 /* Only 64-bit code has a RIP beyond 4 GiB. */
 static bool wraps(struct vmx_vcpu *h, u64 from, u64 to)
 {
-	return (from ^ to) >> 32 &&
-	       (!(h->efer & MHI_EFER_LMA) || !(vmread32(&h->ref, VMCS_GUEST_CS_AR) & CS_L));
+	return (from ^ to) >> 32 && !mhi_vmx_in_code64(h);
 }
 
 static void vmx_skip(struct mhi_vcpu *v, const struct mhi_exit *x)
@@ -332,7 +330,6 @@ static u64 vmx_rflags(struct mhi_vcpu *v)
 }
 
 const struct mhi_hv_ops mhi_vmx_ops = {
-	.name = "VMX",
 	.vendor = MHK_VENDOR_VMX,
 	.probe = mhi_vmx_probe,
 	.cpu_on = vmx_cpu_on,
@@ -351,5 +348,6 @@ const struct mhi_hv_ops mhi_vmx_ops = {
 	.skip = vmx_skip,
 	.cpl = vmx_cpl,
 	.rflags = vmx_rflags,
+	.code = mhi_vmx_code,
 	.dr_live = mhi_vmx_dr_live,
 };

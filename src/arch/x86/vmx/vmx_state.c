@@ -253,9 +253,22 @@ static void seg_set(struct vmcs_ref *r, unsigned int n, const struct mhk_seg *se
 	vmcs_write_raw(r, VMCS_SEG(SEL, n), seg->sel);
 }
 
-static bool in_code64(struct vmx_vcpu *h)
+bool mhi_vmx_in_code64(struct vmx_vcpu *h)
 {
 	return h->efer & MHI_EFER_LMA && vmcs_read_raw(&h->ref, VMCS_SEG(AR, MHK_CS)) & SEG_L;
+}
+
+/* Of other code than 64-bit code nothing more is asked. */
+void mhi_vmx_code(struct mhi_vcpu *v, struct mhi_code *out)
+{
+	struct vmx_vcpu *h = vmx_of(v);
+
+	out->is64 = mhi_vmx_in_code64(h);
+	out->linear = v->rip;
+	out->cr0 = cr0_view(h);
+	out->cr3 = vmreadn(&h->ref, VMCS_GUEST_CR3);
+	out->cr4 = cr4_view(h);
+	out->efer = h->efer;
 }
 
 static void segs_get(struct vmcs_ref *r, u32 segs, struct mhk_state *s)
@@ -370,7 +383,8 @@ void mhi_vmx_state_get(struct mhi_vcpu *v, u32 groups, struct mhk_state *s)
 		s->rflags = vmreadn(&h->ref, VMCS_GUEST_RFLAGS);
 	}
 	if (groups & (MHK_G_SEG | MHK_G_CODE))
-		segs_get(&h->ref, groups & MHK_G_SEG || !in_code64(h) ? ~0u : MHI_CODE64_SEGS, s);
+		segs_get(&h->ref,
+			 groups & MHK_G_SEG || !mhi_vmx_in_code64(h) ? ~0u : MHI_CODE64_SEGS, s);
 	if (groups & MHK_G_CR)
 		crs_get(v, s);
 	if (groups & MHK_G_DR)
