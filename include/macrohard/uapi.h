@@ -19,7 +19,7 @@
 #include <linux/types.h>
 
 #define MHK_DEVICE "/dev/macrohard"
-#define MHK_ABI_VERSION 1
+#define MHK_ABI_VERSION 2
 #define MHK_MAX_VCPUS 64
 #define MHK_MAX_SLOTS 64
 #define MHK_MAX_CPUID 128
@@ -378,7 +378,7 @@ struct mhk_stats {
 #define MHK_DOORBELL _IOW(MHK_IOC, 0x14, struct mhk_doorbell)
 /* vCPU */
 /*
- * To run the vCPU is to read from its fd: read(fd, NULL, 0) waits for the next exit, which is in
+ * To run the vCPU is to move on its fd: lseek(fd, 0, SEEK_SET) waits for the next exit, which is in
  * the shared page. The ioctl does the same, and passes more of the host's security hooks.
  * 0; -EINTR: a signal is pending; -EINVAL: the user half or committed state is wrong. As of all
  * ioctls of a vCPU but KICK and STATS, -EBUSY: another thread is in one. Else the exit could not be

@@ -82,8 +82,3 @@ int mhi_fpu_set(struct drv_vcpu *vcpu, const void *image)
 	kfree(copy);
 	return err;
 }
-
-void mhi_fpu_get(struct drv_vcpu *vcpu, void *image)
-{
-	memcpy(image, vcpu->fpu, MHK_FPU_BYTES);
-}

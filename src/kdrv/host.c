@@ -161,8 +161,3 @@ void mhi_host_init_vcpu(struct drv_vcpu *vcpu)
 	init_swait_queue_head(&vcpu->wq);
 	mhi_compat_hrtimer_setup(&vcpu->timer, timer_fired);
 }
-
-void mhi_host_fini_vcpu(struct drv_vcpu *vcpu)
-{
-	hrtimer_cancel(&vcpu->timer);
-}

@@ -60,7 +60,9 @@ struct drv_vcpu {
 	void *fpu_page;		    /* (c) second shared page */
 	void *fpu;		    /* (c) the guest's XSAVE area, a page of its own */
 	struct mhi_npt_pool pool;   /* (l) pages for nested tables, kept full between faults */
-	struct page **gup;	    /* (l) scratch for 2 MiB look-ups */
+	struct page **gup;	    /* (l) scratch for look-ups of up to 2 MiB */
+	mh_gpa ahead_gpa;	    /* (l) where the next fault would go on with the last one */
+	unsigned int ahead;	    /* (l) pages that the last fault brought in */
 	struct swait_queue_head wq; /* waits of HLT and WAIT_SIPI */
 	int mode;		    /* (a) enum drv_mode */
 	int cpu;		    /* (a) where the section runs */
@@ -136,11 +138,9 @@ int mhi_fpu_init(struct drv_vcpu *vcpu);
 void mhi_fpu_load(struct drv_vcpu *vcpu); /* begins kernel FPU use: preemption off until save */
 void mhi_fpu_save(struct drv_vcpu *vcpu);
 int mhi_fpu_set(struct drv_vcpu *vcpu, const void *image); /* checks; -EINVAL */
-void mhi_fpu_get(struct drv_vcpu *vcpu, void *image);
 
 /* host.c */
 void mhi_host_init_vcpu(struct drv_vcpu *vcpu);
-void mhi_host_fini_vcpu(struct drv_vcpu *vcpu);
 /* Interrupt every section of the VM and wait until it has ended once. Sleeps not; interrupts on. */
 void mhi_host_sync_sections(struct drv_vm *vm);
 

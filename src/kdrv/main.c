@@ -21,9 +21,6 @@
 #include "base/x86.h"
 #include "x86_insn.h"
 
-#define LEAF1_ECX_VMX (1u << 5)
-#define LEAF80000001_ECX_SVM (1u << 2)
-
 /*
  * Legend: (c) constant after module init, (l) life.lock. CPUs' `on` is written on that CPU with
  * interrupts off.
@@ -332,18 +329,20 @@ static struct miscdevice dev = {
 
 /* ---- module ---- */
 
+/* The vendor whose probe does not say that its extension is another's, whatever else it says. */
 static const struct mhi_hv_ops *find_ops(void)
 {
-	u32 r[4];
+	const struct mhi_hv_ops *ops = &mhi_vmx_ops;
+	struct mhi_hv_caps caps;
 
-	mhi_cpuid(1, 0, r);
-	if (r[2] & LEAF1_ECX_VMX)
-		return &mhi_vmx_ops;
-	mhi_cpuid(0x80000000, 0, r);
-	if (r[0] < 0x8000000a)
-		return NULL;
-	mhi_cpuid(0x80000001, 0, r);
-	return r[2] & LEAF80000001_ECX_SVM ? &mhi_svm_ops : NULL;
+	preempt_disable();
+	if (ops->probe(&caps) && caps.hw == MHK_HW_NO_CPU) {
+		ops = &mhi_svm_ops;
+		if (ops->probe(&caps) && caps.hw == MHK_HW_NO_CPU)
+			ops = NULL;
+	}
+	preempt_enable();
+	return ops;
 }
 
 static void free_cpus(void)
@@ -363,10 +362,8 @@ static int alloc_cpus(void)
 
 		cpu->id = id;
 		cpu->page = mhi_host_page_alloc();
-		if (!cpu->page) {
-			free_cpus();
+		if (!cpu->page)
 			return -ENOMEM;
-		}
 		cpu->page_pa = mhi_host_va_to_pa(cpu->page);
 	}
 	return 0;
@@ -382,7 +379,7 @@ static int __init macrohard_init(void)
 		life.xcr0 = mhi_xgetbv0() & MHI_XCR0_SUPPORTED;
 	err = alloc_cpus();
 	if (err)
-		return err;
+		goto cpus;
 	err = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "macrohard:online", life_cpu_online,
 				life_cpu_offline);
 	if (err < 0)

@@ -123,6 +123,11 @@ void test_numbers(void)
 	as_file(b.dev);
 	as_file(b.vm);
 	as_file(b.vcpu);
+	/* To run is to move to the start, nowhere else. */
+	FAILS(EINVAL, lseek(b.vcpu, 1, SEEK_SET));
+	FAILS(EINVAL, lseek(b.vcpu, -1, SEEK_SET));
+	FAILS(EINVAL, lseek(b.vcpu, 0, SEEK_CUR));
+	FAILS(EINVAL, lseek(b.vcpu, 0, SEEK_END));
 	CHECK(fcntl(b.vm, F_GETFD) == FD_CLOEXEC);
 	CHECK(fcntl(b.vcpu, F_GETFD) == FD_CLOEXEC);
 	box_free(&b);
@@ -479,6 +484,7 @@ void test_in_use(void)
 	CHECK(box_progress(&b));
 	/* One thread at a time has the vCPU, and who comes second is told so. */
 	FAILS(EBUSY, ioctl(b.vcpu, MHK_RUN));
+	FAILS(EBUSY, lseek(b.vcpu, 0, SEEK_SET));
 	FAILS(EBUSY, ioctl(b.vcpu, MHK_GET, &get));
 	FAILS(EBUSY, ioctl(b.vcpu, MHK_CPUID, &cpuid));
 	FAILS(EBUSY, ioctl(b.vcpu, MHK_LAPIC, &lapic));

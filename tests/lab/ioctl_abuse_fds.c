@@ -33,6 +33,7 @@ static int as_stranger(int vm, int vcpu)
 	FAILS(EPERM, ioctl(vm, MHK_VCPU_CREATE, &create));
 	FAILS(EPERM, ioctl(vm, MHK_DOORBELL, &bell));
 	FAILS(EPERM, ioctl(vcpu, MHK_RUN));
+	FAILS(EPERM, lseek(vcpu, 0, SEEK_SET));
 	FAILS(EPERM, ioctl(vcpu, MHK_GET, &get));
 	FAILS(EPERM, ioctl(vcpu, MHK_CPUID, &cpuid));
 	FAILS(EPERM, ioctl(vcpu, MHK_LAPIC, &lapic));

@@ -25,7 +25,7 @@ enum mhi_run mhi_exit_to_user(struct mhi_vcpu *v, const struct mhi_exit *x, u32 
 	return MHI_RUN_USER;
 }
 
-static enum mhi_run inject_gp(struct mhi_vcpu *v)
+static enum mhi_run on_gp(struct mhi_vcpu *v, const struct mhi_exit *x)
 {
 	mhi_inject_exception(v, MHI_VEC_GP, true, 0);
 	return MHI_RUN_AGAIN;
@@ -55,11 +55,6 @@ static enum mhi_run on_ud(struct mhi_vcpu *v, const struct mhi_exit *x)
 {
 	mhi_inject_exception(v, MHI_VEC_UD, false, 0);
 	return MHI_RUN_AGAIN;
-}
-
-static enum mhi_run on_gp(struct mhi_vcpu *v, const struct mhi_exit *x)
-{
-	return inject_gp(v);
 }
 
 static enum mhi_run on_skip(struct mhi_vcpu *v, const struct mhi_exit *x)
@@ -107,7 +102,7 @@ static enum mhi_run on_hypercall(struct mhi_vcpu *v, const struct mhi_exit *x)
 static enum mhi_run on_cr_write(struct mhi_vcpu *v, const struct mhi_exit *x)
 {
 	if (!mhi_cr_write(v, x->cr.nr, x->cr.value))
-		return inject_gp(v);
+		return on_gp(v, x);
 	return on_skip(v, x);
 }
 
@@ -182,7 +177,7 @@ static enum mhi_run msr_result(struct mhi_vcpu *v, const struct mhi_exit *x,
 		return msr_to_user(v, x, value);
 	case MHI_MSR_GP:
 	default:
-		return inject_gp(v);
+		return on_gp(v, x);
 	}
 }
 
@@ -206,7 +201,7 @@ static enum mhi_run on_wrmsr(struct mhi_vcpu *v, const struct mhi_exit *x)
 static enum mhi_run on_xsetbv(struct mhi_vcpu *v, const struct mhi_exit *x)
 {
 	if (v->vm->ops->cpl(v) != 0 || (u32)v->gpr[MHK_RCX] != 0 || !mhi_xcr0_write(v, edx_eax(v)))
-		return inject_gp(v);
+		return on_gp(v, x);
 	return on_skip(v, x);
 }
 
@@ -322,7 +317,7 @@ void mhi_exit_complete(struct mhi_vcpu *v)
 	if (pending == MHI_PEND_IN) {
 		complete_in(v);
 	} else if (v->reply_flags & MHK_REPLY_GP) {
-		inject_gp(v);
+		on_gp(v, &x);
 	} else {
 		if (pending == MHI_PEND_RDMSR)
 			set_edx_eax(v, v->reply);

@@ -264,6 +264,8 @@ static void write_reg(struct mhi_vcpu *v, u32 reg, u32 value)
 	/* SDM 3A 11.4.7.2: while software-disabled the mask bits cannot be cleared. */
 	if (mhi_is_lvt(reg) && !(l->reg[LAPIC_SVR] & LAPIC_SVR_ENABLE))
 		value |= LVT_MASKED;
+	if (reg == LAPIC_DFR)
+		value |= ~regs[LAPIC_DFR].bits;
 	switch (reg) {
 	case LAPIC_EOI:
 		eoi(l);
@@ -290,10 +292,6 @@ static void write_reg(struct mhi_vcpu *v, u32 reg, u32 value)
 		break;
 	case LAPIC_SELF_IPI:
 		mhi_lapic_self_ipi(v, value);
-		break;
-	case LAPIC_DFR:
-		value |= ~regs[LAPIC_DFR].bits;
-		mhi_store32(&l->reg[reg], value);
 		break;
 	default:
 		mhi_store32(&l->reg[reg], value);

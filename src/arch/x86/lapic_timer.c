@@ -75,9 +75,8 @@ void mhi_lapic_timer_sync(struct mhi_vcpu *v)
 	struct mhi_lapic *l = &v->lapic;
 	u64 now;
 
-	if (!(mhi_load32(&l->signals) & MHI_SIG_TIMER))
+	if (!(mhi_fetch_and32(&l->signals, ~MHI_SIG_TIMER) & MHI_SIG_TIMER))
 		return;
-	mhi_fetch_and32(&l->signals, ~MHI_SIG_TIMER);
 	l->host_timer = false;
 	now = guest_tsc(v);
 	if (expired(v, now))

@@ -82,11 +82,6 @@ static u32 cpuid_reg(u32 leaf, u32 subleaf, enum cpuid_reg reg)
 	return r[reg];
 }
 
-static bool cpu_has_svm(void)
-{
-	return cpuid_reg(LEAF_EXT_FEATURES, 0, ECX) & EXT_ECX_SVM;
-}
-
 u32 mhi_svm_asids(void)
 {
 	return cpuid_reg(LEAF_SVM, 0, EBX);
@@ -175,7 +170,7 @@ int mhi_svm_probe(struct mhi_hv_caps *caps)
 	u64 vm_cr = 0;
 
 	memset(caps, 0, sizeof(*caps));
-	if (!cpu_has_svm())
+	if (!(cpuid_reg(LEAF_EXT_FEATURES, 0, ECX) & EXT_ECX_SVM))
 		return refuse(caps, MHK_HW_NO_CPU, 0, MHI_EOPNOTSUPP);
 	caps->features = feature_mask();
 	caps->cr4 = cr4_mask();

@@ -131,16 +131,6 @@ static void fill_slice(struct mhi_vcpu *v, const struct vmx_caps *caps)
 	vmwrite32(&vmx_of(v)->ref, VMCS_PREEMPTION_TIMER, ticks && !(ticks >> 32) ? ticks : ~0u);
 }
 
-/* What never changes of the host; the rest is written by mhi_vmx_host_save as it moves. */
-static void fill_host(struct vmx_vcpu *h)
-{
-	struct vmcs_ref *r = &h->ref;
-
-	vmwriten(r, VMCS_HOST_RIP, (u64)(unsigned long)mhi_vmx_exit_point);
-	vmwrite16(r, VMCS_HOST_CS_SEL, mhi_read_cs());
-	vmwrite16(r, VMCS_HOST_SS_SEL, mhi_read_ss());
-}
-
 /*
  * A fresh VMCS holds anything: SDM 3C 24.11.3 "Initializing a VMCS". Of the host's selectors those
  * of user space may not be in it (26.2.3): load and put keep them.
@@ -170,7 +160,10 @@ void mhi_vmx_fill(struct mhi_vcpu *v)
 	fill_controls(v, controls);
 	if (controls[VMX_PIN] & PIN_PREEMPTION_TIMER)
 		fill_slice(v, &caps);
-	fill_host(h);
+	/* What never changes of the host; the rest is written by mhi_vmx_host_save as it moves. */
+	vmwriten(&h->ref, VMCS_HOST_RIP, (u64)(unsigned long)mhi_vmx_exit_point);
+	vmwrite16(&h->ref, VMCS_HOST_CS_SEL, mhi_read_cs());
+	vmwrite16(&h->ref, VMCS_HOST_SS_SEL, mhi_read_ss());
 	for (i = 0; i < MHI_COUNT(zeroed); i++)
 		vmcs_write_raw(&h->ref, zeroed[i], 0);
 	vmwrite64(&h->ref, VMCS_VMCS_LINK, ~0ull);
