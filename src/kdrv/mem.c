@@ -12,6 +12,7 @@
 
 #define PAGES_2M 512
 #define DROP_BYTES (256ull << 20)
+#define AHEAD_MAX 16
 
 /*
  * Remove the entries of a range, and make sure that no vCPU uses them any more. In pieces: the
@@ -153,43 +154,97 @@ static unsigned int leaf_level(struct drv_vcpu *vcpu, const struct mhi_slot *slo
 	return contiguous ? 2 : 1;
 }
 
-static int map_once(struct drv_vcpu *vcpu, struct drv_watch *w, const struct mhi_slot *slot,
-		    mh_gpa gpa)
+/*
+ * How many pages a fault brings in: one; but where it goes on from the last fault's, twice as many
+ * as that one's. So what is brought in for nothing is never more than what was touched in a row
+ * just before, and 60 KiB: a host that overcommits its memory can bear that. All are below one
+ * table.
+ */
+static unsigned int pages_ahead(struct drv_vcpu *vcpu, const struct mhi_slot *slot, mh_gpa gpa)
 {
-	struct drv_vm *vm = vcpu->vm;
-	unsigned int gup_flags = slot->readonly ? 0 : FOLL_WRITE;
+	u64 most = min_t(u64, (~gpa & ~PMD_MASK) + 1, slot->gpa + slot->bytes - gpa) >> PAGE_SHIFT;
+	unsigned int pages = 1;
+
+	if (vcpu->ahead && gpa == vcpu->ahead_gpa)
+		pages = min_t(u64, most, min_t(unsigned int, 2 * vcpu->ahead, AHEAD_MAX));
+	vcpu->ahead_gpa = gpa + pages * PAGE_SIZE;
+	vcpu->ahead = pages;
+	return pages;
+}
+
+/* Under mmu_lock. */
+static int map_page(struct drv_vcpu *vcpu, const struct mhi_slot *slot, mh_gpa gpa,
+		    struct page *page, unsigned int level)
+{
 	unsigned int prot = slot->readonly ? MHI_NPT_R | MHI_NPT_X : MHI_NPT_RWX;
-	unsigned long seq;
-	unsigned int level;
-	struct page *page;
-	u64 mask;
+	struct mhi_npt *npt = &vcpu->vm->arch.npt;
+	u64 mask = ~(mhi_npt_level_bytes(level) - 1);
 	int err;
 
-	seq = mmu_interval_read_begin(&w->mni);
-	if (get_user_pages_fast(slot->hva + (gpa - slot->gpa), 1, gup_flags, &page) != 1)
-		return signal_pending(current) ? -EINTR : -EFAULT;
-	level = leaf_level(vcpu, slot, gpa, page, gup_flags);
-	mask = ~(mhi_npt_level_bytes(level) - 1);
-	spin_lock(&vm->mmu_lock);
-	if (mmu_interval_read_retry(&w->mni, seq))
-		err = -EAGAIN;
-	else
-		err = mhi_npt_map(&vm->arch.npt, &vcpu->pool, gpa & mask, page_to_phys(page) & mask,
-				  level, prot);
+	err = mhi_npt_map(npt, &vcpu->pool, gpa & mask, page_to_phys(page) & mask, level, prot);
 	/*
 	 * Smaller entries are there already (another vCPU, or an earlier page size): fill in at
 	 * their size.
 	 */
 	if (err == MHI_EEXIST && level > 1)
-		err = mhi_npt_map(&vm->arch.npt, &vcpu->pool, gpa & PAGE_MASK, page_to_phys(page),
-				  1, prot);
-	if (err == MHI_EEXIST)
-		err = 0;
+		err = mhi_npt_map(npt, &vcpu->pool, gpa, page_to_phys(page), 1, prot);
+	if (err && err != MHI_EEXIST)
+		return err;
 	/* The guest's writes leave no trace in the host's tables: reclaim would drop them. */
-	if (!err && !slot->readonly)
+	if (!slot->readonly)
 		folio_set_dirty(page_folio(page));
+	return 0;
+}
+
+static void put_pages(struct page **page, int count)
+{
+	while (count > 0)
+		put_page(page[--count]);
+}
+
+/* Pages from hva on into vcpu->gup: how many, the first of them at least, or none. May sleep. */
+static int get_pages(struct drv_vcpu *vcpu, u64 hva, int pages, unsigned int gup_flags)
+{
+	int got = get_user_pages_fast_only(hva, pages, gup_flags, vcpu->gup);
+
+	if (got == pages)
+		return got;
+	put_pages(vcpu->gup, got);
+	/* This makes absent pages with half the detours that get_user_pages takes. */
+	if (gup_flags & FOLL_WRITE)
+		fault_in_safe_writeable((char __user *)hva, pages * PAGE_SIZE);
+	return get_user_pages_fast(hva, pages, gup_flags, vcpu->gup);
+}
+
+static int map_once(struct drv_vcpu *vcpu, struct drv_watch *w, const struct mhi_slot *slot,
+		    mh_gpa gpa, int pages)
+{
+	struct drv_vm *vm = vcpu->vm;
+	unsigned int gup_flags = slot->readonly ? 0 : FOLL_WRITE;
+	unsigned long seq;
+	unsigned int level;
+	struct page *first;
+	int err, got, i;
+
+	seq = mmu_interval_read_begin(&w->mni);
+	got = get_pages(vcpu, slot->hva + (gpa - slot->gpa), pages, gup_flags);
+	if (got < 1)
+		return signal_pending(current) ? -EINTR : -EFAULT;
+	first = vcpu->gup[0];
+	/* The neighbours are in the same huge page, and leaf_level needs the room. */
+	while (got > 1 && folio_order(page_folio(first)) >= 9)
+		put_page(vcpu->gup[--got]);
+	level = leaf_level(vcpu, slot, gpa, first, gup_flags);
+	vcpu->gup[0] = first;
+	spin_lock(&vm->mmu_lock);
+	if (mmu_interval_read_retry(&w->mni, seq))
+		err = -EAGAIN;
+	else
+		err = map_page(vcpu, slot, gpa, first, level);
+	for (i = 1; !err && i < got; i++)
+		map_page(vcpu, slot, gpa + i * PAGE_SIZE, vcpu->gup[i], 1);
 	spin_unlock(&vm->mmu_lock);
-	put_page(page);
+	put_pages(vcpu->gup, got);
 	return err;
 }
 
@@ -197,17 +252,19 @@ int mhi_mem_fault(struct drv_vcpu *vcpu, mh_gpa gpa, u8 access)
 {
 	struct drv_vm *vm = vcpu->vm;
 	const struct mhi_slot *slot;
-	int err = 0;
+	int err = 0, pages = 0;
 
 	vcpu->arch.stats.faults++;
 	gpa &= PAGE_MASK;
 	down_read(&vm->slots_sem);
 	slot = mhi_slots_find(&vm->slots, gpa);
+	if (slot)
+		pages = pages_ahead(vcpu, slot, gpa);
 	/* The slot went away meanwhile: the guest's retry will tell what is there now. */
 	while (slot) {
 		err = mhi_npt_pool_fill(&vcpu->pool);
 		if (!err)
-			err = map_once(vcpu, vm->watch[slot - vm->slots.slot], slot, gpa);
+			err = map_once(vcpu, vm->watch[slot - vm->slots.slot], slot, gpa, pages);
 		if (err != -EAGAIN)
 			break;
 		if (signal_pending(current)) {

@@ -35,6 +35,7 @@ static const struct {
 	{ "memory-fork", test_memory_fork },
 	{ "memory-free", test_memory_free },
 	{ "memory-huge", test_memory_huge },
+	{ "memory-ahead", test_memory_ahead },
 	{ "doorbells", test_doorbells },
 	{ "doorbell-limits", test_doorbell_limits },
 	{ "own-page", test_own_page },

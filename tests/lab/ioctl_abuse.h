@@ -118,6 +118,7 @@ void test_memory_moves(void);
 void test_memory_fork(void);
 void test_memory_free(void);
 void test_memory_huge(void);
+void test_memory_ahead(void);
 void test_doorbells(void);
 void test_doorbell_limits(void);
 void test_own_page(void);

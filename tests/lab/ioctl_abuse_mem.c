@@ -409,3 +409,48 @@ void test_own_page(void)
 	CHECK_VAL(r.error == 0, r.error);
 	box_free(&b);
 }
+
+/* ---- what is brought in before it is touched ---- */
+
+#define AHEAD_PAGES 64u
+
+static unsigned int resident(void *memory)
+{
+	unsigned char in[AHEAD_PAGES] = { 0 };
+	unsigned int i, count = 0;
+
+	WORKS(mincore(memory, AHEAD_PAGES * 4096, in));
+	for (i = 0; i < AHEAD_PAGES; i++)
+		count += in[i] & 1;
+	return count;
+}
+
+static unsigned int touched_by(const struct guest *guest)
+{
+	uint8_t *memory = map_pages(AHEAD_PAGES * 4096);
+	unsigned int count;
+	struct runner r;
+	struct box b;
+
+	madvise(memory, AHEAD_PAGES * 4096, MADV_NOHUGEPAGE);
+	box_make(&b, guest);
+	WORKS(box_mem(&b, LOOSE_SLOT, LOOSE, memory, AHEAD_PAGES * 4096, 0));
+	runner_start(&r, &b);
+	CHECK(box_progress(&b));
+	runner_stop(&r);
+	CHECK_VAL(r.error == 0, r.error);
+	count = resident(memory);
+	box_free(&b);
+	munmap(memory, AHEAD_PAGES * 4096);
+	return count;
+}
+
+/* One touch brings in one page; of a row of touches no more is brought in than was touched. */
+void test_memory_ahead(void)
+{
+	unsigned int count = touched_by(&guest_read);
+
+	CHECK_VAL(count == 1, count);
+	count = touched_by(&guest_sweep);
+	CHECK_VAL(count >= LOOSE_PAGES && count < 2 * LOOSE_PAGES, count);
+}
