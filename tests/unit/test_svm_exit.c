@@ -129,7 +129,10 @@ START_TEST(nested_faults)
 	ck_assert_int_eq(x.reason, MHI_X_FAULT);
 	ck_assert_uint_eq(x.fault.gpa, 0xfee00000);
 	ck_assert_uint_eq(x.fault.access, MHI_FAULT_READ);
+	/* A bug: the bytes that were none were the kernel's stack, and went to user space. */
 	ck_assert_uint_eq(x.fault.insn_bytes, 0);
+	for (unsigned int i = 0; i < sizeof(x.fault.insn); i++)
+		ck_assert_uint_eq(x.fault.insn[i], 0);
 	decode(0x400, 7, 0x1000, 0);
 	ck_assert_uint_eq(x.fault.access, MHI_FAULT_WRITE);
 	decode(0x400, 0x14, 0x1000, 0);

@@ -125,6 +125,7 @@ static void decode_npf(const struct mhi_vmcb *vmcb, u64 features, struct mhi_exi
 			  : info & NPF_WRITE ? MHI_FAULT_WRITE
 					     : MHI_FAULT_READ;
 	x->fault.insn_bytes = 0;
+	memset(x->fault.insn, 0, sizeof(x->fault.insn));
 	if (!(features & MHI_BIT(MHK_F_DECODE)))
 		return;
 	x->fault.insn_bytes = vmcb->control.bytes_fetched & 0xf;
