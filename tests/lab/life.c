@@ -211,7 +211,7 @@ static void ends(const unsigned char *code, size_t bytes, enum mh_stop_reason re
 	struct mh_vm *vm = make(code, bytes, 1);
 
 	must(mh_vm_start(vm), "start");
-	must(mh_vm_wait(vm, 20000), "wait");
+	must(mh_vm_wait(vm, 60000), "wait");
 	if (mh_vm_stop_reason(vm) != reason || !strstr(mh_vm_stop_text(vm), text) ||
 	    !strstr(mh_vm_stop_text(vm), "\nrip ")) {
 		fprintf(stderr, "life: %s: stop reason %d, text: %s\n", test_name,
@@ -356,7 +356,7 @@ static void test_memory_goes(void)
 	must(mh_vm_resume(vm), "resume");
 	wait_progress(vm);
 	munmap(page, 8192);
-	must(mh_vm_wait(vm, 20000), "wait");
+	must(mh_vm_wait(vm, 60000), "wait");
 	check(mh_vm_stop_reason(vm) == MH_STOP_ERROR, "another stop reason");
 	/* KVM of Linux 6.1 does not say where. */
 	check(strstr(mh_vm_stop_text(vm), on_kvm ? "cannot be reached" : "0x200000") != NULL,

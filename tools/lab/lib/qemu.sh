@@ -12,8 +12,9 @@ qemu_command()
 	none) cpu=EPYC,-svm ;;
 	esac
 	cpu=${OPT_CPU:-$cpu}
-	# On a busy machine QEMU's timer may not tick ten times in the time in which Linux tests it so.
-	append="$append no_timer_check"
+	# On a busy machine QEMU's timer may not tick ten times in the time in which Linux tests it so, and a
+	# CPU may get no turn for 20 s, which Linux would report as stuck.
+	append="$append no_timer_check watchdog_thresh=30 rcupdate.rcu_cpu_stall_timeout=60"
 	EMULATOR=(qemu-system-x86_64 -accel tcg)
 	if [ "$OPT_ICOUNT" = 1 ]; then
 		[ "$OPT_SMP" = 1 ] || die "--icount works with one CPU only"
