@@ -381,6 +381,8 @@ static const struct {
 	{ "--cpus", "2x", "--cpus" },
 	{ "--engine", "vmware", "--engine" },
 	{ "--escape", "xy", "--escape" },
+	{ "--grace", "-1", "--grace" },
+	{ "--grace", "86401", "--grace" },
 	{ "--escape", "^1", "--escape" },
 	{ "--frobnicate", "1", "unknown option '--frobnicate'" },
 	{ "--cpus", NULL, "--cpus needs a value" },
@@ -446,12 +448,12 @@ START_TEST(options_reach_the_library)
 
 	start_pipes(&r,
 		    ARGS("run", "--kernel", "bz", "--initrd", "rd", "--cmdline", "a b", "--memory",
-			 "2G", "--cpus", "4", "--stop-on-reset", "--stats", "--share", "/a:b:t",
-			 "--share", "d:u,readonly,owners=mapped,uid=7,gid=8"));
+			 "2G", "--cpus", "4", "--stop-on-reset", "--hyperv", "--stats", "--share",
+			 "/a:b:t", "--share", "d:u,readonly,owners=mapped,uid=7,gid=8"));
 	type(&r, "off\n");
 	close(r.in);
 	ck_assert_int_eq(finish(&r), 0);
-	ck_assert_ptr_nonnull(strstr(r.text, "memory 2147483648 cpus 4 flags 1\n"));
+	ck_assert_ptr_nonnull(strstr(r.text, "memory 2147483648 cpus 4 flags 5\n"));
 	ck_assert_ptr_nonnull(strstr(r.text, "kernel bz initrd rd cmdline a b\n"));
 	ck_assert_ptr_nonnull(strstr(r.text, "12345"));
 	ck_assert_ptr_nonnull(strstr(r.text, "share /a:b as t readonly 0 owners 0 uid 0 gid 0\n"));
