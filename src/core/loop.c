@@ -23,6 +23,13 @@ struct mhi_watch {
 	uv_poll_t poll;
 	mhi_watch_fn *fn;
 	void *opaque;
+	unsigned int events; /* that libuv polls for */
+};
+
+struct mhi_timer {
+	uv_timer_t uv;
+	void (*fn)(void *opaque);
+	void *opaque;
 };
 
 /* Everything asked for so far to the end of todo, in order. */
@@ -211,6 +218,9 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 	struct mhi_watch *watch = poll->data;
 	unsigned int what = 0;
 
+	/* libuv gives up a descriptor that has an error. */
+	if (status < 0)
+		watch->events = 0;
 	/* An error is told as both: who then reads or writes learns it. */
 	if (status < 0 || (events & UV_READABLE))
 		what |= MHI_WATCH_READ;
@@ -219,7 +229,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 	watch->fn(watch->opaque, what);
 }
 
-static void free_watch(uv_handle_t *handle)
+static void free_handle(uv_handle_t *handle)
 {
 	free(handle->data);
 }
@@ -240,12 +250,23 @@ int mhi_loop_watch(struct mhi_loop *loop, int fd, unsigned int events, mhi_watch
 		return rc == UV_ENOMEM ? MH_ENOMEM : MH_EINVAL;
 	}
 	watch->poll.data = watch;
-	uv_poll_start(&watch->poll,
-		      (events & MHI_WATCH_READ ? UV_READABLE : 0) |
-			      (events & MHI_WATCH_WRITE ? UV_WRITABLE : 0),
-		      on_poll);
+	mhi_watch_events(watch, events);
 	*out = watch;
 	return 0;
+}
+
+void mhi_watch_events(struct mhi_watch *watch, unsigned int events)
+{
+	if (events == watch->events)
+		return;
+	watch->events = events;
+	if (events)
+		uv_poll_start(&watch->poll,
+			      (events & MHI_WATCH_READ ? UV_READABLE : 0) |
+				      (events & MHI_WATCH_WRITE ? UV_WRITABLE : 0),
+			      on_poll);
+	else
+		uv_poll_stop(&watch->poll);
 }
 
 void mhi_loop_unwatch(struct mhi_watch *watch)
@@ -253,5 +274,47 @@ void mhi_loop_unwatch(struct mhi_watch *watch)
 	if (!watch)
 		return;
 	uv_poll_stop(&watch->poll);
-	uv_close((uv_handle_t *)&watch->poll, free_watch);
+	uv_close((uv_handle_t *)&watch->poll, free_handle);
+}
+
+/* ---- timers ---- */
+
+static void on_timer(uv_timer_t *uv)
+{
+	struct mhi_timer *timer = uv->data;
+
+	timer->fn(timer->opaque);
+}
+
+int mhi_timer_create(struct mhi_loop *loop, void (*fn)(void *opaque), void *opaque,
+		     struct mhi_timer **out)
+{
+	struct mhi_timer *timer = calloc(1, sizeof(*timer));
+
+	if (!timer)
+		return MH_ENOMEM;
+	timer->fn = fn;
+	timer->opaque = opaque;
+	uv_timer_init(&loop->uv, &timer->uv);
+	timer->uv.data = timer;
+	*out = timer;
+	return 0;
+}
+
+void mhi_timer_set(struct mhi_timer *timer, u64 ms)
+{
+	/* libuv counts from the start of the loop's turn, which may be long ago. */
+	uv_update_time(timer->uv.loop);
+	uv_timer_start(&timer->uv, on_timer, ms, 0);
+}
+
+void mhi_timer_stop(struct mhi_timer *timer)
+{
+	uv_timer_stop(&timer->uv);
+}
+
+void mhi_timer_destroy(struct mhi_timer *timer)
+{
+	if (timer)
+		uv_close((uv_handle_t *)&timer->uv, free_handle);
 }

@@ -45,6 +45,19 @@ struct uv_loop_s *mhi_loop_uv(struct mhi_loop *loop);
  */
 int mhi_loop_watch(struct mhi_loop *loop, int fd, unsigned int events, mhi_watch_fn *fn,
 		   void *opaque, struct mhi_watch **out);
+/* Other events, or none for a while. [loop] */
+void mhi_watch_events(struct mhi_watch *watch, unsigned int events);
 void mhi_loop_unwatch(struct mhi_watch *watch);
+
+/* A one-shot timer. All [loop]. */
+struct mhi_timer;
+/* 0; MH_ENOMEM. */
+int mhi_timer_create(struct mhi_loop *loop, void (*fn)(void *opaque), void *opaque,
+		     struct mhi_timer **out);
+/* It fires once, in so many milliseconds, whatever was set before. */
+void mhi_timer_set(struct mhi_timer *timer, u64 ms);
+void mhi_timer_stop(struct mhi_timer *timer);
+/* NULL is a no-op. */
+void mhi_timer_destroy(struct mhi_timer *timer);
 
 #endif

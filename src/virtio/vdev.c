@@ -92,12 +92,25 @@ int mhi_vdev_pop(struct mhi_vdev *dev, unsigned int q, struct mhi_chain *chain)
 }
 
 /* While a reset waits for the last chain, the rings still are the driver's. */
-void mhi_vdev_push(struct mhi_vdev *dev, unsigned int q, struct mhi_chain_id id, u32 written)
+void mhi_vdev_push_all(struct mhi_vdev *dev, unsigned int q, const struct mhi_used *used, u32 count)
 {
 	struct mhi_vq *vq = &dev->vq[q];
 
-	if (vq->enabled && !(dev->status & VIRTIO_NEEDS_RESET))
-		vq->ring->push(vq, id, written);
+	if (count && vq->enabled && !(dev->status & VIRTIO_NEEDS_RESET))
+		vq->ring->push(vq, used, count);
+}
+
+void mhi_vdev_push(struct mhi_vdev *dev, unsigned int q, struct mhi_chain_id id, u32 written)
+{
+	mhi_vdev_push_all(dev, q, &(struct mhi_used){ id, written }, 1);
+}
+
+void mhi_vdev_unpop(struct mhi_vdev *dev, unsigned int q, struct mhi_chain_id id)
+{
+	struct mhi_vq *vq = &dev->vq[q];
+
+	if (vq->enabled)
+		vq->ring->unpop(vq, id);
 }
 
 void mhi_vdev_hold(struct mhi_vdev *dev)
@@ -215,6 +228,8 @@ void mhi_vdev_run(struct mhi_vdev *dev, bool on)
 	dev->running = on;
 	if (on)
 		map_again(dev);
+	else if (dev->ops->pause)
+		dev->ops->pause(dev);
 	while (!on && dev->in_flight)
 		pthread_cond_wait(&dev->drained, &dev->lock);
 	pthread_mutex_unlock(&dev->lock);

@@ -47,6 +47,8 @@ struct mhi_vdev_ops {
 	void (*reset)(struct mhi_vdev *dev);
 	/* NULL, or: the driver wrote dev->config [at, at + bytes). vCPU thread. */
 	void (*config)(struct mhi_vdev *dev, unsigned int at, unsigned int bytes);
+	/* NULL, or: the machine stops; unpop what was popped ahead. Any thread. */
+	void (*pause)(struct mhi_vdev *dev);
 	/* Frees the model; the device is unplugged and idle. */
 	void (*destroy)(struct mhi_vdev *dev);
 };
@@ -106,6 +108,14 @@ void mhi_vdev_fini(struct mhi_vdev *dev);
 int mhi_vdev_pop(struct mhi_vdev *dev, unsigned int q, struct mhi_chain *chain);
 /* Give a chain back, with so many bytes written to its in part. */
 void mhi_vdev_push(struct mhi_vdev *dev, unsigned int q, struct mhi_chain_id id, u32 written);
+/* Several of them: the driver sees all at once. */
+void mhi_vdev_push_all(struct mhi_vdev *dev, unsigned int q, const struct mhi_used *used,
+		       u32 count);
+/*
+ * The chain that was popped last from queue q, of those that were not pushed, is as if it had not
+ * been popped.
+ */
+void mhi_vdev_unpop(struct mhi_vdev *dev, unsigned int q, struct mhi_chain_id id);
 /* Call kick for this queue again, after others had their turn. */
 void mhi_vdev_again(struct mhi_vdev *dev, unsigned int q);
 /* May queues be worked on? */

@@ -32,5 +32,5 @@ void mhi_vq_refuse(struct mhi_vq *vq, struct mhi_chain_id id, enum mhi_chain_fau
 {
 	if (!vq->malformed++)
 		vq->complaint = mhi_chain_fault_name(fault);
-	vq->ring->push(vq, id, 0);
+	vq->ring->push(vq, &(struct mhi_used){ .id = id }, 1);
 }

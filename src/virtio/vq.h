@@ -13,6 +13,12 @@
 
 struct mhi_vq;
 
+/* A chain that goes back to the driver, with so many bytes written to its in part. */
+struct mhi_used {
+	struct mhi_chain_id id;
+	u32 written;
+};
+
 /* A layout. */
 struct mhi_ring_ops {
 	/* From addresses to host memory; false: they cannot be. */
@@ -20,7 +26,10 @@ struct mhi_ring_ops {
 	/* 1: *chain is the next one; 0: there is none, the driver's next kick will come; -1: the
 	 * ring is broken, vq->broken says how. */
 	int (*pop)(struct mhi_vq *vq, struct mhi_chain *chain);
-	void (*push)(struct mhi_vq *vq, struct mhi_chain_id id, u32 written);
+	/* The driver sees all of them at once, in this order. */
+	void (*push)(struct mhi_vq *vq, const struct mhi_used *used, u32 count);
+	/* The chain that was popped last, of those not pushed, is the next one again. */
+	void (*unpop)(struct mhi_vq *vq, struct mhi_chain_id id);
 	/* Does the driver want an interrupt for what was pushed since it was asked last? */
 	bool (*signal)(struct mhi_vq *vq);
 };

@@ -137,19 +137,38 @@ static int packed_pop(struct mhi_vq *vq, struct mhi_chain *chain)
 	return -1;
 }
 
-static void packed_push(struct mhi_vq *vq, struct mhi_chain_id id, u32 written)
+static void packed_push(struct mhi_vq *vq, const struct mhi_used *used, u32 count)
 {
-	u8 *desc = vq->desc_at + vq->used * VQ_DESC_BYTES;
-	u16 flags = written ? VQ_DESC_WRITE : 0;
+	u8 *first = vq->desc_at + vq->used * VQ_DESC_BYTES;
+	u16 first_flags = 0;
 
-	if (vq->used_wrap)
-		flags |= DESC_AVAIL | DESC_USED;
-	memcpy(desc + 8, &written, sizeof(written));
-	memcpy(desc + DESC_ID, &id.id, sizeof(id.id));
-	/* Pairs with the driver's read barrier between flags and the rest. */
-	__atomic_store_n((u16 *)(void *)(desc + DESC_FLAGS), flags, __ATOMIC_RELEASE);
-	advance(vq, &vq->used, &vq->used_wrap, id.slots);
+	for (u32 n = 0; n < count; n++) {
+		u8 *desc = vq->desc_at + vq->used * VQ_DESC_BYTES;
+		u16 flags = used[n].written ? VQ_DESC_WRITE : 0;
+
+		if (vq->used_wrap)
+			flags |= DESC_AVAIL | DESC_USED;
+		memcpy(desc + 8, &used[n].written, sizeof(used[n].written));
+		memcpy(desc + DESC_ID, &used[n].id.id, sizeof(used[n].id.id));
+		/* The driver goes on to a descriptor after the first one only. */
+		if (n)
+			store(desc + DESC_FLAGS, flags);
+		else
+			first_flags = flags;
+		advance(vq, &vq->used, &vq->used_wrap, used[n].id.slots);
+	}
 	vq->pushed = true;
+	/* Pairs with the driver's read barrier between flags and the rest. */
+	__atomic_store_n((u16 *)(void *)(first + DESC_FLAGS), first_flags, __ATOMIC_RELEASE);
+}
+
+static void packed_unpop(struct mhi_vq *vq, struct mhi_chain_id id)
+{
+	if (vq->next < id.slots) {
+		vq->next_wrap = !vq->next_wrap;
+		vq->next = (u16)(vq->next + vq->size);
+	}
+	vq->next = (u16)(vq->next - id.slots);
 }
 
 static bool packed_signal(struct mhi_vq *vq)
@@ -180,5 +199,6 @@ const struct mhi_ring_ops mhi_ring_packed = {
 	.map = packed_map,
 	.pop = packed_pop,
 	.push = packed_push,
+	.unpop = packed_unpop,
 	.signal = packed_signal,
 };

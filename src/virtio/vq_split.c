@@ -118,16 +118,23 @@ static int split_pop(struct mhi_vq *vq, struct mhi_chain *chain)
 	return -1;
 }
 
-static void split_push(struct mhi_vq *vq, struct mhi_chain_id id, u32 written)
+static void split_push(struct mhi_vq *vq, const struct mhi_used *used, u32 count)
 {
-	u8 *entry = vq->device_at + RING + (vq->used & (vq->size - 1)) * USED_ENTRY;
-	const u32 element[2] = { id.id, written };
+	for (u32 n = 0; n < count; n++) {
+		u8 *entry = vq->device_at + RING + (vq->used & (vq->size - 1)) * USED_ENTRY;
+		const u32 element[2] = { used[n].id.id, used[n].written };
 
-	memcpy(entry, element, sizeof(element));
-	vq->used++;
+		memcpy(entry, element, sizeof(element));
+		vq->used++;
+	}
 	vq->pushed = true;
 	/* Pairs with the driver's read barrier between index and entry. */
 	__atomic_store_n((u16 *)(void *)(vq->device_at + INDEX), vq->used, __ATOMIC_RELEASE);
+}
+
+static void split_unpop(struct mhi_vq *vq, struct mhi_chain_id id)
+{
+	vq->next--;
 }
 
 static bool split_signal(struct mhi_vq *vq)
@@ -146,5 +153,6 @@ const struct mhi_ring_ops mhi_ring_split = {
 	.map = split_map,
 	.pop = split_pop,
 	.push = split_push,
+	.unpop = split_unpop,
 	.signal = split_signal,
 };

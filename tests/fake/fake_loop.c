@@ -5,7 +5,8 @@
 #include <poll.h>
 #include <stdlib.h>
 
-#define WATCHES 16
+#define WATCHES 64
+#define TIMERS 16
 #define ROUNDS_MAX 10000
 
 struct mhi_watch {
@@ -17,9 +18,17 @@ struct mhi_watch {
 	bool used;
 };
 
+struct mhi_timer {
+	void (*fn)(void *opaque);
+	void *opaque;
+	u64 ms; /* 0: not set */
+	bool used;
+};
+
 struct mhi_loop {
 	struct mhi_wake *first;
 	struct mhi_watch watch[WATCHES];
+	struct mhi_timer timer[TIMERS];
 };
 
 int mhi_loop_create(struct mhi_loop **out)
@@ -95,6 +104,54 @@ void mhi_loop_unwatch(struct mhi_watch *watch)
 		watch->used = false;
 }
 
+void mhi_watch_events(struct mhi_watch *watch, unsigned int events)
+{
+	watch->events = events;
+}
+
+int mhi_timer_create(struct mhi_loop *loop, void (*fn)(void *opaque), void *opaque,
+		     struct mhi_timer **out)
+{
+	unsigned int n = 0;
+
+	while (n < TIMERS && loop->timer[n].used)
+		n++;
+	if (n == TIMERS)
+		return -2; /* MH_ENOMEM */
+	loop->timer[n] = (struct mhi_timer){ fn, opaque, 0, true };
+	*out = &loop->timer[n];
+	return 0;
+}
+
+void mhi_timer_set(struct mhi_timer *timer, u64 ms)
+{
+	timer->ms = ms + 1;
+}
+
+void mhi_timer_stop(struct mhi_timer *timer)
+{
+	timer->ms = 0;
+}
+
+void mhi_timer_destroy(struct mhi_timer *timer)
+{
+	if (timer)
+		timer->used = false;
+}
+
+void fake_loop_pass(struct mhi_loop *loop, u64 ms)
+{
+	for (unsigned int n = 0; n < TIMERS; n++) {
+		struct mhi_timer *timer = &loop->timer[n];
+
+		if (!timer->used || !timer->ms)
+			continue;
+		timer->ms = timer->ms > ms ? timer->ms - ms : 0;
+		if (!timer->ms)
+			timer->fn(timer->opaque);
+	}
+}
+
 static void look(struct mhi_watch *watch)
 {
 	struct pollfd p = { .fd = watch->fd };
@@ -112,7 +169,7 @@ static void look(struct mhi_watch *watch)
 void fake_loop_run(struct mhi_loop *loop)
 {
 	for (unsigned int n = 0; n < WATCHES; n++)
-		if (loop->watch[n].used)
+		if (loop->watch[n].used && loop->watch[n].events)
 			look(&loop->watch[n]);
 	for (unsigned int n = 0; loop->first; n++) {
 		struct mhi_wake *wake = loop->first;

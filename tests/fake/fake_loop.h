@@ -10,5 +10,7 @@
 
 /* Runs what is asked for, and what that asks for, until there is nothing; looks at watches too. */
 void fake_loop_run(struct mhi_loop *loop);
+/* Lets so much time pass for timers. */
+void fake_loop_pass(struct mhi_loop *loop, u64 ms);
 
 #endif
