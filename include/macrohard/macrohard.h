@@ -12,5 +12,6 @@
 #include <macrohard/vcpu.h>
 #include <macrohard/device.h>
 #include <macrohard/disk.h>
+#include <macrohard/net.h>
 
 #endif

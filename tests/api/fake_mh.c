@@ -140,6 +140,21 @@ int mh_rng_attach(struct mh_vm *vm, const struct mh_rng_config *config, struct m
 	return 0;
 }
 
+int mh_net_attach(struct mh_vm *vm, const struct mh_net_config *c, struct mh_dev **out)
+{
+	printf("net kind %u flags %x name %s queues %u mtu %u mac %02x..%02x pcap %s\n", c->kind,
+	       c->flags, c->name ? c->name : "-", c->queues, c->mtu, c->mac[0], c->mac[5],
+	       c->pcap ? c->pcap : "-");
+	if (c->kind == MH_NET_FD)
+		printf("net fd %d %d\n", c->fd[0], c->fd[1]);
+	for (uint32_t n = 0; n < c->forwards; n++)
+		printf("forward %s %s %u to %s %u\n", c->forward[n].udp ? "udp" : "tcp",
+		       c->forward[n].host ? c->forward[n].host : "-", c->forward[n].host_port,
+		       c->forward[n].guest ? c->forward[n].guest : "-", c->forward[n].guest_port);
+	fflush(stdout);
+	return 0;
+}
+
 int mh_share_attach(struct mh_vm *vm, const struct mh_share_config *config, struct mh_dev **out)
 {
 	printf("share %s as %s readonly %u owners %u uid %u gid %u\n", config->path, config->tag,

@@ -371,6 +371,17 @@ static const struct {
 	{ "--disk", "f,queues=17", "--disk" },
 	{ "--disk", "f,serial", "--disk: 'serial' is no such setting" },
 	{ "--disk", "f,", "--disk" },
+	{ "--net", "bridge", "'bridge' is no user|tap=NAME|fd=N[:N]...|none" },
+	{ "--net", "tap=", "--net" },
+	{ "--net", "fd=x", "--net" },
+	{ "--net", "user,mac=02:00:00:00:00", "--net" },
+	{ "--net", "user,mac=02:00:00:00:00:0g", "--net" },
+	{ "--net", "user,mac=02-00-00-00-00-00", "--net" },
+	{ "--net", "user,mtu=67", "--net" },
+	{ "--net", "user,hostfwd=tcp:80-80", "--net" },
+	{ "--net", "user,hostfwd=sctp::80-:80", "--net" },
+	{ "--net", "user,hostfwd=tcp::0-:80", "--net" },
+	{ "--net", "user,hostfwd=tcp::80", "--net" },
 	{ "--share", "/folder", "'/folder' is no FOLDER:TAG" },
 	{ "--share", "/a:b,owners=mine", "--share: 'owners=mine' is no such setting" },
 	{ "--memory", "-1", "--memory" },
@@ -439,6 +450,43 @@ START_TEST(devices_reach_the_library)
 	close(r.in);
 	ck_assert_int_eq(finish(&r), 0);
 	ck_assert_ptr_nonnull(strstr(r.text, "cmdline console=hvc0\n"));
+}
+END_TEST
+
+START_TEST(networks_reach_the_library)
+{
+	static const struct {
+		char *value, *said;
+	} net[] = {
+		{ "user", "net kind 0 flags 0 name - queues 0 mtu 0 mac 00..00 pcap -\n" },
+		{ "tap=t0,queues=4,mtu=9000,mac=02:00:aB:00:00:fe,pcap=f",
+		  "net kind 1 flags 0 name t0 queues 4 mtu 9000 mac 02..fe pcap f\n" },
+		{ "fd=7:9", "net kind 2 flags 0 name - queues 2" },
+		{ "fd=7:9", "net fd 7 9\n" },
+		{ "user,restrict,noloopback=on", "net kind 0 flags 300 " },
+		{ "user,hostfwd=tcp:127.0.0.1:8080-:80,hostfwd=udp::53-10.0.2.9:5353",
+		  "forward tcp 127.0.0.1 8080 to - 80\nforward udp - 53 to 10.0.2.9 5353\n" },
+	};
+	struct run r;
+
+	for (size_t i = 0; i < sizeof(net) / sizeof(net[0]); i++) {
+		start_pipes(&r, ARGS("run", "--kernel", "k", "--net", net[i].value));
+		type(&r, "off\n");
+		close(r.in);
+		ck_assert_int_eq(finish(&r), 0);
+		ck_assert_msg(strstr(r.text, net[i].said) != NULL, "%s: %s", net[i].value, r.text);
+	}
+	/* There is one unless one does not want it. */
+	start_pipes(&r, RUN);
+	type(&r, "off\n");
+	close(r.in);
+	ck_assert_int_eq(finish(&r), 0);
+	ck_assert_ptr_nonnull(strstr(r.text, "net kind 0 "));
+	start_pipes(&r, ARGS("run", "--kernel", "k", "--net", "none"));
+	type(&r, "off\n");
+	close(r.in);
+	ck_assert_int_eq(finish(&r), 0);
+	ck_assert_ptr_null(strstr(r.text, "net kind"));
 }
 END_TEST
 
@@ -562,6 +610,7 @@ int main(void)
 	tcase_add_test(tcase, wrong_command_lines);
 	tcase_add_test(tcase, options_reach_the_library);
 	tcase_add_test(tcase, devices_reach_the_library);
+	tcase_add_test(tcase, networks_reach_the_library);
 	tcase_add_test(tcase, errors_of_the_library);
 	tcase_add_test(tcase, help_fits_one_screen);
 	tcase_add_test(tcase, probe);

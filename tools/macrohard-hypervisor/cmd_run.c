@@ -63,6 +63,7 @@ static const struct option long_options[] = {
 	{ "hyperv", no_argument, NULL, OPT_HYPERV },
 	/* The table in devices.c has a row for each. */
 	{ "disk", required_argument, NULL, OPT_DEVICE },
+	{ "net", required_argument, NULL, OPT_DEVICE },
 	{ "share", required_argument, NULL, OPT_DEVICE },
 	{ "rng", no_argument, NULL, OPT_DEVICE },
 	{ NULL, 0, NULL, 0 },
@@ -131,8 +132,10 @@ static void take_option(struct run_options *o, int option, const char *value)
 	}
 }
 
+/* Without --net: a user network, unless somebody says "none". */
 static int parse(const struct cli_verb *verb, int argc, char **argv, struct run_options *o)
 {
+	static char user_net[] = "user";
 	int option, index = 0, status;
 
 	opterr = 0;
@@ -172,7 +175,9 @@ static int parse(const struct cli_verb *verb, int argc, char **argv, struct run_
 		return cli_usage_error(verb,
 				       "--kernel FILE is missing: there is no firmware that boots "
 				       "from a disk; give the kernel and --initrd of its /boot");
-	return CLI_OK;
+	if (devices_have(&o->devices, "net"))
+		return CLI_OK;
+	return devices_add(&o->devices, verb, "net", user_net);
 }
 
 static void log_line(void *opaque, enum mh_log_level level, const char *text)
@@ -318,7 +323,6 @@ static int run(const struct cli_verb *verb, int argc, char **argv)
 
 static const char run_usage[] =
 	"usage: " CLI_NAME " run --kernel FILE [OPTION...]\n"
-	"\n"
 	"Boots a Linux kernel in a VM. Its console is this terminal, or pipes, whose end ends "
 	"nothing.\n"
 	"\n"
@@ -329,6 +333,7 @@ static const char run_usage[] =
 	"  --cpus N         1 (default) to 64 virtual CPUs\n"
 	"  --console KIND   serial (default): the first serial port; virtio: virtio-console\n"
 	"  --disk FILE[,NAME=VALUE...]      a disk; '--disk help' tells the names\n"
+	"  --net user|tap=NAME|fd=N|none[,NAME=VALUE...]  default: user; '--net help'\n"
 	"  --share DIR:TAG[,NAME=VALUE...]  a folder for \"mount -t 9p\"; '--share help'\n"
 	"  --rng            give the guest random numbers of this host (virtio-rng)\n"
 	"  --engine NAME    shim (default): our kernel module; kvm: the host's KVM\n"

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum setting_type { TEXT, NUMBER, FLAG, ONE_OF };
+enum setting_type { TEXT, NUMBER, FLAG, ONE_OF, OTHER };
 
 /* What may stand behind the value. */
 struct setting {
@@ -19,6 +19,7 @@ struct setting {
 	uint32_t least, most;	  /* NUMBER */
 	uint32_t bit;		  /* FLAG: in a field of 32 bits */
 	const char *const *names; /* ONE_OF: their indices are the field's values; NULL ends it */
+	bool (*parse)(char *value, union device_config *config); /* OTHER */
 };
 
 #define SET_TEXT(n, field, h)                                         \
@@ -37,6 +38,11 @@ struct setting {
 #define SET_ONE_OF(n, field, list, h)                                                    \
 	{                                                                                \
 		.name = (n), .help = (h), .type = ONE_OF, .at = (field), .names = (list) \
+	}
+
+#define SET_OTHER(n, function, h)                                            \
+	{                                                                    \
+		.name = (n), .help = (h), .type = OTHER, .parse = (function) \
 	}
 
 struct device_kind {
@@ -72,6 +78,22 @@ static const struct setting disk_settings[] = {
 	SET_FLAG("writethrough", DISK(flags), MH_DISK_WRITE_THROUGH,
 		 "each write is stable when it is done"),
 	SET_FLAG("split", DISK(flags), MH_VIRTIO_SPLIT, "no packed ring"),
+	{ .name = NULL },
+};
+
+/* ---- network cards ---- */
+
+#define NET(field) offsetof(struct device_net, config.field)
+
+static const struct setting net_settings[] = {
+	SET_OTHER("hostfwd", device_net_forward, "user: tcp|udp:[ADDRESS]:PORT-[ADDRESS]:PORT"),
+	SET_FLAG("restrict", NET(flags), MH_NET_RESTRICT, "user: nothing but forwards"),
+	SET_FLAG("noloopback", NET(flags), MH_NET_NO_LOOPBACK, "user: no way to your 127.0.0.1"),
+	SET_NUMBER("queues", NET(queues), 1, MH_NET_QUEUES_MAX, "tap: 1 (default) to 16"),
+	SET_OTHER("mac", device_net_mac, "02:...; default: a random one"),
+	SET_NUMBER("mtu", NET(mtu), 68, 65535, "default: the interface's, or 1500"),
+	SET_TEXT("pcap", NET(pcap), "a file for all frames"),
+	SET_FLAG("split", NET(flags), MH_VIRTIO_SPLIT, "no packed ring"),
 	{ .name = NULL },
 };
 
@@ -130,6 +152,13 @@ static const struct device_kind kinds[] = {
 	  disk_value,
 	  disk_settings,
 	  disk_attach },
+	{ "net",
+	  "user|tap=NAME|fd=N[:N]...|none",
+	  "a network card",
+	  { .net = { .config = MH_NET_CONFIG_INIT } },
+	  device_net_value,
+	  net_settings,
+	  device_net_attach },
 	{ "share",
 	  "FOLDER:TAG",
 	  "a folder of this host, for \"mount -t 9p\"",
@@ -195,6 +224,8 @@ static bool set(const struct setting *setting, char *value, union device_config 
 		return set_flag(value, setting->bit, field);
 	case ONE_OF:
 		return set_one_of(value, setting->names, field);
+	case OTHER:
+		return setting->parse(value, config);
 	}
 	return false;
 }
@@ -273,4 +304,12 @@ int devices_attach(const struct devices *devices, struct mh_vm *vm)
 	for (unsigned int i = 0; i < devices->count && !error; i++)
 		error = devices->device[i].kind->attach(vm, &devices->device[i].config);
 	return error;
+}
+
+bool devices_have(const struct devices *devices, const char *option)
+{
+	for (unsigned int i = 0; i < devices->count; i++)
+		if (!strcmp(devices->device[i].kind->option, option))
+			return true;
+	return false;
 }
