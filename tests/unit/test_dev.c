@@ -2,6 +2,9 @@
 /* Devices by the public interface: attaching, what is refused, quiet while the VM does not run. */
 #include "api_fixture.h"
 
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include "core/pci_dev.h"
 #include "fake_image.h"
 
@@ -42,6 +45,72 @@ START_TEST(attach)
 	vm = api_vm(1, MH_VM_BARE, 1 << 20);
 	ck_assert_int_eq(mh_rng_attach(vm, NULL, NULL), MH_EINVAL);
 	ck_error_has("bare");
+	mh_vm_destroy(vm);
+	api_tear_down();
+}
+END_TEST
+
+START_TEST(networks)
+{
+	const struct mh_net_forward forward = { 0, 1, 1, "127.0.0.1", NULL };
+	struct mh_net_forward bad = forward;
+	struct mh_net_config c = MH_NET_CONFIG_INIT;
+	struct mh_dev *dev = NULL;
+	struct mh_vm *vm;
+	int fd[2];
+
+	api_set_up();
+	vm = api_vm(1, 0, 1 << 20);
+	ck_assert_int_eq(mh_net_attach(vm, NULL, NULL), MH_EINVAL);
+	ck_assert_int_eq(mh_net_attach(vm, &c, &dev), 0);
+	ck_assert_uint_eq(fake_machine.devs[0]->device, 0x1041);
+	ck_assert_int_eq(mh_dev_detach(dev), 0);
+	/* A link by descriptor: those of ours stay ours. */
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fd), 0);
+	c.kind = MH_NET_FD;
+	ck_assert_int_eq(mh_net_attach(vm, &c, NULL), MH_EINVAL);
+	ck_error_has("config.fd");
+	c.fd = fd;
+	c.queues = 2;
+	ck_assert_int_eq(mh_net_attach(vm, &c, NULL), MH_EINVAL);
+	c.queues = 1;
+	c.pcap = "/nowhere/at/all";
+	ck_assert_int_eq(mh_net_attach(vm, &c, NULL), MH_ENOENT);
+	ck_error_has("network card of VM");
+	c.pcap = NULL;
+	ck_assert_int_eq(mh_net_attach(vm, &c, &dev), 0);
+	ck_assert_int_eq(mh_dev_detach(dev), 0);
+	ck_assert_int_eq(close(fd[0]), 0);
+	ck_assert_int_eq(close(fd[1]), 0);
+	c = (struct mh_net_config)MH_NET_CONFIG_INIT;
+	c.mac[0] = 1;
+	ck_assert_int_eq(mh_net_attach(vm, &c, NULL), MH_EINVAL);
+	ck_error_has("config.mac");
+	c.mac[0] = 2;
+	c.mtu = 67;
+	ck_assert_int_eq(mh_net_attach(vm, &c, NULL), MH_EINVAL);
+	c.mtu = 0;
+	c.queues = 2;
+	ck_assert_int_eq(mh_net_attach(vm, &c, NULL), MH_EINVAL);
+	c.queues = 0;
+	c.flags = 1u << 31;
+	ck_assert_int_eq(mh_net_attach(vm, &c, NULL), MH_EINVAL);
+	c.flags = 0;
+	c.kind = MH_NET_TAP;
+	ck_assert_int_eq(mh_net_attach(vm, &c, NULL), MH_EINVAL);
+	c.name = "x";
+	c.flags = MH_NET_RESTRICT;
+	ck_assert_int_eq(mh_net_attach(vm, &c, NULL), MH_EINVAL);
+	c.kind = MH_NET_USER;
+	c.forwards = 1;
+	ck_assert_int_eq(mh_net_attach(vm, &c, NULL), MH_EINVAL);
+	c.forward = &bad;
+	bad.guest = "10.0.2";
+	ck_assert_int_eq(mh_net_attach(vm, &c, NULL), MH_EINVAL);
+	ck_error_has("config.forward[0]");
+	bad = forward;
+	bad.guest_port = 0;
+	ck_assert_int_eq(mh_net_attach(vm, &c, NULL), MH_EINVAL);
 	mh_vm_destroy(vm);
 	api_tear_down();
 }
@@ -165,6 +234,7 @@ END_TEST
 static void add_tests(TCase *tcase)
 {
 	tcase_add_test(tcase, attach);
+	tcase_add_test(tcase, networks);
 	tcase_add_test(tcase, shares);
 	tcase_add_test(tcase, states);
 	tcase_add_test(tcase, disks);
