@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: MIT */
+/* Where packaged versions have the header. */
+#include "../../src/libslirp.h"
