@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Fuzzes virtio-net over a back end with and without offloads: see vfuzz.h. Frames that reach the back
- * end must be such as their headers say.
+ * Fuzzes virtio-net over a back end with and without offloads: see vfuzz.h. Frames that reach the
+ * back end must be such as their headers say.
  */
 #include "core/le.h"
 #include "fake_net.h"

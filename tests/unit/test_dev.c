@@ -52,12 +52,9 @@ END_TEST
 
 START_TEST(networks)
 {
-	const struct mh_net_forward forward = { 0, 1, 1, "127.0.0.1", NULL };
-	struct mh_net_forward bad = forward;
 	struct mh_net_config c = MH_NET_CONFIG_INIT;
 	struct mh_dev *dev = NULL;
 	struct mh_vm *vm;
-	int fd[2];
 
 	api_set_up();
 	vm = api_vm(1, 0, 1 << 20);
@@ -65,7 +62,21 @@ START_TEST(networks)
 	ck_assert_int_eq(mh_net_attach(vm, &c, &dev), 0);
 	ck_assert_uint_eq(fake_machine.devs[0]->device, 0x1041);
 	ck_assert_int_eq(mh_dev_detach(dev), 0);
-	/* A link by descriptor: those of ours stay ours. */
+	mh_vm_destroy(vm);
+	api_tear_down();
+}
+END_TEST
+
+/* A link by descriptor: those of ours stay ours. */
+START_TEST(network_links)
+{
+	struct mh_net_config c = MH_NET_CONFIG_INIT;
+	struct mh_dev *dev = NULL;
+	struct mh_vm *vm;
+	int fd[2];
+
+	api_set_up();
+	vm = api_vm(1, 0, 1 << 20);
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fd), 0);
 	c.kind = MH_NET_FD;
 	ck_assert_int_eq(mh_net_attach(vm, &c, NULL), MH_EINVAL);
@@ -82,7 +93,20 @@ START_TEST(networks)
 	ck_assert_int_eq(mh_dev_detach(dev), 0);
 	ck_assert_int_eq(close(fd[0]), 0);
 	ck_assert_int_eq(close(fd[1]), 0);
-	c = (struct mh_net_config)MH_NET_CONFIG_INIT;
+	mh_vm_destroy(vm);
+	api_tear_down();
+}
+END_TEST
+
+START_TEST(networks_that_cannot_be)
+{
+	const struct mh_net_forward forward = { 0, 1, 1, "127.0.0.1", NULL };
+	struct mh_net_forward bad = forward;
+	struct mh_net_config c = MH_NET_CONFIG_INIT;
+	struct mh_vm *vm;
+
+	api_set_up();
+	vm = api_vm(1, 0, 1 << 20);
 	c.mac[0] = 1;
 	ck_assert_int_eq(mh_net_attach(vm, &c, NULL), MH_EINVAL);
 	ck_error_has("config.mac");
@@ -235,6 +259,8 @@ static void add_tests(TCase *tcase)
 {
 	tcase_add_test(tcase, attach);
 	tcase_add_test(tcase, networks);
+	tcase_add_test(tcase, network_links);
+	tcase_add_test(tcase, networks_that_cannot_be);
 	tcase_add_test(tcase, shares);
 	tcase_add_test(tcase, states);
 	tcase_add_test(tcase, disks);
