@@ -7,7 +7,7 @@
 #include "virtio/vnet_priv.h"
 
 /* Frames and segments in one turn. */
-#define TURN 256
+#define TURN 64
 
 /* What the driver may ask for. */
 static u32 allowed(const struct vnet *v)
