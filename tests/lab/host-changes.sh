@@ -12,8 +12,9 @@ cpu1=/sys/devices/system/cpu/cpu1/online
 off="@echo 0 >$cpu1"
 on="@echo 1 >$cpu1"
 alarm=/sys/class/rtc/rtc0/wakealarm
-# Suspend to memory, woken by the clock.
-sleep="@echo 0 >$alarm; echo +2 >$alarm; echo mem >/sys/power/state"
+# Suspend to memory, woken by the clock. A busy host needs seconds to fall asleep, and an alarm before that
+# wakes nobody.
+sleep="@echo 0 >$alarm; echo +8 >$alarm; echo mem >/sys/power/state"
 
 # A CPU goes and comes while VMs run, is gone when one is made and when one ends, and goes and comes in haste.
 robust_steps shim+ shim+ shim= "$off" shim= shim+ shim= "$on" shim= shim_ "$off" "$on" shim^ shim= \
@@ -24,8 +25,7 @@ taskset 2 robust_steps shim+ shim= "$off" shim= "$on" shim=
 
 # Bochs has nothing that wakes the host.
 if grep -q QEMU /proc/cpuinfo; then
-	robust_steps shim+ shim+ shim= "$sleep" shim= shim_ "$sleep" shim^ shim= shim- \
-		"$sleep" shim+ shim= "$off" "$sleep" shim= "$on" shim=
+	robust_steps shim+ shim+ shim= "$sleep" shim= shim_ "$off" "$sleep" "$on" shim^ shim= shim- shim+ shim=
 fi
 
 # VMs hold the module.
