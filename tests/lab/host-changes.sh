@@ -25,7 +25,8 @@ taskset 2 robust_steps shim+ shim= "$off" shim= "$on" shim=
 
 # Bochs has nothing that wakes the host.
 if grep -q QEMU /proc/cpuinfo; then
-	robust_steps shim+ shim+ shim= "$sleep" shim= shim_ "$off" "$sleep" "$on" shim^ shim= shim- shim+ shim=
+	robust_steps shim+ shim+ shim= "$sleep" shim= shim_ "$off" "$sleep" "$on" shim^ shim= \
+		shim- shim+ shim=
 fi
 
 # VMs hold the module.

@@ -150,8 +150,8 @@ static void wait_progress(struct side *s, int i)
 }
 
 /*
- * x after so many laps, by squaring the lap. One by one, a check would take longer than the laps that
- * it checks, and the checks would never catch up with the guests.
+ * x after so many laps, by squaring the lap. One by one, a check would take longer than the laps
+ * that it checks, and the checks would never catch up with the guests.
  */
 static uint32_t after(uint32_t laps)
 {
