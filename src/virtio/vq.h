@@ -66,6 +66,17 @@ bool mhi_vq_start(struct mhi_vq *vq, bool packed);
 /* A chain that cannot be used goes back with nothing written. */
 void mhi_vq_refuse(struct mhi_vq *vq, struct mhi_chain_id id, enum mhi_chain_fault fault);
 
+/* Words of a ring, which the driver may change at any time. */
+static inline u16 mhi_ring_load(const u8 *p)
+{
+	return __atomic_load_n((const u16 *)(const void *)p, __ATOMIC_RELAXED);
+}
+
+static inline void mhi_ring_store(u8 *p, u16 value)
+{
+	__atomic_store_n((u16 *)(void *)p, value, __ATOMIC_RELAXED);
+}
+
 /* Has the other side's event index been passed? virtio 1.2, 2.7.7.1, 2.7.10.1. */
 static inline bool mhi_vq_passed(u16 event, u16 now, u16 before)
 {

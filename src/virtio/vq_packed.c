@@ -17,16 +17,6 @@
 #define EVENTS_OFF 1
 #define EVENTS_AT 2
 
-static u16 load(const u8 *p)
-{
-	return __atomic_load_n((const u16 *)(const void *)p, __ATOMIC_RELAXED);
-}
-
-static void store(u8 *p, u16 value)
-{
-	__atomic_store_n((u16 *)(void *)p, value, __ATOMIC_RELAXED);
-}
-
 static bool packed_map(struct mhi_vq *vq)
 {
 	if (vq->desc % 16 || vq->driver % 4 || vq->device % 4)
@@ -62,15 +52,16 @@ static void set_quiet(struct mhi_vq *vq, bool quiet)
 {
 	vq->quiet = quiet;
 	if (quiet) {
-		store(vq->device_at + EVENT_FLAGS, EVENTS_OFF);
+		mhi_ring_store(vq->device_at + EVENT_FLAGS, EVENTS_OFF);
 		return;
 	}
 	if (vq->event_idx) {
-		store(vq->device_at + EVENT_OFFSET, vq->next | (vq->next_wrap ? EVENT_WRAP : 0));
+		mhi_ring_store(vq->device_at + EVENT_OFFSET,
+			       vq->next | (vq->next_wrap ? EVENT_WRAP : 0));
 		/* The driver reads the flags before the offset. */
 		__atomic_thread_fence(__ATOMIC_RELEASE);
 	}
-	store(vq->device_at + EVENT_FLAGS, vq->event_idx ? EVENTS_AT : EVENTS_ON);
+	mhi_ring_store(vq->device_at + EVENT_FLAGS, vq->event_idx ? EVENTS_AT : EVENTS_ON);
 }
 
 /*
@@ -152,7 +143,7 @@ static void packed_push(struct mhi_vq *vq, const struct mhi_used *used, u32 coun
 		memcpy(desc + DESC_ID, &used[n].id.id, sizeof(used[n].id.id));
 		/* The driver goes on to a descriptor after the first one only. */
 		if (n)
-			store(desc + DESC_FLAGS, flags);
+			mhi_ring_store(desc + DESC_FLAGS, flags);
 		else
 			first_flags = flags;
 		advance(vq, &vq->used, &vq->used_wrap, used[n].id.slots);
@@ -182,12 +173,12 @@ static bool packed_signal(struct mhi_vq *vq)
 	vq->signalled_wrap = vq->used_wrap;
 	/* Pairs with the driver's full barrier between its wish and its look at the ring. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	flags = load(vq->driver_at + EVENT_FLAGS);
+	flags = mhi_ring_load(vq->driver_at + EVENT_FLAGS);
 	if (flags != EVENTS_AT || !vq->event_idx)
 		return flags != EVENTS_OFF;
 	/* The driver writes the offset before the flags. */
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	event = load(vq->driver_at + EVENT_OFFSET);
+	event = mhi_ring_load(vq->driver_at + EVENT_OFFSET);
 	if (!!(event & EVENT_WRAP) != vq->used_wrap)
 		event = (u16)((event & ~EVENT_WRAP) - vq->size);
 	else

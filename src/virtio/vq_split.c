@@ -12,16 +12,6 @@
 #define NO_INTERRUPT 1
 #define NO_NOTIFY 1
 
-static u16 load(const u8 *p)
-{
-	return __atomic_load_n((const u16 *)(const void *)p, __ATOMIC_RELAXED);
-}
-
-static void store(u8 *p, u16 value)
-{
-	__atomic_store_n((u16 *)(void *)p, value, __ATOMIC_RELAXED);
-}
-
 static bool split_map(struct mhi_vq *vq)
 {
 	u32 size = vq->size;
@@ -62,9 +52,9 @@ static void set_quiet(struct mhi_vq *vq, bool quiet)
 	vq->quiet = quiet;
 	/* With event indices silence is the rule: the driver kicks when the index is reached. */
 	if (!vq->event_idx)
-		store(vq->device_at + FLAGS, quiet ? NO_NOTIFY : 0);
+		mhi_ring_store(vq->device_at + FLAGS, quiet ? NO_NOTIFY : 0);
 	else if (!quiet)
-		store(vq->device_at + RING + vq->size * USED_ENTRY, vq->next);
+		mhi_ring_store(vq->device_at + RING + vq->size * USED_ENTRY, vq->next);
 }
 
 /* How many chains are available; 0: none, and the driver will kick for the next. */
@@ -102,7 +92,8 @@ static int split_pop(struct mhi_vq *vq, struct mhi_chain *chain)
 		}
 		if (!vq->quiet)
 			set_quiet(vq, true);
-		head = load(vq->driver_at + RING + (vq->next & (vq->size - 1)) * AVAIL_ENTRY);
+		head = mhi_ring_load(vq->driver_at + RING +
+				     (vq->next & (vq->size - 1)) * AVAIL_ENTRY);
 		if (head >= vq->size) {
 			vq->broken = "a head is no descriptor";
 			return -1;
@@ -144,9 +135,10 @@ static bool split_signal(struct mhi_vq *vq)
 	/* Pairs with the driver's full barrier between its wish and its look at the index. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (!vq->event_idx)
-		return !(load(vq->driver_at + FLAGS) & NO_INTERRUPT);
+		return !(mhi_ring_load(vq->driver_at + FLAGS) & NO_INTERRUPT);
 	vq->signalled = vq->used;
-	return mhi_vq_passed(load(vq->driver_at + RING + vq->size * AVAIL_ENTRY), vq->used, before);
+	return mhi_vq_passed(mhi_ring_load(vq->driver_at + RING + vq->size * AVAIL_ENTRY), vq->used,
+			     before);
 }
 
 const struct mhi_ring_ops mhi_ring_split = {
