@@ -194,6 +194,69 @@ MH_API int mh_console_input(struct mh_dev *dev, uint32_t port, const void *data,
  */
 MH_API int mh_console_resize(struct mh_dev *dev, uint32_t port, uint16_t columns, uint16_t rows);
 
+struct mh_balloon_config {
+	size_t size;	/* sizeof(struct mh_balloon_config), by MH_BALLOON_CONFIG_INIT */
+	uint32_t flags; /* MH_VIRTIO_* */
+	uint64_t bytes; /* as by mh_balloon_set, from the start */
+};
+
+#define MH_BALLOON_CONFIG_INIT                           \
+	{                                                \
+		sizeof(struct mh_balloon_config), 0u, 0u \
+	}
+
+/**
+ * Let the guest give memory back to this host (virtio-balloon): pages that mh_balloon_set takes
+ * from it, and pages that it reports as free by itself. They leave this process at once, and come
+ * back, zeroed, when the guest uses them again. That holds for the VM's own memory
+ * (mh_vm_config.memory_bytes) and for mappings of the caller's that are shared (there it punches
+ * holes into what is mapped); private mappings of the caller's, locked and read-only memory stay.
+ * @config  NULL: defaults, an empty balloon
+ * @out     the device, for the functions below; NULL: not needed
+ * Thread: [setup]
+ * Returns 0; MH_EINVAL (config; MH_VM_BARE), MH_ESTATE, MH_ERANGE (no PCI slot is left), MH_ENOMEM.
+ * Since: 1.0
+ */
+MH_API int mh_balloon_attach(struct mh_vm *vm, const struct mh_balloon_config *config,
+			     struct mh_dev **out);
+
+/**
+ * Take memory from the guest: its driver fills the balloon up to this size, or empties it down to
+ * it, as fast as it can; a guest that runs out of memory takes some back. A reset empties the
+ * balloon, and the driver fills it again.
+ * @bytes  of the balloon; a multiple of MH_PAGE_SIZE, at most mh_vm_config.memory_bytes
+ * Thread: [any]   Returns 0; MH_EINVAL (no balloon, bytes).   Since: 1.0
+ */
+MH_API int mh_balloon_set(struct mh_dev *dev, uint64_t bytes);
+
+/* UINT64_MAX: the guest has not told it. */
+struct mh_balloon_stats {
+	size_t size;		  /* sizeof(struct mh_balloon_stats), by the INIT macro */
+	uint64_t target_bytes;	  /* that mh_balloon_set asked for */
+	uint64_t actual_bytes;	  /* that the balloon has */
+	uint64_t updates;	  /* how often the guest has told the rest */
+	uint64_t swap_in_bytes;	  /* read from and written to swap since the start */
+	uint64_t swap_out_bytes;  /* " */
+	uint64_t major_faults;	  /* page faults with and without reading a disk */
+	uint64_t minor_faults;	  /* " */
+	uint64_t free_bytes;	  /* unused */
+	uint64_t total_bytes;	  /* of its memory, with or without the balloon */
+	uint64_t available_bytes; /* that programs could have without swapping */
+	uint64_t cache_bytes;	  /* of files */
+};
+
+#define MH_BALLOON_STATS_INIT                                                               \
+	{                                                                                   \
+		sizeof(struct mh_balloon_stats), 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u \
+	}
+
+/**
+ * What the guest has told about its memory, and ask it for new values: they are there a moment
+ * later, when updates has grown.
+ * Thread: [any]   Returns 0; MH_EINVAL (no balloon, stats->size).   Since: 1.0
+ */
+MH_API int mh_balloon_stats(struct mh_dev *dev, struct mh_balloon_stats *stats);
+
 #ifdef __cplusplus
 }
 #endif

@@ -136,6 +136,8 @@ static int init_memory(struct mh_vm *vm, u64 bytes, struct mhi_err *err)
 	if (!bytes)
 		return 0;
 	rc = alloc_ram(vm, err);
+	vm->mem.own = (u64)(uintptr_t)vm->ram;
+	vm->mem.own_bytes = vm->ram ? bytes : 0;
 	if (!rc)
 		rc = add_ram_slots(vm, err);
 	mhi_vm_set_windows(vm);

@@ -2,6 +2,8 @@
 /* Guest memory as the library sees it: every access is checked against the slots. */
 #include "core/gmem.h"
 
+#include <sys/mman.h>
+
 #include "base/checked.h"
 #include "macrohard/error.h"
 
@@ -79,4 +81,37 @@ void *mhi_gmem_ptr(const struct mhi_gmem *m, mh_gpa gpa, u64 bytes)
 	if (!bytes || piece(m, gpa, bytes, false, &host) != bytes)
 		return NULL;
 	return host;
+}
+
+void mhi_gmem_discard_host(const struct mhi_gmem *m, void *host, u64 bytes)
+{
+	u64 at = (u64)(uintptr_t)host;
+	u64 start = (at + MHI_PAGE_MASK) & ~(u64)MHI_PAGE_MASK;
+	u64 end = (at + bytes) & ~(u64)MHI_PAGE_MASK;
+
+	if (end <= start)
+		return;
+	/*
+	 * Dropping the caller's shared pages from this mapping would free nothing: a hole in what
+	 * backs them does. The kernel refuses that for private memory, whose content may come
+	 * from a file. A host that keeps pages (they are locked) costs memory only.
+	 */
+	madvise((void *)(uintptr_t)start, end - start,
+		start - m->own < m->own_bytes ? MADV_DONTNEED : MADV_REMOVE);
+}
+
+void mhi_gmem_discard(const struct mhi_gmem *m, mh_gpa gpa, u64 bytes)
+{
+	u64 end, n;
+	u8 *host = NULL;
+
+	if (!mhi_add_u64(gpa, bytes, &end))
+		return;
+	for (; gpa < end; gpa += n) {
+		n = piece(m, gpa, end - gpa, true, &host);
+		if (n)
+			mhi_gmem_discard_host(m, host, n);
+		else
+			n = MHI_PAGE_SIZE;
+	}
 }

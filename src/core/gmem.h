@@ -12,6 +12,7 @@
 struct mhi_gmem {
 	struct mhi_slots slots; /* hva here is a pointer of this process */
 	u64 gpa_limit;		/* (c) */
+	u64 own, own_bytes;	/* (c) the library's own memory: private, anonymous */
 };
 
 /*
@@ -25,5 +26,13 @@ int mhi_gmem_write(const struct mhi_gmem *m, mh_gpa gpa, const void *buf, u64 by
  * devices.
  */
 void *mhi_gmem_ptr(const struct mhi_gmem *m, mh_gpa gpa, u64 bytes);
+/*
+ * Give pages back to the host: the guest does not need what is in them, and finds zeros. Only whole
+ * pages go, and only writable ones: of the library's own memory, and of the caller's where it is
+ * shared; what the caller has mapped privately stays. What is no memory is left out.
+ */
+void mhi_gmem_discard(const struct mhi_gmem *m, mh_gpa gpa, u64 bytes);
+/* The same for host memory that lies in one writable slot. */
+void mhi_gmem_discard_host(const struct mhi_gmem *m, void *host, u64 bytes);
 
 #endif

@@ -33,6 +33,8 @@ void guest_ram_init(struct guest_ram *ram, u64 bytes)
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (ram->host == MAP_FAILED)
 		abort();
+	ram->mem.own = (u64)(uintptr_t)ram->host;
+	ram->mem.own_bytes = bytes;
 	if (bytes <= FILL_MAX)
 		memset(ram->host, 0xcc, bytes);
 	map(ram, 0, 0, 0, low);

@@ -255,6 +255,47 @@ START_TEST(disks)
 }
 END_TEST
 
+START_TEST(balloons)
+{
+	struct mh_balloon_config config = MH_BALLOON_CONFIG_INIT;
+	struct mh_balloon_stats stats = MH_BALLOON_STATS_INIT;
+	struct mh_dev *dev, *rng;
+	struct mh_vm *vm;
+
+	api_set_up();
+	vm = api_vm(1, 0, 1 << 20);
+	ck_assert_int_eq(mh_balloon_attach(NULL, NULL, NULL), MH_EINVAL);
+	ck_assert_int_eq(mh_balloon_attach(vm, NULL, NULL), 0);
+	ck_assert_uint_eq(fake_machine.devs[0]->device, 0x1045);
+	config.bytes = 2 << 20;
+	ck_assert_int_eq(mh_balloon_attach(vm, &config, &dev), MH_EINVAL);
+	ck_error_has("config.bytes is 2097152");
+	config.bytes = 65536;
+	config.flags = 1u << 31;
+	ck_assert_int_eq(mh_balloon_attach(vm, &config, &dev), MH_EINVAL);
+	config.flags = MH_VIRTIO_SPLIT;
+	ck_assert_int_eq(mh_balloon_attach(vm, &config, &dev), 0);
+	ck_assert_int_eq(mh_balloon_stats(dev, &stats), 0);
+	ck_assert_uint_eq(stats.size, sizeof(stats));
+	ck_assert_uint_eq(stats.target_bytes, 65536);
+	ck_assert_uint_eq(stats.actual_bytes, 0);
+	ck_assert_uint_eq(stats.free_bytes, UINT64_MAX);
+	ck_assert_int_eq(mh_balloon_set(dev, 1 << 20), 0);
+	ck_assert_int_eq(mh_balloon_set(dev, 4097), MH_EINVAL);
+	ck_error_has("bytes is 4097");
+	ck_assert_int_eq(mh_balloon_stats(dev, &stats), 0);
+	ck_assert_uint_eq(stats.target_bytes, 1 << 20);
+	stats.size = 8;
+	ck_assert_int_eq(mh_balloon_stats(dev, &stats), MH_EINVAL);
+	ck_assert_int_eq(mh_rng_attach(vm, NULL, &rng), 0);
+	ck_assert_int_eq(mh_balloon_set(rng, 0), MH_EINVAL);
+	ck_error_has("no balloon");
+	ck_assert_int_eq(mh_balloon_set(NULL, 0), MH_EINVAL);
+	mh_vm_destroy(vm);
+	api_tear_down();
+}
+END_TEST
+
 static void add_tests(TCase *tcase)
 {
 	tcase_add_test(tcase, attach);
@@ -264,6 +305,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, shares);
 	tcase_add_test(tcase, states);
 	tcase_add_test(tcase, disks);
+	tcase_add_test(tcase, balloons);
 }
 
 UNIT_MAIN("dev", add_tests)

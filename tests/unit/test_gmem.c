@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Guest memory: copies across slots, read-only slots, holes, wrap-around. */
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "unit.h"
 #include "core/gmem.h"
 #include "macrohard/error.h"
@@ -37,7 +41,8 @@ static void tear_down(void)
 	unsigned int i;
 
 	for (i = 0; i < 3; i++)
-		free((void *)(uintptr_t)mem.slots.slot[i].hva);
+		if (!mem.own)
+			free((void *)(uintptr_t)mem.slots.slot[i].hva);
 }
 
 START_TEST(across_slots)
@@ -100,6 +105,57 @@ START_TEST(pointers)
 }
 END_TEST
 
+START_TEST(discard)
+{
+	int shared = memfd_create("shared", 0), file = memfd_create("file", 0);
+	u8 *own, *theirs, *private;
+	struct stat st;
+
+	tear_down();
+	memset(&mem, 0, sizeof(mem));
+	mem.gpa_limit = 1ull << 40;
+	ck_assert_int_eq(ftruncate(shared, 4 * PAGE) | ftruncate(file, PAGE), 0);
+	own = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	theirs = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, shared, 0);
+	private = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0);
+	mem.own = (u64)(uintptr_t)own;
+	mem.own_bytes = 4 * PAGE;
+	memset(own, 1, 4 * PAGE);
+	memset(theirs, 2, 4 * PAGE);
+	memset(private, 3, PAGE);
+	add(0, 0, own, 4 * PAGE, false);
+	add(1, 4 * PAGE, theirs, 4 * PAGE, false);
+	add(2, 8 * PAGE, private, PAGE, false);
+	/* Across slots, a hole, and what is no address. */
+	mhi_gmem_discard(&mem, 2 * PAGE, 20 * PAGE);
+	mhi_gmem_discard(&mem, ~0ull - PAGE + 1, 20 * PAGE);
+	mhi_gmem_discard(&mem, 1ull << 60, PAGE);
+	/* The caller's memory is free, not just out of sight. */
+	ck_assert_int_eq(fstat(shared, &st), 0);
+	ck_assert_int_eq(st.st_blocks, 0);
+	ck_assert_uint_eq(own[0] + own[2 * PAGE - 1], 2);
+	ck_assert_uint_eq(own[2 * PAGE] + own[4 * PAGE - 1], 0);
+	ck_assert_uint_eq(theirs[0] + theirs[4 * PAGE - 1], 0);
+	ck_assert_uint_eq(private[0] + private[PAGE - 1], 6);
+	/* Pages that are named in part stay. */
+	mhi_gmem_discard_host(&mem, own + 1, 2 * PAGE - 2);
+	ck_assert_uint_eq(own[0] + own[2 * PAGE - 1], 2);
+	mhi_gmem_discard_host(&mem, own + 1, 2 * PAGE - 1);
+	ck_assert_uint_eq(own[0], 1);
+	ck_assert_uint_eq(own[2 * PAGE - 1], 0);
+	/* Nor does the guest empty what it may not write. */
+	mem.slots.slot[0].readonly = true;
+	mhi_gmem_discard(&mem, 0, PAGE);
+	ck_assert_uint_eq(own[0], 1);
+	memset(&mem, 0, sizeof(mem));
+	munmap(own, 4 * PAGE);
+	munmap(theirs, 4 * PAGE);
+	munmap(private, PAGE);
+	close(shared);
+	close(file);
+}
+END_TEST
+
 static void add_tests(TCase *tcase)
 {
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
@@ -107,6 +163,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, holes_copy_nothing);
 	tcase_add_test(tcase, read_only);
 	tcase_add_test(tcase, pointers);
+	tcase_add_test(tcase, discard);
 }
 
 UNIT_MAIN("gmem", add_tests)
