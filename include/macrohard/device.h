@@ -257,6 +257,70 @@ struct mh_balloon_stats {
  */
 MH_API int mh_balloon_stats(struct mh_dev *dev, struct mh_balloon_stats *stats);
 
+/* Kinds of sockets. */
+#define MH_VSOCK_STREAM 1
+#define MH_VSOCK_SEQPACKET 2
+
+/*
+ * The guest connects to a port of this host (CID 2): return a connected socket of that kind, say,
+ * one end of a socketpair(), or a negative number to refuse. The socket is the library's then. See
+ * struct mh_dev for what a callback may do; mh_vsock_connect is allowed.
+ */
+typedef int mh_vsock_accept_fn(void *opaque, uint32_t port, uint32_t type);
+
+struct mh_vsock_config {
+	size_t size;		    /* sizeof(struct mh_vsock_config), by MH_VSOCK_CONFIG_INIT */
+	uint32_t flags;		    /* MH_VIRTIO_* */
+	uint32_t connections;	    /* at most, at a time: up to 65536; 0: 1024 */
+	uint64_t cid;		    /* the guest's address, 3 to 0xfffffffe */
+	const char *path;	    /* of AF_UNIX sockets, at most 96 bytes; NULL: none */
+	mh_vsock_accept_fn *accept; /* asked before path; NULL: nobody */
+	void *opaque;
+};
+
+#define MH_VSOCK_CONFIG_INIT                                                 \
+	{                                                                    \
+		sizeof(struct mh_vsock_config), 0u, 0u, 3u, NULL, NULL, NULL \
+	}
+
+/**
+ * Give the guest sockets to this host (virtio-vsock, AF_VSOCK in Linux). With a path they work as
+ * Firecracker's: who connects to the AF_UNIX socket at path and writes "CONNECT port\n" is
+ * connected to that port of the guest, and reads "OK port\n" first; when the guest connects to a
+ * port of CID 2, the library connects to the AF_UNIX socket path_port, of the same kind. The file at
+ * path is made now, with the process's umask, and removed with the device. Half-closing works both
+ * ways. For each connection the device keeps at most 128 KiB of what the guest has sent (640 KiB
+ * where SEQPACKET messages are tiny), and one message of at most 256 KiB for it.
+ * @config  copied
+ * @out     the device, for the functions below; NULL: not needed
+ * Thread: [setup]
+ * Returns 0; MH_EINVAL (config; MH_VM_BARE), MH_EEXIST, MH_ENOENT, MH_EPERM, MH_EIO (path),
+ * MH_ESTATE, MH_ERANGE (no PCI slot is left), MH_ENOMEM.   Since: 1.0
+ */
+MH_API int mh_vsock_attach(struct mh_vm *vm, const struct mh_vsock_config *config,
+			   struct mh_dev **out);
+
+/**
+ * Connect to a port of the guest.
+ * @type  MH_VSOCK_*
+ * Ownership: the returned file descriptor is the caller's, a blocking AF_UNIX socket with
+ * close-on-exec. What is written waits until the guest accepts; if it refuses, the other end is
+ * closed.
+ * Thread: [any]
+ * Returns the descriptor (0 or more); MH_EINVAL (no vsock device, type), MH_ESTATE (the guest's
+ * driver is not there), MH_ENOTSUP (it has no SEQPACKET), MH_ERANGE (config.connections), MH_ENOMEM
+ * (also: no descriptors).   Since: 1.0
+ */
+MH_API int mh_vsock_connect(struct mh_dev *dev, uint32_t port, uint32_t type);
+
+/**
+ * End all connections, as after a snapshot: the host's ends are closed, the guest is told by a
+ * transport reset.
+ * @cid  the guest's new address; 0: it keeps the one that it has
+ * Thread: [any]   Returns 0; MH_EINVAL (no vsock device, cid).   Since: 1.0
+ */
+MH_API int mh_vsock_cut(struct mh_dev *dev, uint64_t cid);
+
 #ifdef __cplusplus
 }
 #endif

@@ -221,11 +221,13 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 	/* libuv gives up a descriptor that has an error. */
 	if (status < 0)
 		watch->events = 0;
-	/* An error is told as both: who then reads or writes learns it. */
+	/* An error is told as all of them: who then reads or writes learns it. */
 	if (status < 0 || (events & UV_READABLE))
 		what |= MHI_WATCH_READ;
 	if (status < 0 || (events & UV_WRITABLE))
 		what |= MHI_WATCH_WRITE;
+	if (status < 0 || (events & UV_PRIORITIZED))
+		what |= MHI_WATCH_HUP;
 	watch->fn(watch->opaque, what);
 }
 
@@ -255,6 +257,10 @@ int mhi_loop_watch(struct mhi_loop *loop, int fd, unsigned int events, mhi_watch
 	return 0;
 }
 
+/*
+ * A hang-up is told to whoever watches for anything, as what he watches for: priority data, which
+ * nobody here sends, stand for it. (UV_DISCONNECT would be told of a half-closed socket, too.)
+ */
 void mhi_watch_events(struct mhi_watch *watch, unsigned int events)
 {
 	if (events == watch->events)
@@ -263,7 +269,8 @@ void mhi_watch_events(struct mhi_watch *watch, unsigned int events)
 	if (events)
 		uv_poll_start(&watch->poll,
 			      (events & MHI_WATCH_READ ? UV_READABLE : 0) |
-				      (events & MHI_WATCH_WRITE ? UV_WRITABLE : 0),
+				      (events & MHI_WATCH_WRITE ? UV_WRITABLE : 0) |
+				      (events & MHI_WATCH_HUP ? UV_PRIORITIZED : 0),
 			      on_poll);
 	else
 		uv_poll_stop(&watch->poll);

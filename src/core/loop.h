@@ -23,6 +23,7 @@ struct mhi_wake {
 struct mhi_watch;
 #define MHI_WATCH_READ 1u
 #define MHI_WATCH_WRITE 2u
+#define MHI_WATCH_HUP 4u /* the other end is closed; not told along with the others */
 typedef void mhi_watch_fn(void *opaque, unsigned int events);
 
 /* Starts the thread. 0; MH_ENOMEM. [any] */

@@ -159,10 +159,11 @@ static void look(struct mhi_watch *watch)
 
 	p.events = (short)((watch->events & MHI_WATCH_READ ? POLLIN : 0) |
 			   (watch->events & MHI_WATCH_WRITE ? POLLOUT : 0));
-	if (poll(&p, 1, 0) <= 0)
+	if (!watch->events || poll(&p, 1, 0) <= 0)
 		return;
 	what |= p.revents & (POLLIN | POLLHUP | POLLERR) ? MHI_WATCH_READ : 0;
 	what |= p.revents & POLLOUT ? MHI_WATCH_WRITE : 0;
+	what |= p.revents & POLLHUP ? MHI_WATCH_HUP : 0;
 	watch->fn(watch->opaque, what);
 }
 

@@ -2,6 +2,7 @@
 /* Devices by the public interface: attaching, what is refused, quiet while the VM does not run. */
 #include "api_fixture.h"
 
+#include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -296,6 +297,53 @@ START_TEST(balloons)
 }
 END_TEST
 
+START_TEST(vsocks)
+{
+	struct mh_vsock_config config = MH_VSOCK_CONFIG_INIT;
+	struct mh_dev *dev, *rng;
+	struct mh_vm *vm;
+	char path[64];
+
+	api_set_up();
+	vm = api_vm(1, 0, 1 << 20);
+	snprintf(path, sizeof(path), "/tmp/dev-vsock-%d", (int)getpid());
+	ck_assert_int_eq(mh_vsock_attach(vm, NULL, NULL), MH_EINVAL);
+	config.path = path;
+	ck_assert_int_eq(mh_vsock_attach(vm, &config, &dev), 0);
+	ck_assert_uint_eq(fake_machine.devs[0]->device, 0x1053);
+	ck_assert_int_eq(access(path, F_OK), 0);
+	ck_assert_int_eq(mh_vsock_attach(vm, &config, NULL), MH_EEXIST);
+	ck_error_has("vsock of VM");
+	ck_error_has(path);
+	config.path = "/nowhere/at/all";
+	ck_assert_int_eq(mh_vsock_attach(vm, &config, NULL), MH_ENOENT);
+	config.path = "";
+	ck_assert_int_eq(mh_vsock_attach(vm, &config, NULL), MH_EINVAL);
+	config.path = NULL;
+	config.cid = 2;
+	ck_assert_int_eq(mh_vsock_attach(vm, &config, NULL), MH_EINVAL);
+	ck_error_has("config.cid is 2");
+	config.cid = 1ull << 32;
+	ck_assert_int_eq(mh_vsock_attach(vm, &config, NULL), MH_EINVAL);
+	config.cid = 3;
+	config.connections = 65537;
+	ck_assert_int_eq(mh_vsock_attach(vm, &config, NULL), MH_EINVAL);
+	/* There is no driver yet. */
+	ck_assert_int_eq(mh_vsock_connect(dev, 1, MH_VSOCK_STREAM), MH_ESTATE);
+	ck_error_has("connect to port 1");
+	ck_assert_int_eq(mh_vsock_connect(dev, 1, 3), MH_EINVAL);
+	ck_assert_int_eq(mh_vsock_cut(dev, 0), 0);
+	ck_assert_int_eq(mh_vsock_cut(dev, 1), MH_EINVAL);
+	ck_assert_int_eq(mh_rng_attach(vm, NULL, &rng), 0);
+	ck_assert_int_eq(mh_vsock_connect(rng, 1, MH_VSOCK_STREAM), MH_EINVAL);
+	ck_error_has("no vsock");
+	ck_assert_int_eq(mh_dev_detach(dev), 0);
+	ck_assert_int_eq(access(path, F_OK), -1);
+	mh_vm_destroy(vm);
+	api_tear_down();
+}
+END_TEST
+
 static void add_tests(TCase *tcase)
 {
 	tcase_add_test(tcase, attach);
@@ -306,6 +354,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, states);
 	tcase_add_test(tcase, disks);
 	tcase_add_test(tcase, balloons);
+	tcase_add_test(tcase, vsocks);
 }
 
 UNIT_MAIN("dev", add_tests)
