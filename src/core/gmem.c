@@ -115,3 +115,10 @@ void mhi_gmem_discard(const struct mhi_gmem *m, mh_gpa gpa, u64 bytes)
 			n = MHI_PAGE_SIZE;
 	}
 }
+
+void mhi_gmem_huge(const struct mhi_gmem *m, bool on)
+{
+	if (m->own_bytes)
+		madvise((void *)(uintptr_t)m->own, m->own_bytes,
+			on ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+}

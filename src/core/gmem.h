@@ -34,5 +34,7 @@ void *mhi_gmem_ptr(const struct mhi_gmem *m, mh_gpa gpa, u64 bytes);
 void mhi_gmem_discard(const struct mhi_gmem *m, mh_gpa gpa, u64 bytes);
 /* The same for host memory that lies in one writable slot. */
 void mhi_gmem_discard_host(const struct mhi_gmem *m, void *host, u64 bytes);
+/* May huge pages back the library's own memory? A hint. */
+void mhi_gmem_huge(const struct mhi_gmem *m, bool on);
 
 #endif

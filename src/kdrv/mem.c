@@ -143,9 +143,9 @@ static unsigned int leaf_level(struct drv_vcpu *vcpu, const struct mhi_slot *slo
 		return 1;
 	/*
 	 * A huge page may be mapped only in part: ask for each of its pages at the address in
-	 * question.
+	 * question. Those that are gone stay so: a balloon may have given them back.
 	 */
-	got = get_user_pages_fast(hva, PAGES_2M, gup_flags, vcpu->gup);
+	got = get_user_pages_fast_only(hva, PAGES_2M, gup_flags, vcpu->gup);
 	contiguous = got == PAGES_2M;
 	for (i = 0; i < got; i++) {
 		contiguous &= page_to_pfn(vcpu->gup[i]) == first + i;

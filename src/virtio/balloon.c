@@ -48,6 +48,7 @@
 
 struct balloon {
 	struct mhi_vdev dev;
+	bool small;	 /* (m) huge pages are off */
 	bool stats_held; /* (m) a chain of the driver's waits for the next question */
 	bool stats_asked;
 	struct mhi_chain_id stats_id;
@@ -55,6 +56,18 @@ struct balloon {
 	u64 value[MHI_BALLOON_STATS];
 	struct mhi_chain chain; /* (m) the one at hand */
 };
+
+/*
+ * The balloon makes holes of single pages. Where the host may use huge pages, one touch beside a
+ * hole, or its tidying up in the background, would fill them again.
+ */
+static void set_small(struct balloon *b, bool small)
+{
+	if (b->small == small)
+		return;
+	b->small = small;
+	mhi_gmem_huge(b->dev.env.mem, !small);
+}
 
 static int by_number(const void *a, const void *b)
 {
@@ -88,6 +101,7 @@ static void inflate(struct balloon *b)
 
 	if (b->chain.out_bytes > PFNS_MAX * 4 || b->chain.out_bytes % 4)
 		mhi_vdev_complain(&b->dev, "a list of pages has an odd length, or is too long");
+	set_small(b, true);
 	while (at < PFNS_MAX * 4) {
 		n = mhi_chain_read(&b->chain, at, raw, sizeof(raw)) / 4;
 		if (!n)
@@ -180,11 +194,18 @@ static void balloon_kick(struct mhi_vdev *dev, unsigned int q)
 		pages_kick(dev->model, q);
 }
 
+static void balloon_config(struct mhi_vdev *dev, unsigned int at, unsigned int bytes)
+{
+	if (!mhi_get_le32(dev->config + C_ACTUAL))
+		set_small(dev->model, false);
+}
+
 /* All memory is the guest's again; the target stays. */
 static void balloon_reset(struct mhi_vdev *dev)
 {
 	struct balloon *b = dev->model;
 
+	set_small(b, false);
 	b->stats_held = false;
 	memset(b->value, 0xff, sizeof(b->value));
 	mhi_put_le32(dev->config + C_ACTUAL, 0);
@@ -203,6 +224,7 @@ static const struct mhi_vdev_ops balloon_ops = {
 	.class_code = CLASS_OTHER,
 	.kick = balloon_kick,
 	.reset = balloon_reset,
+	.config = balloon_config,
 	.destroy = balloon_destroy,
 };
 
