@@ -162,6 +162,19 @@ int mh_share_attach(struct mh_vm *vm, const struct mh_share_config *config, stru
 	return 0;
 }
 
+int mh_vsock_attach(struct mh_vm *vm, const struct mh_vsock_config *config, struct mh_dev **out)
+{
+	printf("vsock %llu path %s connections %u\n", (unsigned long long)config->cid,
+	       config->path ? config->path : "-", config->connections);
+	return 0;
+}
+
+int mh_balloon_attach(struct mh_vm *vm, const struct mh_balloon_config *config, struct mh_dev **out)
+{
+	printf("balloon %llu flags %u\n", (unsigned long long)config->bytes, config->flags);
+	return 0;
+}
+
 int mh_serial_attach(struct mh_vm *vm, unsigned int port, mh_serial_fn *fn, void *opaque)
 {
 	vm->print = fn;

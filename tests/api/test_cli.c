@@ -382,6 +382,10 @@ static const struct {
 	{ "--net", "user,hostfwd=sctp::80-:80", "--net" },
 	{ "--net", "user,hostfwd=tcp::0-:80", "--net" },
 	{ "--net", "user,hostfwd=tcp::80", "--net" },
+	{ "--vsock", "2", "--vsock: '2' is no CID" },
+	{ "--vsock", "4294967295", "--vsock" },
+	{ "--vsock", "3,/a", "--vsock: '/a' is no such setting" },
+	{ "--balloon", "1x", "--balloon: '1x' is no SIZE" },
 	{ "--share", "/folder", "'/folder' is no FOLDER:TAG" },
 	{ "--share", "/a:b,owners=mine", "--share: 'owners=mine' is no such setting" },
 	{ "--memory", "-1", "--memory" },
@@ -445,6 +449,13 @@ START_TEST(devices_reach_the_library)
 	ck_assert_int_eq(run_plain(&r, ARGS("run", "--disk", "help")), 0);
 	ck_assert_ptr_nonnull(strstr(r.text, "--disk FILE[,NAME=VALUE]...  "));
 	ck_assert_ptr_nonnull(strstr(r.text, "  queues "));
+	start_pipes(&r, ARGS("run", "--kernel", "k", "--vsock", "77,path=/run/v,connections=9",
+			     "--balloon", "0", "--balloon", "64M,split"));
+	type(&r, "off\n");
+	close(r.in);
+	ck_assert_int_eq(finish(&r), 0);
+	ck_assert_ptr_nonnull(strstr(r.text, "vsock 77 path /run/v connections 9\n"));
+	ck_assert_ptr_nonnull(strstr(r.text, "balloon 0 flags 0\nballoon 67108864 flags 1\n"));
 	start_pipes(&r, ARGS("run", "--kernel", "k", "--console", "virtio"));
 	type(&r, "off\n");
 	close(r.in);

@@ -66,6 +66,8 @@ static const struct option long_options[] = {
 	{ "net", required_argument, NULL, OPT_DEVICE },
 	{ "share", required_argument, NULL, OPT_DEVICE },
 	{ "rng", no_argument, NULL, OPT_DEVICE },
+	{ "vsock", required_argument, NULL, OPT_DEVICE },
+	{ "balloon", required_argument, NULL, OPT_DEVICE },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -329,13 +331,14 @@ static const char run_usage[] =
 	"  --kernel FILE    bzImage, or ELF vmlinux (PVH)\n"
 	"  --initrd FILE    initial RAM disk\n"
 	"  --cmdline TEXT   kernel command line (default: console=ttyS0, or hvc0)\n"
-	"  --memory SIZE    512M (default), 2G, ...; a number alone is MiB\n"
-	"  --cpus N         1 (default) to 64 virtual CPUs\n"
+	"  --memory SIZE    512M (default), 2G, ...; a number alone is MiB. --cpus N: 1 to 64 "
+	"CPUs\n"
 	"  --console KIND   serial (default): the first serial port; virtio: virtio-console\n"
 	"  --disk FILE[,NAME=VALUE...]      a disk; '--disk help' tells the names\n"
 	"  --net user|tap=NAME|fd=N|none[,NAME=VALUE...]  default: user; '--net help'\n"
 	"  --share DIR:TAG[,NAME=VALUE...]  a folder for \"mount -t 9p\"; '--share help'\n"
-	"  --rng            give the guest random numbers of this host (virtio-rng)\n"
+	"  --vsock CID[,NAME=VALUE...]      sockets to this host (AF_VSOCK); '--vsock help'\n"
+	"  --rng, --balloon SIZE            random numbers; the guest gives memory back\n"
 	"  --engine NAME    shim (default): our kernel module; kvm: the host's KVM\n"
 	"  --hyperv         for Windows' clock: speak for Hyper-V, too\n"
 	"  --stop-on-reset  end when the guest resets itself, instead of starting it again\n"

@@ -142,6 +142,54 @@ static int rng_attach(struct mh_vm *vm, const union device_config *config)
 	return mh_rng_attach(vm, &config->rng, NULL);
 }
 
+/* ---- sockets ---- */
+
+#define CID_FIRST 3
+#define CID_LAST 0xfffffffeu
+
+static bool vsock_value(char *text, union device_config *config)
+{
+	uint32_t cid;
+
+	if (!cli_parse_number(text, CID_FIRST, CID_LAST, &cid))
+		return false;
+	config->vsock.cid = cid;
+	return true;
+}
+
+static int vsock_attach(struct mh_vm *vm, const union device_config *config)
+{
+	return mh_vsock_attach(vm, &config->vsock, NULL);
+}
+
+#define VSOCK(field) offsetof(struct mh_vsock_config, field)
+
+static const struct setting vsock_settings[] = {
+	SET_TEXT("path", VSOCK(path), "say \"CONNECT port\" there; the guest reaches path_port"),
+	SET_NUMBER("connections", VSOCK(connections), 1, 65536, "at a time; default: 1024"),
+	SET_FLAG("split", VSOCK(flags), MH_VIRTIO_SPLIT, "no packed ring"),
+	{ .name = NULL },
+};
+
+/* ---- memory that is given back ---- */
+
+static bool balloon_value(char *text, union device_config *config)
+{
+	return !strcmp(text, "0") || cli_parse_size(text, &config->balloon.bytes);
+}
+
+static int balloon_attach(struct mh_vm *vm, const union device_config *config)
+{
+	return mh_balloon_attach(vm, &config->balloon, NULL);
+}
+
+#define BALLOON(field) offsetof(struct mh_balloon_config, field)
+
+static const struct setting balloon_settings[] = {
+	SET_FLAG("split", BALLOON(flags), MH_VIRTIO_SPLIT, "no packed ring"),
+	{ .name = NULL },
+};
+
 /* ---- all of them ---- */
 
 static const struct device_kind kinds[] = {
@@ -173,6 +221,20 @@ static const struct device_kind kinds[] = {
 	  NULL,
 	  NULL,
 	  rng_attach },
+	{ "vsock",
+	  "CID",
+	  "sockets between the guest, as CID, and this host",
+	  { .vsock = MH_VSOCK_CONFIG_INIT },
+	  vsock_value,
+	  vsock_settings,
+	  vsock_attach },
+	{ "balloon",
+	  "SIZE",
+	  "memory that the guest gives back, besides what it does not use",
+	  { .balloon = MH_BALLOON_CONFIG_INIT },
+	  balloon_value,
+	  balloon_settings,
+	  balloon_attach },
 };
 
 static const struct device_kind *find_kind(const char *option)

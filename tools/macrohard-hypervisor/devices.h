@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The devices that the command line of "run" asks for: --disk, --net, --share, --rng. */
+/* The devices that the command line of "run" asks for: --disk, --share, --vsock, ... */
 #ifndef DEVICES_H
 #define DEVICES_H
 
@@ -24,6 +24,8 @@ struct device {
 		struct device_net net;
 		struct mh_rng_config rng;
 		struct mh_share_config share;
+		struct mh_vsock_config vsock;
+		struct mh_balloon_config balloon;
 	} config;
 };
 
