@@ -287,10 +287,10 @@ struct mh_vsock_config {
  * Give the guest sockets to this host (virtio-vsock, AF_VSOCK in Linux). With a path they work as
  * Firecracker's: who connects to the AF_UNIX socket at path and writes "CONNECT port\n" is
  * connected to that port of the guest, and reads "OK port\n" first; when the guest connects to a
- * port of CID 2, the library connects to the AF_UNIX socket path_port, of the same kind. The file at
- * path is made now, with the process's umask, and removed with the device. Half-closing works both
- * ways. For each connection the device keeps at most 128 KiB of what the guest has sent (640 KiB
- * where SEQPACKET messages are tiny), and one message of at most 256 KiB for it.
+ * port of CID 2, the library connects to the AF_UNIX socket path_port, of the same kind. The file
+ * at path is made now, with the process's umask, and removed with the device. Half-closing works
+ * both ways. For each connection the device keeps at most 128 KiB of what the guest has sent (640
+ * KiB where SEQPACKET messages are tiny), and one message of at most 256 KiB for it.
  * @config  copied
  * @out     the device, for the functions below; NULL: not needed
  * Thread: [setup]

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the files of virtio-vsock share: vsock.c has the queues and the life of the device,
- * vsock_conn.c the connections, vsock_data.c their bytes, vsock_host.c the host's sockets. All of it has the device's lock; what
- * touches descriptors is on the loop's thread.
+ * vsock_conn.c the connections, vsock_data.c their bytes, vsock_host.c the host's sockets. All of
+ * it has the device's lock; what touches descriptors is on the loop's thread.
  */
 #ifndef MHI_VIRTIO_VSOCK_PRIV_H
 #define MHI_VIRTIO_VSOCK_PRIV_H

@@ -369,30 +369,22 @@ static void say(int fd, const char *text)
 	guest_sync(&g);
 }
 
-START_TEST(by_path)
-{
-	static const char *const wrong[] = { "CONNECT\n",
-					     "CONNECT x\n",
-					     "CONNECT 4294967296\n",
-					     "CONNECT -1\n",
-					     "connect 5\n",
-					     "\n",
-					     "CONNECT 5 \n",
-					     "CONNECT 00000000000005",
-					     "GET / HTTP/1.1\r\n" };
-	char path[64], other[80], want[64];
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	const struct mhi_vsock_config again = { .cid = 3, .path = path };
-	struct mhi_vdev *none;
-	struct mhi_err err;
-	struct pkt p;
-	int fd, listener;
+static char path[64];
 
+static void set_path(void)
+{
 	snprintf(path, sizeof(path), "/tmp/vsock-test-%d", (int)getpid());
 	guest_init(&g, 0, path, 0);
 	guest_rx(&g, 16);
-	ck_assert_int_eq(mhi_vsock_create(&g.d.env, &again, &none, &err), MH_EEXIST);
-	ck_assert_ptr_nonnull(strstr(err.text, path));
+}
+
+START_TEST(client_by_path)
+{
+	char want[64];
+	struct pkt p;
+	int fd;
+
+	set_path();
 	fd = client(path);
 	say(fd, "CONN");
 	guest_expect_none(&g);
@@ -411,18 +403,42 @@ START_TEST(by_path)
 	close(fd);
 	guest_expect(&g, SHUTDOWN, 1234, p.host);
 	guest_send(&g, RST, 1234, p.host, 0);
+	guest_fini(&g);
+	ck_assert_int_eq(access(path, F_OK), -1);
+}
+END_TEST
+
+START_TEST(clients_that_get_nothing)
+{
+	static const char *const wrong[] = { "CONNECT\n",
+					     "CONNECT x\n",
+					     "CONNECT 4294967296\n",
+					     "CONNECT -1\n",
+					     "connect 5\n",
+					     "\n",
+					     "CONNECT 5 \n",
+					     "CONNECT 00000000000005",
+					     "GET / HTTP/1.1\r\n" };
+	const struct mhi_vsock_config again = { .cid = 3, .path = path };
+	struct mhi_vdev *none;
+	struct mhi_err err;
+	int fd;
+
+	set_path();
+	ck_assert_int_eq(mhi_vsock_create(&g.d.env, &again, &none, &err), MH_EEXIST);
+	ck_assert_ptr_nonnull(strstr(err.text, path));
 	/* The guest refuses; the client goes before the guest answers. */
 	fd = client(path);
 	say(fd, "CONNECT 0\n");
-	guest_expect(&g, REQUEST, 0, (1u << 30) + 1);
-	guest_send(&g, RST, 0, (1u << 30) + 1, 0);
+	guest_expect(&g, REQUEST, 0, 1u << 30);
+	guest_send(&g, RST, 0, 1u << 30, 0);
 	ck_assert_int_eq(host_read(fd, buf, 100), 0);
 	close(fd);
 	fd = client(path);
 	say(fd, "CONNECT 4294967295\n");
-	guest_expect(&g, REQUEST, ~0u, (1u << 30) + 2);
+	guest_expect(&g, REQUEST, ~0u, (1u << 30) + 1);
 	close(fd);
-	guest_expect(&g, RST, ~0u, (1u << 30) + 2);
+	guest_expect(&g, RST, ~0u, (1u << 30) + 1);
 	for (unsigned int i = 0; i < MHI_COUNT(wrong); i++) {
 		fd = client(path);
 		say(fd, wrong[i]);
@@ -431,10 +447,18 @@ START_TEST(by_path)
 		close(fd);
 	}
 	guest_expect_none(&g);
-	/* The guest's wishes, when the callback has none for them. */
-	snprintf(other, sizeof(other), "%s_777", path);
-	memcpy(a.sun_path, other, strlen(other) + 1);
-	listener = socket(AF_UNIX, SOCK_STREAM, 0);
+	guest_fini(&g);
+}
+END_TEST
+
+START_TEST(server_by_path)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd, listener = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	/* The callback has none for these ports. */
+	set_path();
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s_777", path);
 	ck_assert_int_eq(bind(listener, (struct sockaddr *)&a, sizeof(a)), 0);
 	ck_assert_int_eq(listen(listener, 5), 0);
 	guest_send(&g, REQUEST, 1000, 777, 0);
@@ -446,9 +470,8 @@ START_TEST(by_path)
 	guest_expect(&g, RST, 1000, 778);
 	close(fd);
 	close(listener);
-	unlink(other);
+	unlink(a.sun_path);
 	guest_fini(&g);
-	ck_assert_int_eq(access(path, F_OK), -1);
 }
 END_TEST
 
@@ -500,7 +523,9 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, messages);
 	tcase_add_test(tcase, message_of_a_window);
 	tcase_add_test(tcase, slow_host_of_messages);
-	tcase_add_test(tcase, by_path);
+	tcase_add_test(tcase, client_by_path);
+	tcase_add_test(tcase, clients_that_get_nothing);
+	tcase_add_test(tcase, server_by_path);
 	tcase_add_test(tcase, by_call);
 }
 
