@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * In a guest: what requests to a disk cost, by the time-stamp counter. In an emulated host whose TSC
- * counts instructions that is the guest's, the host's and the VMM's share together. One line a
+ * In a guest: what requests to a disk cost, by the time-stamp counter. In an emulated host whose
+ * TSC counts instructions that is the guest's, the host's and the VMM's share together. One line a
  * figure: "BENCH NAME COUNT".
  */
 #include <errno.h>
