@@ -3,7 +3,6 @@
 # Debian's stock kernel gives memory back: RSS of the VM's process, by the balloon and by reports of free
 # pages; what the guest reads stays right.
 # lab: svm
-# lab: vmx
 # bring: @BUILD@/tests/lab/balloon
 # bring: @BUILD@/guest/vmlinuz
 # bring: @BUILD@/guest/initramfs
