@@ -35,7 +35,7 @@ theirs()
 	what=$1 column=$2
 	shift 2
 	for try in 1 2 3; do
-		timeout 60 qemu-system-x86_64 -L /lab/qemu -L /lab/seabios -accel kvm -cpu host -M q35 \
+		timeout 20 qemu-system-x86_64 -L /lab/qemu -L /lab/seabios -accel kvm -cpu host -M q35 \
 			-m 256 -nodefaults -no-reboot -display none -serial stdio -kernel $kernel \
 			-initrd $initrd -append "$(words "$what")" "$@" >/tmp/out && break
 		echo "qemu$column: attempt $try hung" >&2

@@ -28,6 +28,21 @@ static void expect_counted(struct vm *vm)
 	CHECK_EQ(stats.doorbells, PLAIN_STORES);
 }
 
+/*
+ * A read of the doorbell's address is an access; but to KVM on VT-x every touch of it is a ring, for
+ * there it looks at the address only. The guest's next OUT tells what it has read.
+ */
+static void expect_read(struct vm *vm, int fd)
+{
+	bool rings = ops == &mhi_engine_kvm && ops->info(vm->e)->vendor == MHK_VENDOR_VMX;
+
+	vm->answer = 0x55;
+	if (!rings)
+		EXPECT(vm, false, false, ENGINE_BELL, 0x55, 8);
+	EXPECT_OUT(vm, 0x80, 4, rings ? 0x12345678 : 0x55);
+	CHECK_EQ(rung(fd), rings);
+}
+
 /* The stores that no CPU's engine must know: rung or an access, once each. Then an OUT. */
 static unsigned int other_stores(struct vm *vm, struct access *out)
 {
@@ -59,15 +74,13 @@ void test_doorbell(void)
 	/* At its very address, and no reads. */
 	EXPECT(&vm, false, true, ENGINE_BELL + 1, 0x78, 1);
 	EXPECT(&vm, false, true, ENGINE_BELL - 1, 0x78, 1);
-	vm.answer = 0x55;
-	EXPECT(&vm, false, false, ENGINE_BELL, 0x55, 8);
-	EXPECT_OUT(&vm, 0x80, 4, 0x55);
-	CHECK_EQ(rung(fd), 0);
+	expect_read(&vm, fd);
 	CHECK_EQ(other_stores(&vm, &a) + rung(fd), 2);
 	CHECK(a.port && a.at == 0x81);
 	CHECK_EQ(ops->doorbell(vm.vm, ENGINE_BELL, fd, false), 0);
 	CHECK(ops->doorbell(vm.vm, ENGINE_BELL, fd, false) != 0);
-	EXPECT(&vm, false, true, ENGINE_BELL, 0x55, 2);
+	a = vm_access(&vm);
+	CHECK(!a.port && a.write && a.at == ENGINE_BELL && a.bytes == 2);
 	CHECK_EQ(rung(fd), 0);
 	vm_stop(&vm);
 	close(fd);

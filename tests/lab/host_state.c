@@ -156,7 +156,7 @@ static void guest_run(void)
 	int err;
 
 	do {
-		err = (int)read(vcpu, NULL, 0);
+		err = (int)lseek(vcpu, 0, SEEK_SET);
 	} while ((err && errno == EINTR) || (!err && run_page->exit.reason == MHK_EXIT_NONE));
 	need(err == 0, "run");
 	if (run_page->exit.reason == MHK_EXIT_IO && run_page->exit.u.io.port == PORT_DONE)
