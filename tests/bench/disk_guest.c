@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* In a guest: what requests to a disk cost, past the guest's page cache. usage: bench_disk DEVICE */
+/*
+ * In a guest: what requests to a disk cost, past the guest's page cache.
+ * usage: bench_disk DEVICE
+ */
 #include <fcntl.h>
 #include <linux/aio_abi.h>
 #include <sys/syscall.h>

@@ -29,7 +29,7 @@ static void expect_counted(struct vm *vm)
 }
 
 /*
- * A read of the doorbell's address is an access; but to KVM on VT-x every touch of it is a ring, for
+ * A read of the doorbell's address is an access; but to KVM on VT-x every touch of it is a ring:
  * there it looks at the address only. The guest's next OUT tells what it has read.
  */
 static void expect_read(struct vm *vm, int fd)
