@@ -73,7 +73,7 @@ share()
 
 net()
 {
-	ip tuntap add tap0 mode tap vnet_hdr
+	tunctl -t tap0 >/dev/null
 	ip addr add 10.9.0.1/24 dev tap0
 	ip link set tap0 up
 	bench_net serve &
