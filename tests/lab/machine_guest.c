@@ -327,7 +327,7 @@ int main(int argc, char **argv)
 	check_serial();
 	check_clock();
 	check_drift();
-	/* hwclock has set it by the guest's clock, which is part of a second behind, in whole ones. */
+	/* hwclock has set it by the guest's clock: that is part of a second behind. */
 	check_rtc(2);
 	check_power_button();
 	type(0, "reboot -f\n");
