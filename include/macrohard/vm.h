@@ -88,8 +88,8 @@ MH_API int mh_vm_start(struct mh_vm *vm);
 /**
  * Running -> Paused; returns when no vCPU executes. The guest's clocks go on, all of them: TSC,
  * paravirtual clocks, PM timer and RTC. After a resume its time of day is right without help, and
- * what it waited for is due at once; Linux guests are told (PVCLOCK_GUEST_STOPPED), so that their
- * watchdogs keep quiet. Thread: [any], not [vcpu]. Returns 0; MH_ESTATE. Since: 1.0
+ * what it waited for is due at once; Linux guests are told of the
+ * pause (PVCLOCK_GUEST_STOPPED). Thread: [any], not [vcpu]. Returns 0; MH_ESTATE. Since: 1.0
  */
 MH_API int mh_vm_pause(struct mh_vm *vm);
 

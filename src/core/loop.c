@@ -206,11 +206,6 @@ void mhi_loop_call(struct mhi_loop *loop, void (*fn)(void *opaque), void *opaque
 	sem_destroy(&call.done);
 }
 
-struct uv_loop_s *mhi_loop_uv(struct mhi_loop *loop)
-{
-	return &loop->uv;
-}
-
 /* ---- descriptors ---- */
 
 static void on_poll(uv_poll_t *poll, int status, int events)

@@ -9,7 +9,6 @@
 #include "base/types.h"
 
 struct mhi_loop;
-struct uv_loop_s;
 
 /* Work that may be asked for from anywhere, and is done once for any number of requests. */
 struct mhi_wake {
@@ -38,8 +37,6 @@ void mhi_loop_wake(struct mhi_loop *loop, struct mhi_wake *wake);
 void mhi_loop_cancel(struct mhi_loop *loop, struct mhi_wake *wake);
 /* Run fn on the loop and wait for its end. [any]: on the loop it runs at once. */
 void mhi_loop_call(struct mhi_loop *loop, void (*fn)(void *opaque), void *opaque);
-/* libuv's own loop, for who needs more of it. [loop] */
-struct uv_loop_s *mhi_loop_uv(struct mhi_loop *loop);
 /*
  * Watch a descriptor until mhi_loop_unwatch, which the caller does before he closes it. 0;
  * MH_ENOMEM; MH_EINVAL (it cannot be watched). [loop]

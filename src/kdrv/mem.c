@@ -123,8 +123,7 @@ long mhi_mem_set(void *object, union drv_arg *arg)
 }
 
 /*
- * How large a leaf the host's backing allows at hva; *pfn is its first page frame. The page
- * holds a reference.
+ * How large a leaf the host's backing allows at gpa, where the caller holds this page.
  */
 static unsigned int leaf_level(struct drv_vcpu *vcpu, const struct mhi_slot *slot, mh_gpa gpa,
 			       struct page *page, unsigned int gup_flags)

@@ -79,11 +79,6 @@ void mhi_loop_call(struct mhi_loop *loop, void (*fn)(void *opaque), void *opaque
 	fn(opaque);
 }
 
-struct uv_loop_s *mhi_loop_uv(struct mhi_loop *loop)
-{
-	return NULL;
-}
-
 int mhi_loop_watch(struct mhi_loop *loop, int fd, unsigned int events, mhi_watch_fn *fn,
 		   void *opaque, struct mhi_watch **out)
 {
