@@ -124,14 +124,6 @@ MH_API const char *mh_vm_stop_text(struct mh_vm *vm);
  */
 MH_API int mh_vm_wait(struct mh_vm *vm, int timeout_ms);
 
-typedef void mh_vm_state_fn(void *opaque, struct mh_vm *vm, enum mh_vm_state state);
-
-/**
- * Be told of state changes, in order, from a thread of the library; do not destroy the VM in it.
- * Thread: [setup]. Since: 1.0
- */
-MH_API void mh_vm_on_state(struct mh_vm *vm, mh_vm_state_fn *fn, void *opaque);
-
 /* ---- memory ---- */
 
 #define MH_MEM_READONLY (1u << 0)

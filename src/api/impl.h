@@ -59,6 +59,16 @@ struct mh_vcpu {
 /* What a vCPU thread asks of the VM's own thread. */
 enum mhi_request { MHI_REQ_NONE, MHI_REQ_RESET, MHI_REQ_STOP };
 
+/* Numbers count from 1. */
+struct mhi_events {
+	struct mh_event ring[64]; /* an event is at its number, modulo 64 */
+	u64 last;		  /* number of the last event */
+	u64 told, read;		  /* those that the callback, and the reader, have taken */
+	mh_event_fn *fn;
+	void *opaque;
+	int fd; /* readable while read is not last; -1: nobody reads */
+};
+
 struct mh_vm {
 	struct mh_ctx *ctx;		  /* (c) */
 	const struct mhi_engine_ops *ops; /* (c) */
@@ -99,10 +109,8 @@ struct mh_vm {
 	enum mhi_request request;	    /* (m) */
 	enum mh_stop_reason request_reason; /* (m) of MHI_REQ_STOP */
 	char request_text[MHI_STOP_TEXT];   /* (m) */
-	mh_vm_state_fn *on_state;	    /* (m) */
-	void *on_state_opaque;		    /* (m) */
-	enum mh_vm_state *events;	    /* (m) [event_capacity] state changes not yet told */
-	size_t event_count, event_capacity; /* (m) */
+	struct mhi_events events;	    /* (m) */
+	u32 panics;			    /* (m) bit n: enum mhi_power n was told since reset */
 	pthread_t keeper;		    /* (m) the VM's own thread: requests and callbacks */
 	bool has_keeper;		    /* (m) */
 };
@@ -125,6 +133,17 @@ bool mhi_ctx_on_loop(struct mh_ctx *ctx);
 /* ---- dev.c ---- */
 
 void mhi_vm_free_devs(struct mh_vm *vm);
+
+/* ---- event.c: all under vm->lock ---- */
+
+/* text: of several lines the first is told. */
+void mhi_vm_emit(struct mh_vm *vm, enum mh_event_kind kind, const char *text);
+/*
+ * Call back for the next event, with the lock let go meanwhile. The keeper. False: there is none,
+ * and the lock was held.
+ */
+bool mhi_vm_tell_event(struct mh_vm *vm);
+void mhi_vm_events_fini(struct mh_vm *vm);
 
 /* ---- vm_engine.c ---- */
 

@@ -165,13 +165,38 @@ static void set_doorbell(void *opaque, mh_gpa gpa, int fd, bool on)
 	pthread_rwlock_unlock(&vm->engine_lock);
 }
 
+static void panicked(struct mh_vm *vm, enum mhi_power what)
+{
+	bool crash_kernel = what == MHI_POWER_CRASH_KERNEL, again;
+	const char *text = crash_kernel ? "the guest's kernel panicked; its crash kernel goes on"
+					: "the guest's kernel panicked";
+
+	/* It may write to the port as often as it likes. */
+	pthread_mutex_lock(&vm->lock);
+	again = vm->panics & MHI_BIT(what);
+	vm->panics |= (u32)MHI_BIT(what);
+	if (!again)
+		mhi_vm_emit(vm, crash_kernel ? MH_EVENT_CRASH_KERNEL : MH_EVENT_PANIC, text);
+	pthread_mutex_unlock(&vm->lock);
+	if (!again)
+		mhi_log(&vm->ctx->log, MH_LOG_WARN, "VM \"%s\": %s", vm->name, text);
+}
+
 static void power(void *opaque, enum mhi_power what)
 {
-	if (what == MHI_POWER_RESET)
+	switch (what) {
+	case MHI_POWER_RESET:
 		mhi_vm_request(opaque, MHI_REQ_RESET, MH_STOP_RESET, "the guest reset itself");
-	else
+		break;
+	case MHI_POWER_OFF:
 		mhi_vm_request(opaque, MHI_REQ_STOP, MH_STOP_POWEROFF,
 			       "the guest switched itself off");
+		break;
+	case MHI_POWER_PANIC:
+	case MHI_POWER_CRASH_KERNEL:
+		panicked(opaque, what);
+		break;
+	}
 }
 
 static int init_machine(struct mh_vm *vm, struct mhi_err *err)
@@ -222,7 +247,7 @@ static void vm_free(struct mh_vm *vm)
 	pthread_rwlock_destroy(&vm->mem_lock);
 	pthread_mutex_destroy(&vm->lock);
 	mhi_hyperv_fini(&vm->hyperv);
-	free(vm->events);
+	mhi_vm_events_fini(vm);
 	free(vm->vcpu);
 	free(vm->name);
 	free(vm);
@@ -233,6 +258,7 @@ static int vm_init(struct mh_vm *vm, const struct mh_vm_config *config, struct m
 	int rc;
 
 	vm->ops = vm->ctx->ops;
+	vm->events.fd = -1;
 	vm->flags = config->flags;
 	vm->cpus = config->cpus;
 	mhi_bus_init(&vm->pio);

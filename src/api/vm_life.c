@@ -38,25 +38,10 @@ static bool is_keeper(const struct mh_vm *vm)
 
 /* ---- under vm->lock: states ---- */
 
-static void set_state(struct mh_vm *vm, enum mh_vm_state state)
+static void set_state(struct mh_vm *vm, enum mh_vm_state state, const char *text)
 {
 	vm->state = state;
-	pthread_cond_broadcast(&vm->cond);
-	if (!vm->on_state)
-		return;
-	if (vm->event_count == vm->event_capacity) {
-		size_t capacity = vm->event_capacity ? 2 * vm->event_capacity : 8;
-		enum mh_vm_state *events = realloc(vm->events, capacity * sizeof(*events));
-
-		if (!events) {
-			mhi_log(&vm->ctx->log, MH_LOG_ERROR,
-				"VM \"%s\": out of memory: a state change is not told", vm->name);
-			return;
-		}
-		vm->events = events;
-		vm->event_capacity = capacity;
-	}
-	vm->events[vm->event_count++] = state;
+	mhi_vm_emit(vm, MH_EVENT_STATE, text);
 }
 
 static void let_run(struct mh_vm *vm)
@@ -99,7 +84,7 @@ static void stopped(struct mh_vm *vm, enum mh_stop_reason reason, const char *te
 	vm->request = MHI_REQ_NONE;
 	vm->stop_reason = reason;
 	snprintf(vm->stop_text, sizeof(vm->stop_text), "%s", text);
-	set_state(vm, MH_VM_STOPPED);
+	set_state(vm, MH_VM_STOPPED, text);
 }
 
 static void end_busy(struct mh_vm *vm)
@@ -152,6 +137,7 @@ static int prepare(struct mh_vm *vm, struct mhi_err *err)
 	if (rc)
 		return rc;
 	vm->fresh = true;
+	vm->panics = 0;
 	mhi_vm_start_clock(vm);
 	if (vm->machine)
 		rc = mhi_machine_reset(vm->machine, err);
@@ -193,7 +179,7 @@ int mh_vm_start(struct mh_vm *vm)
 	} else {
 		vm->stop_reason = MH_STOP_NONE;
 		vm->stop_text[0] = '\0';
-		set_state(vm, MH_VM_RUNNING);
+		set_state(vm, MH_VM_RUNNING, "started");
 		let_run(vm);
 	}
 	end_busy(vm);
@@ -218,9 +204,11 @@ static void reset_guest(struct mh_vm *vm)
 	pthread_mutex_lock(&vm->lock);
 	if (rc) {
 		stopped(vm, MH_STOP_ERROR, err.text);
-	} else if (vm->state == MH_VM_RUNNING) {
-		let_run(vm);
+		return;
 	}
+	mhi_vm_emit(vm, MH_EVENT_RESET, "the guest reset itself");
+	if (vm->state == MH_VM_RUNNING)
+		let_run(vm);
 }
 
 /* ---- requests ---- */
@@ -335,7 +323,7 @@ int mh_vm_pause(struct mh_vm *vm)
 	} else {
 		vm->busy = true;
 		park_all(vm);
-		set_state(vm, MH_VM_PAUSED);
+		set_state(vm, MH_VM_PAUSED, "paused");
 		end_busy(vm);
 	}
 	mhi_vm_leave(vm);
@@ -353,7 +341,7 @@ int mh_vm_resume(struct mh_vm *vm)
 		rc = wrong_state(vm, "resume");
 	} else {
 		mhi_vm_clock_paused(vm);
-		set_state(vm, MH_VM_RUNNING);
+		set_state(vm, MH_VM_RUNNING, "resumed");
 		let_run(vm);
 	}
 	mhi_vm_leave(vm);
@@ -463,14 +451,6 @@ int mh_vm_wait(struct mh_vm *vm, int timeout_ms)
 	}
 	mhi_vm_leave(vm);
 	return rc;
-}
-
-void mh_vm_on_state(struct mh_vm *vm, mh_vm_state_fn *fn, void *opaque)
-{
-	mhi_vm_enter(vm);
-	vm->on_state = fn;
-	vm->on_state_opaque = opaque;
-	mhi_vm_leave(vm);
 }
 
 /* ---- the end ---- */

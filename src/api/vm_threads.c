@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The threads of a VM: one per vCPU, and the keeper, which serves requests and tells states. */
+/* The threads of a VM: one per vCPU, and the keeper, which serves requests and tells events. */
 #include <signal.h>
 #include <stdio.h>
 
@@ -27,22 +27,6 @@ static void *vcpu_main(void *opaque)
 	return NULL;
 }
 
-/* Under vm->lock, which is let go around the callback. */
-static void tell_state(struct mh_vm *vm)
-{
-	enum mh_vm_state state = vm->events[0];
-	mh_vm_state_fn *fn = vm->on_state;
-	void *opaque = vm->on_state_opaque;
-
-	vm->event_count--;
-	memmove(vm->events, vm->events + 1, vm->event_count * sizeof(*vm->events));
-	if (!fn)
-		return;
-	pthread_mutex_unlock(&vm->lock);
-	fn(opaque, vm, state);
-	pthread_mutex_lock(&vm->lock);
-}
-
 static void *keeper_main(void *opaque)
 {
 	struct mh_vm *vm = opaque;
@@ -51,8 +35,8 @@ static void *keeper_main(void *opaque)
 	for (;;) {
 		if (vm->request && !vm->busy)
 			mhi_vm_serve_request(vm);
-		else if (vm->event_count)
-			tell_state(vm);
+		else if (mhi_vm_tell_event(vm))
+			continue;
 		else if (vm->quit)
 			break;
 		else

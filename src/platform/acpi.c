@@ -92,6 +92,7 @@
 #define DSDT_REVISION 2 /* integers have 64 bits */
 
 #define STA_WORKING 0x0f	   /* 6.3.7 "_STA": present, enabled, shown, functioning */
+#define STA_HIDDEN 0x0b		   /* the same, but not shown to users */
 #define NOTIFY_BUTTON_PRESSED 0x80 /* 5.6.6 "Device Object Notifications" */
 
 struct builder {
@@ -191,6 +192,24 @@ static void aml_rtc(struct mhi_aml *aml)
 	mhi_aml_end(aml, device);
 }
 
+/* QEMU's docs/specs/pvpanic. Guests without a driver need not show it as unknown. */
+static void aml_panic(struct mhi_aml *aml)
+{
+	static const struct mhi_aml_resources res = {
+		.io_base = MHI_PANIC_PORT,
+		.io_ports = 1,
+	};
+	size_t device = mhi_aml_device(aml, "PEVT");
+
+	mhi_aml_name(aml, "_HID");
+	mhi_aml_string(aml, "QEMU0001");
+	mhi_aml_name(aml, "_STA");
+	mhi_aml_integer(aml, STA_HIDDEN);
+	mhi_aml_name(aml, "_CRS");
+	mhi_aml_resource_template(aml, &res);
+	mhi_aml_end(aml, device);
+}
+
 /* 4.8.2.2.1.2 "Control Method Power Button" and 5.6.9 "Interrupt-signaled ACPI events". */
 static void aml_power_button(struct mhi_aml *aml)
 {
@@ -265,6 +284,7 @@ static const u8 *build_dsdt(struct builder *b, const struct mhi_acpi_config *con
 		if (config->uarts & MHI_BIT(n))
 			aml_uart(&aml, n);
 	aml_rtc(&aml);
+	aml_panic(&aml);
 	aml_power_button(&aml);
 	mhi_acpi_pci(&aml, config);
 	for (u32 id = 0; id < config->cpus; id++)

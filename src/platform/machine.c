@@ -56,6 +56,7 @@ static const struct range ranges[] = {
 	{ false, MHI_SLEEP_PORT, MHI_SLEEP_PORTS, &mhi_sleep_ops,
 	  offsetof(struct mhi_machine, power) },
 	{ false, MHI_KBC_PORT, 1, &mhi_kbc_ops, offsetof(struct mhi_machine, power) },
+	{ false, MHI_PANIC_PORT, 1, &mhi_panic_ops, offsetof(struct mhi_machine, power) },
 	{ false, MHI_PCI_PORT, MHI_PCI_PORTS, &pci_port_ops, 0 },
 	{ false, MHI_PMTIMER_PORT, MHI_PMTIMER_PORTS, &mhi_pmtimer_ops, 0 },
 };

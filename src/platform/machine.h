@@ -19,7 +19,8 @@
 #define MHI_IOAPIC_BASE 0xfec00000ull
 #define MHI_LAPIC_BASE 0xfee00000ull
 
-enum mhi_power { MHI_POWER_OFF, MHI_POWER_RESET };
+/* What the guest does to its own running: the last two it only tells. */
+enum mhi_power { MHI_POWER_OFF, MHI_POWER_RESET, MHI_POWER_PANIC, MHI_POWER_CRASH_KERNEL };
 
 struct mhi_machine_env {
 	struct mhi_gmem *mem;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Power-off and reset as the guest asks for them. ACPI 6.5, 4.8.3.7 "Sleep Control and Status
- * Registers"; the reset control register of PC chipsets; the keyboard controller's command 0xfe.
+ * Registers"; the reset control register of PC chipsets; the keyboard controller's command 0xfe;
+ * pvpanic.
  */
 #include "platform/power.h"
 
@@ -13,6 +14,10 @@
 #define RESET_CPU 0x04 /* of the reset control register */
 
 #define KBC_PULSE_RESET 0xfe
+
+/* QEMU's docs/specs/pvpanic: what a guest may write, and reads as what there is. */
+#define PANIC_PANICKED 0x01
+#define PANIC_CRASH_KERNEL 0x02
 
 /* mov dx, port; mov al, value; out dx, al; 1: hlt; jmp 1b */
 const u8 mhi_reset_code[MHI_RESET_CODE_BYTES] = {
@@ -50,6 +55,27 @@ static void kbc_write(void *opaque, uint64_t offset, unsigned int bytes, uint64_
 	if ((value & 0xff) == KBC_PULSE_RESET)
 		port->power(port->opaque, MHI_POWER_RESET);
 }
+
+static uint64_t panic_read(void *opaque, uint64_t offset, unsigned int bytes)
+{
+	return PANIC_PANICKED | PANIC_CRASH_KERNEL;
+}
+
+static void panic_write(void *opaque, uint64_t offset, unsigned int bytes, uint64_t value)
+{
+	struct mhi_power_port *port = opaque;
+
+	if (value & PANIC_PANICKED)
+		port->power(port->opaque, MHI_POWER_PANIC);
+	if (value & PANIC_CRASH_KERNEL)
+		port->power(port->opaque, MHI_POWER_CRASH_KERNEL);
+}
+
+const struct mh_io_ops mhi_panic_ops = {
+	.version = 1,
+	.read = panic_read,
+	.write = panic_write,
+};
 
 const struct mh_io_ops mhi_sleep_ops = {
 	.version = 1,

@@ -31,8 +31,8 @@ struct mh_vm {
 	enum mh_stop_reason reason;
 	mh_serial_fn *print;
 	void *print_opaque;
-	mh_vm_state_fn *state_fn;
-	void *state_opaque;
+	mh_event_fn *event_fn;
+	void *event_opaque;
 };
 
 struct mh_probe {
@@ -102,10 +102,11 @@ int mh_vm_boot(struct mh_vm *vm, const struct mh_boot_config *config)
 	return 0;
 }
 
-void mh_vm_on_state(struct mh_vm *vm, mh_vm_state_fn *fn, void *opaque)
+int mh_vm_on_event(struct mh_vm *vm, mh_event_fn *fn, void *opaque)
 {
-	vm->state_fn = fn;
-	vm->state_opaque = opaque;
+	vm->event_fn = fn;
+	vm->event_opaque = opaque;
+	return 0;
 }
 
 int mh_disk_attach(struct mh_vm *vm, const struct mh_disk_config *config, struct mh_dev **out)
@@ -263,6 +264,7 @@ static enum mh_stop_reason obey(struct mh_vm *vm, const char *line)
 static void *guest(void *opaque)
 {
 	enum mh_stop_reason reason = MH_STOP_NONE;
+	struct mh_event event = MH_EVENT_INIT;
 	struct mh_vm *vm = opaque;
 	char line[8192];
 	bool deaf = false;
@@ -288,7 +290,9 @@ static void *guest(void *opaque)
 		reason = obey(vm, line);
 	}
 	vm->reason = reason ? reason : MH_STOP_REQUEST;
-	vm->state_fn(vm->state_opaque, vm, MH_VM_STOPPED);
+	event.kind = MH_EVENT_STATE;
+	event.state = MH_VM_STOPPED;
+	vm->event_fn(vm->event_opaque, vm, &event);
 	return NULL;
 }
 

@@ -19,7 +19,7 @@ static struct mhi_bus pio, mmio;
 static struct mhi_machine *machine;
 static struct mhi_err err;
 static struct {
-	unsigned int msis, offs, resets;
+	unsigned int msis, offs, resets, panics, crash_kernels;
 	u32 data;
 	char text[64];
 	size_t len;
@@ -34,10 +34,10 @@ static void on_msi(void *opaque, u64 addr, u32 data)
 static void on_power(void *opaque, enum mhi_power what)
 {
 	ck_assert_ptr_eq(opaque, &seen);
-	if (what == MHI_POWER_OFF)
-		seen.offs++;
-	else
-		seen.resets++;
+	seen.offs += what == MHI_POWER_OFF;
+	seen.resets += what == MHI_POWER_RESET;
+	seen.panics += what == MHI_POWER_PANIC;
+	seen.crash_kernels += what == MHI_POWER_CRASH_KERNEL;
 }
 
 static void on_serial(void *opaque, const void *data, size_t bytes)
@@ -150,6 +150,25 @@ START_TEST(power)
 	out(0x64, 1, 0xfe);
 	ck_assert_uint_eq(seen.resets, 2);
 	ck_assert_uint_eq(seen.offs, 1);
+	teardown();
+}
+END_TEST
+
+/* QEMU's docs/specs/pvpanic. */
+START_TEST(panic)
+{
+	setup();
+	ck_assert_uint_eq(in(0x505, 1), 3);
+	out(0x505, 1, 0);
+	ck_assert_uint_eq(seen.panics + seen.crash_kernels, 0);
+	out(0x505, 1, 1);
+	ck_assert_uint_eq(seen.panics, 1);
+	out(0x505, 1, 2);
+	ck_assert_uint_eq(seen.panics, 1);
+	ck_assert_uint_eq(seen.crash_kernels, 1);
+	out(0x505, 1, 0xfc);
+	ck_assert_uint_eq(seen.panics + seen.crash_kernels, 2);
+	ck_assert_uint_eq(seen.offs + seen.resets, 0);
 	teardown();
 }
 END_TEST
@@ -340,6 +359,7 @@ static void add_tests(TCase *tcase)
 {
 	tcase_add_test(tcase, refusals);
 	tcase_add_test(tcase, power);
+	tcase_add_test(tcase, panic);
 	tcase_add_test(tcase, power_button);
 	tcase_add_test(tcase, serial);
 	tcase_add_test(tcase, more_serial_ports);

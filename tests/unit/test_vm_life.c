@@ -287,15 +287,16 @@ END_TEST
 static enum mh_vm_state told[16];
 static u32 told_count;
 
-static void on_state(void *opaque, struct mh_vm *vm, enum mh_vm_state state)
+static void on_event(void *opaque, struct mh_vm *vm, const struct mh_event *event)
 {
 	ck_assert_uint_lt(told_count, 16);
-	told[told_count++] = state;
+	ck_assert_uint_eq(event->kind, MH_EVENT_STATE);
+	told[told_count++] = event->state;
 	/* Started again from the callback, once. */
-	if (state == MH_VM_STOPPED && told_count < 6)
+	if (event->state == MH_VM_STOPPED && told_count < 6)
 		*(int *)opaque = mh_vm_start(vm);
 	/* Too late for this VM. */
-	if (state == MH_VM_STOPPED && told_count > 6)
+	if (event->state == MH_VM_STOPPED && told_count > 6)
 		mh_vm_destroy(vm);
 }
 
@@ -309,7 +310,7 @@ START_TEST(state_callback)
 	u32 i;
 
 	told_count = 0;
-	mh_vm_on_state(vm, on_state, &started);
+	ck_assert_int_eq(mh_vm_on_event(vm, on_event, &started), 0);
 	ck_assert_int_eq(mh_vm_start(vm), 0);
 	ck_assert_int_eq(mh_vm_pause(vm), 0);
 	ck_assert_int_eq(mh_vm_resume(vm), 0);

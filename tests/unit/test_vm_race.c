@@ -99,7 +99,7 @@ static void *work(void *opaque)
 
 static u32 state_calls;
 
-static void on_state(void *opaque, struct mh_vm *vm, enum mh_vm_state state)
+static void on_event(void *opaque, struct mh_vm *vm, const struct mh_event *event)
 {
 	__atomic_fetch_add(&state_calls, 1, __ATOMIC_SEQ_CST);
 }
@@ -111,7 +111,7 @@ static struct mh_vm *wild_vm(void)
 
 	fake_engine.script = wild_guest;
 	ck_assert_int_eq(mh_vm_pio_add(vm, PORT, 1, &ops, NULL), 0);
-	mh_vm_on_state(vm, on_state, NULL);
+	ck_assert_int_eq(mh_vm_on_event(vm, on_event, NULL), 0);
 	return vm;
 }
 

@@ -58,9 +58,9 @@ static void guest_printed(void *opaque, const void *data, size_t bytes)
 		wake(c);
 }
 
-static void vm_changed(void *opaque, struct mh_vm *vm, enum mh_vm_state state)
+static void vm_changed(void *opaque, struct mh_vm *vm, const struct mh_event *event)
 {
-	if (state == MH_VM_STOPPED)
+	if (event->kind == MH_EVENT_STATE && event->state == MH_VM_STOPPED)
 		wake(opaque);
 }
 
@@ -94,8 +94,11 @@ int console_attach(struct console *c, struct mh_vm *vm, bool virtio)
 	struct mh_console_config config = MH_CONSOLE_CONFIG_INIT;
 	struct mh_console_port port = { NULL, guest_printed, c };
 
+	int rc = mh_vm_on_event(vm, vm_changed, c);
+
 	c->vm = vm;
-	mh_vm_on_state(vm, vm_changed, c);
+	if (rc)
+		return rc;
 	if (!virtio)
 		return mh_serial_attach(vm, 0, guest_printed, c);
 	config.ports = 1;
