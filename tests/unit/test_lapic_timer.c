@@ -310,6 +310,31 @@ START_TEST(stops)
 }
 END_TEST
 
+/* Before a HLT: what is about to expire is waited for, and nothing else is. */
+START_TEST(near)
+{
+	u64 start;
+
+	begin(1);
+	mhi_lapic_timer_near(V(0)); /* off */
+	wr(V(0), O_TIMER, DEADLINE | VEC);
+	start = fake_tsc;
+	wrmsr(V(0), MHI_MSR_TSC_DEADLINE, GUEST_NOW + 10000);
+	mhi_lapic_timer_near(V(0));
+	ck_assert(fake_tsc == start && H.armed && !take());
+	wrmsr(V(0), MHI_MSR_TSC_DEADLINE, GUEST_NOW + 2000);
+	mhi_lapic_timer_near(V(0));
+	ck_assert(fake_tsc >= start + 2000 && fake_tsc < start + 2100);
+	ck_assert(take() && !H.armed && rdmsr(V(0), MHI_MSR_TSC_DEADLINE) == 0);
+	/* What wakes the vCPU ends the wait, and the timer runs on. */
+	start = fake_tsc;
+	wrmsr(V(0), MHI_MSR_TSC_DEADLINE, GUEST_NOW + 2000);
+	V(0)->lapic.signals = MHI_SIG_NMI;
+	mhi_lapic_timer_near(V(0));
+	ck_assert(fake_tsc == start && H.armed && !take());
+}
+END_TEST
+
 static void add_tests(TCase *t)
 {
 	tcase_add_test(t, one_shot);
@@ -324,6 +349,7 @@ static void add_tests(TCase *t)
 	tcase_add_test(t, mode_changes_disarm);
 	tcase_add_test(t, masked_and_illegal);
 	tcase_add_test(t, stops);
+	tcase_add_test(t, near);
 }
 
 UNIT_MAIN("lapic_timer", add_tests)

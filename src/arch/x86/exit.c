@@ -90,6 +90,7 @@ static enum mhi_run on_hlt(struct mhi_vcpu *v, const struct mhi_exit *x)
 	v->vm->ops->skip(v, x);
 	v->halt_irqs = (v->vm->ops->rflags(v) & MHI_RFLAGS_IF) != 0;
 	v->mp_state = MHK_MP_HALTED;
+	mhi_lapic_timer_near(v);
 	return MHI_RUN_AGAIN;
 }
 

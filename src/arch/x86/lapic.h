@@ -95,6 +95,8 @@ void mhi_lapic_timer_fired(struct mhi_vcpu *v);
  * mhi_lapic_pending.
  */
 void mhi_lapic_timer_sync(struct mhi_vcpu *v);
+/* Before a HLT: an expiry so near that sleeping would take longer is waited for. As timer_sync. */
+void mhi_lapic_timer_near(struct mhi_vcpu *v);
 
 /* Deliver a message-signalled interrupt. Any thread. Returns how many local APICs took it. */
 unsigned int mhi_lapic_msi(struct mhi_vm *vm, u64 addr, u32 data);

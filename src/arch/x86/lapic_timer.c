@@ -4,6 +4,8 @@
 #include "x86_insn.h"
 
 #define TIMER_MODE(lvt) (((lvt) >> 17) & 3)
+/* Ticks of the TSC that pass while a thread falls asleep and wakes: about a microsecond. */
+#define NEAR_TICKS 4096
 enum { MODE_ONE_SHOT, MODE_PERIODIC, MODE_TSC_DEADLINE };
 
 static u64 guest_tsc(const struct mhi_vcpu *v)
@@ -83,6 +85,19 @@ void mhi_lapic_timer_sync(struct mhi_vcpu *v)
 		expire(v, now);
 	else if (l->tsc_deadline) /* the host's clock ran early, or this was an older deadline's */
 		arm(v);
+}
+
+void mhi_lapic_timer_near(struct mhi_vcpu *v)
+{
+	u64 now = guest_tsc(v);
+
+	/* Neither one that is off, which is 0, nor one that has passed already. */
+	if (v->lapic.tsc_deadline - now >= NEAR_TICKS)
+		return;
+	for (; !expired(v, now) && !mhi_lapic_has_work(v); now = guest_tsc(v))
+		mhi_pause();
+	if (expired(v, now))
+		expire(v, now);
 }
 
 void mhi_lapic_timer_set_init(struct mhi_vcpu *v, u32 init)

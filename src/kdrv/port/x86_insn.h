@@ -97,6 +97,11 @@ static inline u64 mhi_rdtsc(void)
 	return (u64)hi << 32 | lo;
 }
 
+static inline void mhi_pause(void)
+{
+	asm volatile("pause");
+}
+
 /* XCR0; only where CR4.OSXSAVE is set. */
 static inline u64 mhi_xgetbv0(void)
 {

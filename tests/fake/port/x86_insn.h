@@ -32,6 +32,11 @@ static inline u64 mhi_rdtsc(void)
 	return fake_tsc;
 }
 
+static inline void mhi_pause(void)
+{
+	fake_tsc += 40;
+}
+
 #define MHI_CR_ACCESS(n)                          \
 	static inline u64 mhi_read_cr##n(void)    \
 	{                                         \
