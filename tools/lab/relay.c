@@ -402,6 +402,9 @@ static void keep_log(struct relay *r)
 	dprintf(fd, "\n=== emulator ===\n%.*s\n", (int)r->noise_used, r->noise);
 	snprintf(path, sizeof(path), "%s/stderr", r->dir);
 	copy_file(path, fd);
+	dprintf(fd, "\n=== resets of the host's CPUs (QEMU) ===\n");
+	snprintf(path, sizeof(path), "%s/resets", r->dir);
+	copy_file(path, fd);
 	close(fd);
 	say("the whole log: %s", r->keep);
 }

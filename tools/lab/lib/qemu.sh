@@ -23,7 +23,7 @@ qemu_command()
 		EMULATOR+=(-icount "shift=0,sleep=off" -rtc "base=2026-01-01,clock=vm" -seed 1)
 	fi
 	EMULATOR+=(-cpu "$cpu" -m "$OPT_MEMORY" -smp "$OPT_SMP" -nodefaults -no-user-config -no-reboot
-		-display none -monitor none
+		-display none -monitor none -d cpu_reset -D "$RUN_DIR/resets"
 		-chardev "file,id=console,path=$RUN_DIR/console" -serial chardev:console
 		-chardev "file,id=out,path=/dev/stdout" -device "isa-debugcon,iobase=0xe9,chardev=out"
 		-kernel "$KERNEL_DIR/vmlinuz" -initrd "$RUN_DIR/initrd" -append "$append $OPT_APPEND")
