@@ -14,5 +14,6 @@
 #include <macrohard/device.h>
 #include <macrohard/disk.h>
 #include <macrohard/net.h>
+#include <macrohard/metrics.h>
 
 #endif

@@ -51,6 +51,7 @@ struct mh_vcpu {
 	u64 mmio_page;		      /* (v) page of the access under emulation, or MHI_NO_PAGE */
 	bool mmio_write;	      /* (v) its direction */
 	u32 ours; /* (v) MHK_G_*: groups of the page that an emulation has in hand */
+	u64 exits[MHK_EXIT_COUNT];	  /* (v) mhi_count: by reason, of all lives */
 	u64 msr_log_second, msr_log_held; /* (v) rate limit of messages about unknown MSRs */
 	pthread_t thread;		  /* (m) */
 	bool has_thread;		  /* (m) */
@@ -92,6 +93,7 @@ struct mh_vm {
 	pthread_rwlock_t
 		engine_lock; /* eng, vcpu[].eng: replaced by a reset while others send interrupts */
 	struct mhi_eng_vm *eng; /* (p), and engine_lock */
+	struct mhk_stats past;	/* engine_lock: what vCPUs of former power cycles counted */
 
 	u32 go; /* (a) vCPUs may execute; written under lock */
 	pthread_mutex_t lock;
@@ -110,6 +112,8 @@ struct mh_vm {
 	enum mh_stop_reason request_reason; /* (m) of MHI_REQ_STOP */
 	char request_text[MHI_STOP_TEXT];   /* (m) */
 	struct mhi_events events;	    /* (m) */
+	u64 started_ns;			    /* (m) monotonic: the last start */
+	u64 starts, resets;		    /* (m) */
 	u32 panics;			    /* (m) bit n: enum mhi_power n was told since reset */
 	pthread_t keeper;		    /* (m) the VM's own thread: requests and callbacks */
 	bool has_keeper;		    /* (m) */
@@ -144,6 +148,24 @@ void mhi_vm_emit(struct mh_vm *vm, enum mh_event_kind kind, const char *text);
  */
 bool mhi_vm_tell_event(struct mh_vm *vm);
 void mhi_vm_events_fini(struct mh_vm *vm);
+
+/* ---- metrics.c ---- */
+
+/* Under engine_lock. v may be NULL. */
+void mhi_vm_add_stats(const struct mh_vm *vm, struct mhi_eng_vcpu *v, struct mhk_stats *to);
+u64 mhi_monotonic_ns(void);
+
+/* A counter that one thread counts, without a lock, and others read. */
+static inline void mhi_count(u64 *counter)
+{
+	/* Paired with mhi_counted; it orders nothing. */
+	__atomic_store_n(counter, *counter + 1, __ATOMIC_RELAXED);
+}
+
+static inline u64 mhi_counted(const u64 *counter)
+{
+	return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
 
 /* ---- vm_engine.c ---- */
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Registers and statistics of a vCPU, for the embedder. */
 #include "api/impl.h"
+#include "api/sized.h"
 #include "base/x86.h"
 
 #define ATTR_CODE32 0xc09bu
@@ -81,8 +82,8 @@ static int bad_argument(struct mh_vm *vm, const char *what, u32 index)
 		return mhi_err_set(mhi_ctx_err(vm->ctx), MH_EINVAL,
 				   "%s of VM \"%s\": there is no vCPU %u, only 0 to %u", what,
 				   vm->name, index, vm->cpus - 1);
-	return mhi_err_set(mhi_ctx_err(vm->ctx), MH_EINVAL, "%s of VM \"%s\": a pointer is NULL",
-			   what, vm->name);
+	return mhi_err_set(mhi_ctx_err(vm->ctx), MH_EINVAL,
+			   "%s of VM \"%s\": a pointer is NULL, or a size not set", what, vm->name);
 }
 
 /* vm->lock is held on success; the vCPU is parked, or the caller is its own thread in a handler. */
@@ -256,12 +257,13 @@ int mh_vcpu_set_sregs(struct mh_vm *vm, uint32_t index, const struct mh_sregs *s
 
 int mh_vcpu_stats(struct mh_vm *vm, uint32_t index, struct mh_vcpu_stats *out)
 {
+	struct mh_vcpu_stats s = { .size = sizeof(s) };
 	struct mhk_stats stats;
 	int rc;
 
 	if (!vm)
 		return MH_EINVAL;
-	if (index >= vm->cpus || !out || out->size != sizeof(*out))
+	if (index >= vm->cpus || !mhi_sized_ok(out))
 		return bad_argument(vm, "statistics", index);
 	pthread_rwlock_rdlock(&vm->engine_lock);
 	rc = vm->ops->stats ? vm->ops->stats(vm->vcpu[index].eng, &stats) : MH_ENOTSUP;
@@ -270,11 +272,12 @@ int mh_vcpu_stats(struct mh_vm *vm, uint32_t index, struct mh_vcpu_stats *out)
 		return mhi_err_set(mhi_ctx_err(vm->ctx), MH_ENOTSUP,
 				   "statistics of VM \"%s\": the %s engine keeps none", vm->name,
 				   vm->ops->name);
-	out->entries = stats.entries;
-	out->user_exits = stats.user_exits;
-	out->faults = stats.faults;
-	out->halts = stats.halts;
-	out->interrupts = stats.interrupts;
-	out->doorbells = stats.doorbells;
+	s.entries = stats.entries;
+	s.user_exits = stats.user_exits;
+	s.faults = stats.faults;
+	s.halts = stats.halts;
+	s.interrupts = stats.interrupts;
+	s.doorbells = stats.doorbells;
+	mhi_sized_put(out, &s, sizeof(s));
 	return 0;
 }

@@ -195,12 +195,14 @@ void mhi_vcpu_run(struct mh_vcpu *v)
 		int rc = run(v->eng);
 		u32 reason = v->page->exit.reason;
 
-		if (rc)
+		if (rc) {
 			run_failed(v, rc);
-		else if (reason < MHK_EXIT_COUNT)
+		} else if (reason < MHK_EXIT_COUNT) {
+			mhi_count(&v->exits[reason]);
 			handlers[reason](v);
-		else
+		} else {
 			mhi_vcpu_fail(v, MH_STOP_ERROR,
 				      "an exit of a kind this library does not know: %u", reason);
+		}
 	}
 }

@@ -179,6 +179,8 @@ int mh_vm_start(struct mh_vm *vm)
 	} else {
 		vm->stop_reason = MH_STOP_NONE;
 		vm->stop_text[0] = '\0';
+		vm->started_ns = mhi_monotonic_ns();
+		vm->starts++;
 		set_state(vm, MH_VM_RUNNING, "started");
 		let_run(vm);
 	}
@@ -206,6 +208,7 @@ static void reset_guest(struct mh_vm *vm)
 		stopped(vm, MH_STOP_ERROR, err.text);
 		return;
 	}
+	vm->resets++;
 	mhi_vm_emit(vm, MH_EVENT_RESET, "the guest reset itself");
 	if (vm->state == MH_VM_RUNNING)
 		let_run(vm);

@@ -182,6 +182,7 @@ static void pages_kick(struct balloon *b, unsigned int q)
 		else if (q != DEFLATE && mhi_vdev_has(&b->dev, F_REPORTING))
 			report(b);
 		mhi_vdev_push(&b->dev, q, b->chain.id, 0);
+		mhi_vdev_count(&b->dev, 0, 0);
 	}
 	mhi_vdev_again(&b->dev, q);
 }

@@ -89,6 +89,7 @@ static void send_input(struct console *c, unsigned int n)
 		done = mhi_chain_write(&c->chain, 0, p->input + p->first,
 				       p->count < end ? p->count : end);
 		mhi_vdev_push(&c->dev, rx_queue(n), c->chain.id, (u32)done);
+		mhi_vdev_count(&c->dev, done, 0);
 		p->first = (p->first + (unsigned int)done) % INPUT_BYTES;
 		p->count -= (unsigned int)done;
 	}
@@ -211,12 +212,15 @@ static void take_output(struct console *c, unsigned int n, unsigned int q)
 
 	for (unsigned int i = 0; i < BATCH && bytes < TURN_BYTES; i++) {
 		struct mhi_chain_id id;
+		size_t done;
 
 		if (!mhi_vdev_pop(&c->dev, q, &c->chain))
 			return;
 		id = c->chain.id;
-		bytes += output(c, &c->port[n]);
+		done = output(c, &c->port[n]);
 		mhi_vdev_push(&c->dev, q, id, 0);
+		mhi_vdev_count(&c->dev, 0, done);
+		bytes += done;
 	}
 	mhi_vdev_again(&c->dev, q);
 }

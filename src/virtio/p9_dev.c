@@ -7,6 +7,7 @@
 #include "virtio/p9_dev.h"
 
 #include <stdlib.h>
+#include <x86intrin.h>
 
 #include "core/worker.h"
 
@@ -25,6 +26,7 @@ struct slot {
 	struct slot *next; /* (m) free ones */
 	struct mhi_p9_req req;
 	struct mhi_chain chain;
+	u64 began; /* TSC */
 };
 
 struct p9_dev {
@@ -74,6 +76,8 @@ static void run(struct mhi_work *work)
 	mhi_vdev_enter(&p9->dev);
 	/* The reply must be in the ring before a flush that waits for it is answered. */
 	mhi_vdev_push(&p9->dev, 0, slot->chain.id, slot->req.replied);
+	mhi_vdev_count(&p9->dev, slot->req.replied, slot->chain.out_bytes);
+	mhi_vdev_count_time(&p9->dev, slot->began);
 	mhi_p9_end(p9->session, &slot->req);
 	give_slot(p9, slot);
 	mhi_vdev_release(&p9->dev);
@@ -88,6 +92,7 @@ static void start(struct p9_dev *p9, struct slot *slot)
 {
 	slot->work = (struct mhi_work){ .run = run };
 	slot->p9 = p9;
+	slot->began = __rdtsc();
 	slot->req = (struct mhi_p9_req){
 		.out = slot->chain.iov,
 		.outs = slot->chain.outs,

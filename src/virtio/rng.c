@@ -28,11 +28,14 @@ static u32 fill(const struct mhi_chain *chain)
 static void rng_kick(struct mhi_vdev *dev, unsigned int q)
 {
 	struct mhi_chain chain;
+	u32 bytes;
 
 	for (unsigned int n = 0; n < BATCH; n++) {
 		if (!mhi_vdev_pop(dev, q, &chain))
 			return;
-		mhi_vdev_push(dev, q, chain.id, fill(&chain));
+		bytes = fill(&chain);
+		mhi_vdev_push(dev, q, chain.id, bytes);
+		mhi_vdev_count(dev, bytes, 0);
 	}
 	mhi_vdev_again(dev, q);
 }

@@ -3,6 +3,7 @@
 #include "virtio/vblk.h"
 
 #include <stdlib.h>
+#include <x86intrin.h>
 
 #include "base/checked.h"
 #include "core/le.h"
@@ -70,6 +71,7 @@ struct vblk_req {
 	struct vblk_req *next; /* free */
 	struct mhi_chain_id id;
 	u16 q;
+	u64 began;  /* TSC, when it was taken */
 	u32 filled; /* bytes of data for the driver, when all is well */
 	u8 *status; /* in guest memory, which stays while the chain is in flight */
 	struct iovec iov[IOVS];
@@ -102,6 +104,10 @@ static void finish(struct vblk_req *r, u8 status)
 	struct vblk *disk = r->disk;
 
 	*r->status = status;
+	mhi_vdev_count_time(&disk->dev, r->began);
+	mhi_vdev_count(&disk->dev, status == S_OK ? r->filled : 0,
+		       status == S_OK && r->req.op == MHI_BLK_WRITE ? r->req.bytes : 0);
+	disk->dev.counts.errors += status != S_OK;
 	mhi_vdev_push(&disk->dev, r->q, r->id, (status == S_OK ? r->filled : 0) + 1);
 	r->next = disk->free;
 	disk->free = r;
@@ -285,6 +291,7 @@ static void take(struct vblk *disk, unsigned int q)
 	r->id = chain->id;
 	r->q = (u16)q;
 	r->filled = 0;
+	r->began = __rdtsc();
 	r->status = status_byte(chain);
 	memset(&r->req, 0, sizeof(r->req));
 	if (mhi_chain_read(chain, 0, header, sizeof(header)) != sizeof(header)) {

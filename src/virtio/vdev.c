@@ -6,6 +6,7 @@
 #include "virtio/vdev.h"
 
 #include <stdlib.h>
+#include <x86intrin.h>
 
 static void work(void *opaque);
 
@@ -152,8 +153,10 @@ void mhi_vdev_leave(struct mhi_vdev *dev)
 		if (!vq->pushed)
 			continue;
 		vq->pushed = false;
-		if (vq->ring->signal(vq))
-			dev->transport->queue(dev->transport_opaque, q);
+		if (!vq->ring->signal(vq))
+			continue;
+		dev->counts.interrupts++;
+		dev->transport->queue(dev->transport_opaque, q);
 	}
 	pthread_mutex_unlock(&dev->lock);
 }
@@ -205,6 +208,25 @@ void mhi_vdev_config_changed(struct mhi_vdev *dev)
 	dev->generation++;
 	if (dev->status & VIRTIO_DRIVER_OK)
 		dev->transport->config(dev->transport_opaque);
+}
+
+/* ---- counts ---- */
+
+void mhi_vdev_count_time(struct mhi_vdev *dev, u64 since)
+{
+	u64 now = __rdtsc(), ticks = now > since ? now - since : 0;
+
+	dev->counts.timed++;
+	dev->counts.ticks += ticks;
+	if (ticks > dev->counts.ticks_max)
+		dev->counts.ticks_max = ticks;
+}
+
+void mhi_vdev_counts(struct mhi_vdev *dev, struct mhi_vdev_counts *out)
+{
+	pthread_mutex_lock(&dev->lock);
+	*out = dev->counts;
+	pthread_mutex_unlock(&dev->lock);
 }
 
 /* ---- the machine ---- */

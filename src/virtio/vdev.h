@@ -66,6 +66,14 @@ struct mhi_vdev_env {
 	const char *owner; /* "VM \"x\"", for messages */
 };
 
+/* What a device has done, for people. */
+struct mhi_vdev_counts {
+	u64 requests, errors;
+	u64 to_guest, from_guest;    /* bytes */
+	u64 timed, ticks, ticks_max; /* requests that were timed, by the TSC */
+	u64 interrupts;
+};
+
 struct mhi_vdev {
 	const struct mhi_vdev_ops *ops;		    /* (c) */
 	void *model;				    /* (c) */
@@ -88,9 +96,10 @@ struct mhi_vdev {
 	u8 config_writable[MHI_VDEV_CONFIG_MAX]; /* (c) bits */
 	bool running;				 /* (m) the machine's vCPUs run */
 	bool reset_pending;			 /* (m) as soon as nothing is in flight */
-	u32 in_flight; /* (m) chains that the model has and completes later */
-	u64 kicked;    /* (a) bit q: queue q was kicked */
-	bool logged;   /* (m) one complaint about the driver is enough */
+	u32 in_flight;		       /* (m) chains that the model has and completes later */
+	u64 kicked;		       /* (a) bit q: queue q was kicked */
+	struct mhi_vdev_counts counts; /* (m) models count all but interrupts */
+	bool logged;		       /* (m) one complaint about the driver is enough */
 	struct mhi_wake wake;
 };
 
@@ -130,10 +139,24 @@ void mhi_vdev_fault(struct mhi_vdev *dev, const char *why);
 /* One line in the log about a driver's mistake, the first time. */
 void mhi_vdev_complain(struct mhi_vdev *dev, const char *what);
 
+/* One request is answered, with so many bytes. */
+static inline void mhi_vdev_count(struct mhi_vdev *dev, u64 to_guest, u64 from_guest)
+{
+	dev->counts.requests++;
+	dev->counts.to_guest += to_guest;
+	dev->counts.from_guest += from_guest;
+}
+
+/* It was taken at since, of __rdtsc(). */
+void mhi_vdev_count_time(struct mhi_vdev *dev, u64 since);
+
 static inline bool mhi_vdev_has(const struct mhi_vdev *dev, u64 feature)
 {
 	return (dev->accepted & feature) != 0;
 }
+
+/* Any thread, without the lock. */
+void mhi_vdev_counts(struct mhi_vdev *dev, struct mhi_vdev_counts *out);
 
 /* Work on the device from outside of kick, on any thread: leave sends the interrupts due. */
 void mhi_vdev_enter(struct mhi_vdev *dev);

@@ -148,6 +148,7 @@ static void give(struct vnet *v, u32 pair, u8 *hdr, size_t bytes)
 	mhi_put_le16(hdr + MHI_NET_BUFFERS, (u16)n);
 	scatter(rx, 0, hdr, MHI_NET_HDR);
 	mhi_vdev_push_all(&v->dev, 2 * pair, used, n);
+	mhi_vdev_count(&v->dev, bytes, 0);
 	forget(rx, n);
 }
 

@@ -142,6 +142,12 @@ static u32 send_batch(struct vnet *v, u32 pair, u32 count, u32 *frames)
 	return done;
 }
 
+static void count_frame(struct vnet *v, const struct vnet_tx *t)
+{
+	mhi_vdev_count(&v->dev, 0, t->drop ? 0 : t->chain.out_bytes - MHI_NET_HDR);
+	v->dev.counts.errors += t->drop;
+}
+
 void vnet_tx_kick(struct vnet *v, u32 pair)
 {
 	unsigned int q = 2 * pair + 1;
@@ -151,8 +157,10 @@ void vnet_tx_kick(struct vnet *v, u32 pair)
 	while (frames < TURN) {
 		u32 count = fill(v, q), done = send_batch(v, pair, count, &frames);
 
-		for (u32 n = 0; n < done; n++)
+		for (u32 n = 0; n < done; n++) {
 			used[n] = (struct mhi_used){ .id = v->tx[n].chain.id };
+			count_frame(v, &v->tx[n]);
+		}
 		mhi_vdev_push_all(&v->dev, q, used, done);
 		/* The rest stays the driver's until the back end has room. */
 		for (u32 n = count; n > done; n--)

@@ -76,13 +76,17 @@ static u32 fill(struct vsock *v)
 
 void mhi_vsock_pump(struct vsock *v)
 {
+	u32 bytes;
+
 	for (unsigned int n = 0; n < BATCH; n++) {
 		if (!v->rsts && !vsock_linked(&v->ready))
 			return;
 		/* None: the driver's next kick will come. */
 		if (!mhi_vdev_pop(&v->dev, VSOCK_RX, &v->rx))
 			return;
-		mhi_vdev_push(&v->dev, VSOCK_RX, v->rx.id, fill(v));
+		bytes = fill(v);
+		mhi_vdev_push(&v->dev, VSOCK_RX, v->rx.id, bytes);
+		mhi_vdev_count(&v->dev, bytes, 0);
 	}
 	mhi_vdev_again(&v->dev, VSOCK_RX);
 }
@@ -183,6 +187,7 @@ static void take_packets(struct vsock *v)
 			return;
 		packet(v);
 		mhi_vdev_push(&v->dev, VSOCK_TX, v->tx.id, 0);
+		mhi_vdev_count(&v->dev, 0, v->tx.out_bytes);
 	}
 	mhi_vdev_again(&v->dev, VSOCK_TX);
 }

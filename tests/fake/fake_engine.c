@@ -207,7 +207,7 @@ static int fake_lapic(struct mhi_eng_vcpu *v, bool write, u32 offset, u32 *value
 
 static int fake_stats(struct mhi_eng_vcpu *v, struct mhk_stats *out)
 {
-	*out = (struct mhk_stats){ .entries = v->apic_id + 7 };
+	*out = (struct mhk_stats){ .entries = v->apic_id + 7, .by_reason = { [3] = 2 } };
 	return 0;
 }
 

@@ -150,6 +150,29 @@ START_TEST(requests)
 }
 END_TEST
 
+START_TEST(counts)
+{
+	struct mhi_vdev_counts c;
+	u32 len;
+
+	setup(1 << 9, 1, false);
+	request(OUT, 8, 4096, &len);
+	request(IN, 8, 8192, &len);
+	request(FLUSH, 0, 0, &len);
+	request(IN, SECTORS, 512, &len);
+	mhi_vdev_counts(d.dev, &c);
+	ck_assert_uint_eq(c.requests, 4);
+	ck_assert_uint_eq(c.errors, 1);
+	ck_assert_uint_eq(c.from_guest, 4096);
+	ck_assert_uint_eq(c.to_guest, 8192);
+	ck_assert_uint_eq(c.timed, 4);
+	ck_assert_uint_gt(c.ticks_max, 0);
+	ck_assert_uint_ge(c.ticks, c.ticks_max);
+	ck_assert_uint_le(c.ticks, 4 * c.ticks_max);
+	end();
+}
+END_TEST
+
 START_TEST(refused)
 {
 	u32 len;
@@ -403,6 +426,7 @@ static void add_tests(TCase *tcase)
 {
 	tcase_add_test(tcase, configuration);
 	tcase_add_test(tcase, requests);
+	tcase_add_test(tcase, counts);
 	tcase_add_test(tcase, refused);
 	tcase_add_test(tcase, malformed);
 	tcase_add_test(tcase, layouts);

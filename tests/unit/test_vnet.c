@@ -143,10 +143,13 @@ END_TEST
 START_TEST(transmission)
 {
 	static const u32 pieces[] = { 100000, 12, 11, 500, 7 };
+	struct mhi_vdev_counts c;
+	u64 sent;
 
 	for (unsigned int f = 0; f < 4; f++) {
 		setup(0, 0, 1,
 		      (f & 1 ? VIRTIO_F_RING_PACKED : 0) | (f & 2 ? VIRTIO_F_EVENT_IDX : 0));
+		sent = 0;
 		for (unsigned int n = 0; n < sizeof(pieces) / sizeof(pieces[0]); n++) {
 			make_tcp(&packet, false, false, 0, 900 + n);
 			fake_net_clear(net);
@@ -154,7 +157,12 @@ START_TEST(transmission)
 			ck_assert_uint_eq(net->sents, 1);
 			ck_assert_uint_eq(net->sent[0].bytes, packet.bytes);
 			ck_assert(!memcmp(net->sent[0].data, packet.data, packet.bytes));
+			sent += packet.bytes;
 		}
+		mhi_vdev_counts(a.d.dev, &c);
+		ck_assert_uint_eq(c.requests, 5);
+		ck_assert_uint_eq(c.from_guest, sent);
+		ck_assert_uint_eq(c.to_guest + c.errors + c.timed, 0);
 		end();
 	}
 }
@@ -338,6 +346,7 @@ static unsigned int take_frame(struct card *c, unsigned int n, u8 *hdr, u8 *data
 START_TEST(reception)
 {
 	static u8 data[70000];
+	struct mhi_vdev_counts c;
 	u8 hdr[MHI_NET_HDR];
 	size_t bytes;
 
@@ -373,6 +382,10 @@ START_TEST(reception)
 		vd_sync(&a.d);
 		ck_assert_uint_eq(take_frame(&a, 6, hdr, data, &bytes), 1);
 		ck_assert_uint_eq(bytes, packet.bytes);
+		mhi_vdev_counts(a.d.dev, &c);
+		ck_assert_uint_eq(c.requests, 7);
+		ck_assert_uint_eq(c.to_guest, 7 * packet.bytes - 15);
+		ck_assert_uint_gt(c.interrupts, 0);
 		end();
 	}
 }
