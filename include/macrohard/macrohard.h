@@ -11,6 +11,7 @@
 #include <macrohard/vm.h>
 #include <macrohard/event.h>
 #include <macrohard/vcpu.h>
+#include <macrohard/policy.h>
 #include <macrohard/device.h>
 #include <macrohard/disk.h>
 #include <macrohard/net.h>

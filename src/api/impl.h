@@ -11,6 +11,7 @@
 #include <pthread.h>
 
 #include "core/bus.h"
+#include "core/count.h"
 #include "core/engine.h"
 #include "core/err.h"
 #include "core/gmem.h"
@@ -19,6 +20,7 @@
 #include "core/log.h"
 #include "core/loop.h"
 #include "core/msr.h"
+#include "core/policy.h"
 #include "core/worker.h"
 #include "macrohard/macrohard.h"
 #include "platform/machine.h"
@@ -88,6 +90,7 @@ struct mh_vm {
 	struct mhi_boot *boot;	    /* (p) NULL: none */
 	struct mhi_kvmclock clock;  /* (p) */
 	struct mhi_msr_env msr_env; /* (c) */
+	struct mhi_policy policy;   /* (p) */
 	struct mhi_hyperv hyperv;   /* its own lock; of use with MH_VM_HYPERV */
 	pthread_rwlock_t mem_lock;
 	pthread_rwlock_t
@@ -155,18 +158,6 @@ void mhi_vm_events_fini(struct mh_vm *vm);
 void mhi_vm_add_stats(const struct mh_vm *vm, struct mhi_eng_vcpu *v, struct mhk_stats *to);
 u64 mhi_monotonic_ns(void);
 
-/* A counter that one thread counts, without a lock, and others read. */
-static inline void mhi_count(u64 *counter)
-{
-	/* Paired with mhi_counted; it orders nothing. */
-	__atomic_store_n(counter, *counter + 1, __ATOMIC_RELAXED);
-}
-
-static inline u64 mhi_counted(const u64 *counter)
-{
-	return __atomic_load_n(counter, __ATOMIC_RELAXED);
-}
-
 /* ---- vm_engine.c ---- */
 
 /*
@@ -175,6 +166,8 @@ static inline u64 mhi_counted(const u64 *counter)
  */
 int mhi_vm_power_cycle(struct mh_vm *vm, struct mhi_err *err);
 void mhi_vm_power_off(struct mh_vm *vm);
+/* Give vCPUs that have not run yet their CPUID anew; others have it from the next power cycle. */
+int mhi_vm_set_cpuid(struct mh_vm *vm, struct mhi_err *err);
 /* Guest time begins at zero. */
 void mhi_vm_start_clock(struct mh_vm *vm);
 /* The vCPUs, parked, are about to go on after a pause: their guest may learn of it. */

@@ -74,6 +74,18 @@ static void put_services(const struct mh_vm *vm, struct mh_vm_metrics *m)
 			m->services[service_kind[n]] += mhi_counted(&vm->vcpu[i].exits[n]);
 }
 
+static void put_msrs(const struct mh_vm *vm, struct mh_vm_metrics *m)
+{
+	for (u32 i = 0; i < vm->cpus; i++) {
+		const struct mhi_msr_counts *c = &vm->vcpu[i].msrs.counts;
+
+		m->msr_refused += mhi_counted(&c->refused);
+		m->msr_ignored += mhi_counted(&c->ignored);
+		m->msr_allowed += mhi_counted(&c->allowed);
+		m->msr_called += mhi_counted(&c->called);
+	}
+}
+
 static u64 now_ns(clockid_t clock)
 {
 	struct timespec now;
@@ -120,6 +132,7 @@ int mh_vm_metrics(struct mh_vm *vm, struct mh_vm_metrics *out)
 	pthread_mutex_unlock(&vm->lock);
 	put_engine(vm, &m);
 	put_services(vm, &m);
+	put_msrs(vm, &m);
 	mhi_sized_put(out, &m, sizeof(m));
 	return 0;
 }

@@ -63,7 +63,7 @@ static void on_insn(struct mh_vcpu *v)
 }
 
 /* At most one line a second and vCPU: a guest may hammer. */
-static void log_unknown_msr(struct mh_vcpu *v, const char *what, u32 index, u64 value)
+static void log_msr(struct mh_vcpu *v, const char *what, u32 index, u64 value)
 {
 	struct timespec now;
 
@@ -73,10 +73,10 @@ static void log_unknown_msr(struct mh_vcpu *v, const char *what, u32 index, u64 
 		return;
 	}
 	mhi_log(&v->vm->ctx->log, MH_LOG_WARN,
-		"VM \"%s\": vCPU %u: %s of unknown MSR 0x%x (0x%llx) ends in #GP; %llu so far, "
-		"%llu not "
-		"logged",
-		v->vm->name, v->index, what, index, value, v->msrs.refused, v->msr_log_held);
+		"VM \"%s\": vCPU %u: %s, MSR 0x%x (0x%llx); so far %llu accesses ended in #GP and "
+		"%llu were ignored; %llu not logged",
+		v->vm->name, v->index, what, index, value, v->msrs.counts.refused,
+		v->msrs.counts.ignored, v->msr_log_held);
 	v->msr_log_second = (u64)now.tv_sec;
 	v->msr_log_held = 0;
 }
@@ -84,24 +84,26 @@ static void log_unknown_msr(struct mh_vcpu *v, const char *what, u32 index, u64 
 static void on_rdmsr(struct mh_vcpu *v)
 {
 	u32 index = v->page->exit.u.msr.index;
-	u64 value = 0;
+	u64 value = 0, ignored = v->msrs.counts.ignored;
 
 	/* Probing reads are normal: they are counted, not logged. */
 	v->page->user.reply_flags = mhi_msrs_read(&v->msrs, index, &value) ? 0 : MHK_REPLY_GP;
 	v->page->user.reply = value;
+	if (v->msrs.counts.ignored != ignored)
+		log_msr(v, "a read is ignored", index, 0);
 }
 
 static void on_wrmsr(struct mh_vcpu *v)
 {
 	u32 index = v->page->exit.u.msr.index;
-	u64 value = v->page->exit.u.msr.data;
+	u64 value = v->page->exit.u.msr.data, ignored = v->msrs.counts.ignored;
+	bool done = mhi_msrs_write(&v->msrs, index, value);
 
-	if (mhi_msrs_write(&v->msrs, index, value)) {
-		v->page->user.reply_flags = 0;
-	} else {
-		v->page->user.reply_flags = MHK_REPLY_GP;
-		log_unknown_msr(v, "write", index, value);
-	}
+	v->page->user.reply_flags = done ? 0 : MHK_REPLY_GP;
+	if (!done)
+		log_msr(v, "a write ends in #GP", index, value);
+	else if (v->msrs.counts.ignored != ignored)
+		log_msr(v, "a write is ignored", index, value);
 }
 
 static void on_hypercall(struct mh_vcpu *v)

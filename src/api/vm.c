@@ -263,7 +263,11 @@ static int vm_init(struct mh_vm *vm, const struct mh_vm_config *config, struct m
 	vm->cpus = config->cpus;
 	mhi_bus_init(&vm->pio);
 	mhi_bus_init(&vm->mmio);
-	vm->msr_env = (struct mhi_msr_env){ &vm->mem, &vm->clock, msr_tsc_offset, vm, NULL };
+	vm->msr_env = (struct mhi_msr_env){ .mem = &vm->mem,
+					    .clock = &vm->clock,
+					    .tsc_offset = msr_tsc_offset,
+					    .opaque = vm,
+					    .policy = &vm->policy };
 	vm->name = strdup(config->name ? config->name : "vm");
 	if (init_locks(vm) || !vm->name || init_vcpus(vm))
 		return mhi_err_set(err, MH_ENOMEM, "out of memory");

@@ -48,25 +48,47 @@ static int build_slots(const struct mh_vm *vm, struct build *b, struct mhi_err *
 	return 0;
 }
 
-static int build_vcpu(const struct mh_vm *vm, struct build *b, u32 index, struct mhi_err *err)
+/* *signature: what leaf 1 has in EAX. */
+static int set_cpuid(const struct mh_vm *vm, struct mhi_eng_vcpu *v, u32 index, u32 *signature,
+		     struct mhi_err *err)
 {
 	struct mhk_cpuid_entry table[MHK_MAX_CPUID];
 	const struct mhi_cpuid_config config = { vm->info, vm->cpus, index,
 						 (vm->flags & MH_VM_HYPERV) != 0 };
+	u32 count = mhi_cpuid_build(&mhi_cpuid_native, &config, table), i;
+
+	for (i = 0; i < vm->policy.cpuids; i++)
+		if (!mhi_cpuid_rule_apply(&vm->policy.cpuid[i], table, &count))
+			return mhi_err_set(err, MH_ERANGE, "CPUID has more than %u leaves",
+					   MHK_MAX_CPUID);
+	for (i = 0; i < count; i++)
+		if (table[i].leaf == 1)
+			*signature = table[i].eax;
+	return vm->ops->cpuid(v, table, count, err);
+}
+
+int mhi_vm_set_cpuid(struct mh_vm *vm, struct mhi_err *err)
+{
+	u32 signature, i;
+	int rc = 0;
+
+	for (i = 0; vm->fresh && i < vm->cpus && !rc; i++)
+		rc = set_cpuid(vm, vm->vcpu[i].eng, i, &signature, err);
+	return rc;
+}
+
+static int build_vcpu(const struct mh_vm *vm, struct build *b, u32 index, struct mhi_err *err)
+{
 	struct mhk_run *page;
-	u32 signature = 0, count, i;
+	u32 signature = 0;
 	int rc;
 
 	rc = vm->ops->vcpu_create(b->eng, index, &b->vcpu[index], err);
 	if (rc)
 		return rc;
-	count = mhi_cpuid_build(&mhi_cpuid_native, &config, table);
-	rc = vm->ops->cpuid(b->vcpu[index], table, count, err);
+	rc = set_cpuid(vm, b->vcpu[index], index, &signature, err);
 	if (rc)
 		return rc;
-	for (i = 0; i < count; i++)
-		if (table[i].leaf == 1)
-			signature = table[i].eax;
 	page = vm->ops->page(b->vcpu[index]);
 	mhi_reset_state(&page->state, index == 0);
 	page->state.gpr[MHK_RDX] = signature;

@@ -6,6 +6,8 @@
  */
 #include "core/msr.h"
 
+#include "core/count.h"
+
 #include <time.h>
 #include <x86intrin.h>
 
@@ -186,7 +188,7 @@ void mhi_msrs_reset(struct mhi_msrs *msrs, const struct mhi_msr_env *env, u32 vc
 	size_t i;
 	u32 n;
 
-	memset(msrs, 0, sizeof(*msrs));
+	memset(msrs, 0, offsetof(struct mhi_msrs, counts));
 	msrs->env = env;
 	msrs->vcpu = vcpu;
 	for (i = 0; i < MHI_COUNT(ranges); i++)
@@ -215,18 +217,70 @@ static void read_known(const struct mhi_msrs *msrs, const struct msr_range *r, u
 	}
 }
 
-bool mhi_msrs_read(struct mhi_msrs *msrs, u32 index, u64 *value)
+static bool read_default(struct mhi_msrs *msrs, const struct msr_range *r, u32 index, u64 *value)
 {
 	const struct mhi_msr_env *env = msrs->env;
-	const struct msr_range *r = find(index);
-	bool known = r != NULL;
 
 	if (mhi_hyperv_has(env->hyperv, index))
-		known = mhi_hyperv_read(env->hyperv, env, msrs->vcpu, index, value);
-	else if (r)
+		return mhi_hyperv_read(env->hyperv, env, msrs->vcpu, index, value);
+	if (r)
 		read_known(msrs, r, index, value);
-	msrs->refused += !known;
-	return known;
+	return r != NULL;
+}
+
+/* The rule for an access, if one says something else than the library does by itself. */
+static const struct mhi_msr_rule *rule_of(const struct mhi_msrs *msrs, const struct msr_range *r,
+					  u32 index, u32 access)
+{
+	const struct mhi_msr_env *env = msrs->env;
+	const struct mhi_msr_rule *rule;
+
+	if (!env->policy)
+		return NULL;
+	rule = mhi_policy_msr(env->policy, index, access, r || mhi_hyperv_has(env->hyperv, index));
+	return rule && rule->rule.action != MH_MSR_DEFAULT ? rule : NULL;
+}
+
+static bool by_rule(struct mhi_msrs *msrs, const struct mhi_msr_rule *rule, u32 index, bool write,
+		    u64 *value)
+{
+	uint64_t answer = *value;
+	u64 *kept;
+	int rc;
+
+	switch (rule->rule.action) {
+	case MH_MSR_IGNORE:
+		mhi_count(&msrs->counts.ignored);
+		*value = 0;
+		return true;
+	case MH_MSR_ALLOW:
+		mhi_count(&msrs->counts.allowed);
+		kept = &msrs->kept[rule->kept + (index - rule->rule.first)];
+		if (write)
+			*kept = *value;
+		else
+			*value = *kept;
+		return true;
+	case MH_MSR_CALL:
+		mhi_count(&msrs->counts.called);
+		rc = rule->rule.fn(rule->rule.opaque, msrs->vcpu, index, write, &answer);
+		*value = answer;
+		return !rc;
+	default:
+		return false;
+	}
+}
+
+bool mhi_msrs_read(struct mhi_msrs *msrs, u32 index, u64 *value)
+{
+	const struct msr_range *r = find(index);
+	const struct mhi_msr_rule *rule = rule_of(msrs, r, index, MH_MSR_READ);
+	bool done = rule ? by_rule(msrs, rule, index, false, value)
+			 : read_default(msrs, r, index, value);
+
+	if (!done)
+		mhi_count(&msrs->counts.refused);
+	return done;
 }
 
 /* The page of the clock that the guest has given by value, if it has. False: it is no memory. */
@@ -315,16 +369,23 @@ static bool write_known(struct mhi_msrs *msrs, const struct msr_range *r, u32 in
 	}
 }
 
-bool mhi_msrs_write(struct mhi_msrs *msrs, u32 index, u64 value)
+static bool write_default(struct mhi_msrs *msrs, const struct msr_range *r, u32 index, u64 value)
 {
 	const struct mhi_msr_env *env = msrs->env;
-	const struct msr_range *r = find(index);
-	bool done;
 
 	if (mhi_hyperv_has(env->hyperv, index))
-		done = mhi_hyperv_write(env->hyperv, env, index, value);
-	else
-		done = r && write_known(msrs, r, index, value);
-	msrs->refused += !done;
+		return mhi_hyperv_write(env->hyperv, env, index, value);
+	return r && write_known(msrs, r, index, value);
+}
+
+bool mhi_msrs_write(struct mhi_msrs *msrs, u32 index, u64 value)
+{
+	const struct msr_range *r = find(index);
+	const struct mhi_msr_rule *rule = rule_of(msrs, r, index, MH_MSR_WRITE);
+	bool done = rule ? by_rule(msrs, rule, index, true, &value)
+			 : write_default(msrs, r, index, value);
+
+	if (!done)
+		mhi_count(&msrs->counts.refused);
 	return done;
 }

@@ -8,6 +8,7 @@
 
 #include "core/hyperv.h"
 #include "core/kvmclock.h"
+#include "core/policy.h"
 
 #define MHI_MSR_STORED 28
 
@@ -17,7 +18,14 @@ struct mhi_msr_env {
 	const struct mhi_kvmclock *clock;
 	u64 (*tsc_offset)(void *opaque);
 	void *opaque;
-	struct mhi_hyperv *hyperv; /* NULL: guests see no Hyper-V */
+	struct mhi_hyperv *hyperv;	 /* NULL: guests see no Hyper-V */
+	const struct mhi_policy *policy; /* NULL: no rules */
+};
+
+/* Accesses, by what came of them; core/count.h. */
+struct mhi_msr_counts {
+	u64 refused; /* #GP, by whomever */
+	u64 ignored, allowed, called;
 };
 
 /* MSRs of one vCPU. Only its own thread touches them. */
@@ -27,7 +35,8 @@ struct mhi_msrs {
 	u64 stored[MHI_MSR_STORED];
 	u64 time_msr, wall_msr; /* as the guest wrote them */
 	u32 time_version, wall_version;
-	u64 refused; /* accesses answered with #GP */
+	u64 kept[MH_MSR_ALLOWED_MAX]; /* of rules that allow */
+	struct mhi_msr_counts counts; /* of all lives */
 };
 
 void mhi_msrs_reset(struct mhi_msrs *msrs, const struct mhi_msr_env *env, u32 vcpu);

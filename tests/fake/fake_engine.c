@@ -120,6 +120,7 @@ static int fake_vcpu_create(struct mhi_eng_vm *vm, u32 apic_id, struct mhi_eng_v
 	v->vm = vm;
 	v->apic_id = apic_id;
 	vm->vcpu[apic_id] = v;
+	fake_engine.vcpu[apic_id] = v;
 	fake_engine.vcpus++;
 	*out = v;
 	return 0;

@@ -43,6 +43,7 @@ extern struct fake_engine {
 	u32 engines, vms, vcpus; /* alive */
 	u32 vms_made, slots, msis;
 	u64 msi_addr;
+	struct mhi_eng_vcpu *vcpu[MHK_MAX_VCPUS]; /* the last one made, by APIC id */
 } fake_engine;
 
 void fake_engine_reset(void);

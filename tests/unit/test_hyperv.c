@@ -32,7 +32,7 @@ static u64 tsc_offset(void *opaque)
 	return offset;
 }
 
-static const struct mhi_msr_env env = { &mem, &guest_clock, tsc_offset, NULL, &hyperv };
+static const struct mhi_msr_env env = { &mem, &guest_clock, tsc_offset, NULL, &hyperv, NULL };
 
 static void set_up(void)
 {
@@ -82,7 +82,7 @@ START_TEST(numbers)
 	ck_assert(!mhi_msrs_write(&msrs, TSC_FREQUENCY, 0));
 	ck_assert(!mhi_msrs_read(&msrs, 0x40000080, &value));
 	ck_assert(!mhi_msrs_read(&msrs, 0x40000003, &value));
-	ck_assert_uint_eq(msrs.refused, 5);
+	ck_assert_uint_eq(msrs.counts.refused, 5);
 }
 END_TEST
 

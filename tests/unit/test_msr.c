@@ -33,7 +33,7 @@ static u64 tsc_offset(void *opaque)
 	return 1000;
 }
 
-static const struct mhi_msr_env env = { &mem, &guest_clock, tsc_offset, &mem, NULL };
+static const struct mhi_msr_env env = { &mem, &guest_clock, tsc_offset, &mem, NULL, NULL };
 
 static void set_up(void)
 {
@@ -74,7 +74,7 @@ START_TEST(unknown)
 	for (i = 0; i < MHI_COUNT(absent); i++) {
 		ck_assert(!mhi_msrs_read(&msrs, absent[i], &value));
 		ck_assert(!mhi_msrs_write(&msrs, absent[i], 0));
-		ck_assert_uint_eq(msrs.refused, 2 * (i + 1));
+		ck_assert_uint_eq(msrs.counts.refused, 2 * (i + 1));
 	}
 	ck_assert_uint_eq(value, 5);
 }
@@ -96,7 +96,7 @@ START_TEST(fixed)
 	ck_assert_uint_eq(get(0xc0010015), 1u << 24);
 	ck_assert(mhi_msrs_write(&msrs, 0x10, 12345));
 	ck_assert(mhi_msrs_write(&msrs, 0x79, 12345));
-	ck_assert_uint_eq(msrs.refused, 1);
+	ck_assert_uint_eq(msrs.counts.refused, 1);
 }
 END_TEST
 

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/* What a guest sees of its CPUs beside what the library decides by itself: CPUID and MSRs. */
+#ifndef MACROHARD_POLICY_H
+#define MACROHARD_POLICY_H
+
+#include <macrohard/vm.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Rules of each kind that a VM has at most. */
+#define MH_RULES_MAX 64
+
+/* What an access to an MSR comes to. */
+enum mh_msr_action {
+	/* As without the rule: the library knows the MSR, or the access ends in #GP(0). */
+	MH_MSR_DEFAULT = 0,
+	/* #GP(0) */
+	MH_MSR_DENY,
+	/* Reads give 0, writes do nothing. Logged: at most a line a second and vCPU. */
+	MH_MSR_IGNORE,
+	/* The vCPU has that register: it keeps what was written. 0 at first and after a reset. */
+	MH_MSR_ALLOW,
+	/* A function of yours. */
+	MH_MSR_CALL
+};
+
+/* Which accesses; neither: both. */
+#define MH_MSR_READ (1u << 0)
+#define MH_MSR_WRITE (1u << 1)
+/* only MSRs that the library does not know */
+#define MH_MSR_UNKNOWN (1u << 2)
+
+/* What all rules together may have of MH_MSR_ALLOW. */
+#define MH_MSR_ALLOWED_MAX 256
+
+/*
+ * Read or write an MSR of that vCPU, whose thread calls; several may call at once. write: 0 or 1.
+ * Returns 0; anything else ends the access in #GP(0).
+ */
+typedef int mh_msr_fn(void *opaque, uint32_t vcpu, uint32_t index, int write, uint64_t *value);
+
+struct mh_msr_rule {
+	size_t size;	      /* sizeof(struct mh_msr_rule), by MH_MSR_RULE_INIT */
+	uint32_t first, last; /* numbers of MSRs, both included */
+	uint32_t action;      /* enum mh_msr_action */
+	uint32_t flags;	      /* MH_MSR_READ, ... */
+	mh_msr_fn *fn;	      /* MH_MSR_CALL */
+	void *opaque;
+};
+
+#define MH_MSR_RULE_INIT                                               \
+	{                                                              \
+		sizeof(struct mh_msr_rule), 0u, 0u, 0u, 0u, NULL, NULL \
+	}
+
+/**
+ * Add a rule about MSRs. The first one that fits an access, in the order in which they were added,
+ * decides. MSRs that the engine serves itself never come here: those of the local APIC, of paging
+ * (EFER, PAT), of system calls (STAR to SFMASK, SYSENTER, FS, GS), reads of the TSC, TSC_AUX; with
+ * MH_ENGINE_KVM all that KVM knows. mh_vm_metrics counts what rules did.
+ * @rule  copied
+ * Thread: [setup]
+ * Returns 0; MH_EINVAL (size, first, last, action, flags, fn), MH_ESTATE, MH_ERANGE (MH_RULES_MAX,
+ * MH_MSR_ALLOWED_MAX).   Since: 1.0
+ */
+MH_API int mh_vm_msr_rule(struct mh_vm *vm, const struct mh_msr_rule *rule);
+
+/* only that sub-leaf; else all that the leaf has */
+#define MH_CPUID_SUBLEAF (1u << 0)
+
+struct mh_cpuid_rule {
+	size_t size; /* sizeof(struct mh_cpuid_rule), by MH_CPUID_RULE_INIT */
+	uint32_t leaf, subleaf;
+	uint32_t flags;		   /* MH_CPUID_* */
+	uint32_t clear[4], set[4]; /* bits of EAX, EBX, ECX, EDX; first cleared, then set */
+};
+
+#define MH_CPUID_RULE_INIT                                                    \
+	{                                                                     \
+		sizeof(struct mh_cpuid_rule), 0u, 0u, 0u, { 0u, 0u, 0u, 0u }, \
+		{                                                             \
+			0u, 0u, 0u, 0u                                        \
+		}                                                             \
+	}
+
+/**
+ * Change what CPUID tells, on all vCPUs. Rules apply in the order in which they were added; a leaf
+ * that is not there is added, over zeros. To hide a feature is always safe; to show one that the
+ * engine does not virtualize breaks guests that use it. Some bits follow the guest's own registers
+ * whatever rules say: OSXSAVE, APIC, the sizes of leaf 0xd.
+ * @rule  copied
+ * Thread: [setup], but not while the VM is Paused
+ * Returns 0; MH_EINVAL (size, flags), MH_ESTATE, MH_ERANGE (MH_RULES_MAX; more leaves than the
+ * engine takes), MH_EIO (the engine refuses them).   Since: 1.0
+ */
+MH_API int mh_vm_cpuid_rule(struct mh_vm *vm, const struct mh_cpuid_rule *rule);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
