@@ -3,6 +3,7 @@
 #ifndef MACROHARD_DEVICE_H
 #define MACROHARD_DEVICE_H
 
+#include <macrohard/backend.h>
 #include <macrohard/vm.h>
 
 #ifdef __cplusplus
@@ -81,21 +82,27 @@ MH_API int mh_rng_attach(struct mh_vm *vm, const struct mh_rng_config *config, s
 
 struct mh_disk_config {
 	size_t size;	    /* sizeof(struct mh_disk_config), by MH_DISK_CONFIG_INIT */
-	const char *path;   /* a file or a block device */
+	const char *path;   /* a file or a block device; NULL: ops */
 	const char *format; /* "raw" or "qcow2"; NULL: found out */
 	const char *serial; /* at most 20 bytes; NULL: none */
 	uint32_t flags;	    /* MH_DISK_*, MH_VIRTIO_* */
 	uint32_t queues;    /* 1 .. 16; 0: one for each vCPU, at most 8 */
+	/* Storage of yours, in place of path and format. */
+	const struct mh_block_ops *ops; /* copied */
+	void *opaque;			/* its first argument */
+	uint64_t bytes;			/* of the disk; multiple of block_bytes */
+	uint32_t block_bytes;		/* 512 .. 65536, a power of two; 0: 512 */
+	uint32_t reserved;		/* 0 */
 };
 
-#define MH_DISK_CONFIG_INIT                                             \
-	{                                                               \
-		sizeof(struct mh_disk_config), NULL, NULL, NULL, 0u, 0u \
+#define MH_DISK_CONFIG_INIT                                                                     \
+	{                                                                                       \
+		sizeof(struct mh_disk_config), NULL, NULL, NULL, 0u, 0u, NULL, NULL, 0u, 0u, 0u \
 	}
 
 /**
  * Give the guest a disk (virtio-blk). The image is opened now, and locked against other writers
- * until the device is gone.
+ * until the device is gone. With config.ops there is no image: the embedder stores the bytes.
  * @out     the device; NULL: not needed
  * Thread: [setup]
  * Returns 0; MH_EINVAL (config; MH_VM_BARE), MH_ESTATE, MH_ERANGE (no PCI slot is left), MH_ENOMEM,

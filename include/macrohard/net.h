@@ -23,7 +23,9 @@ enum mh_net_kind {
 	 * IFF_VNET_HDR), one for each queue; or a connected socket that keeps messages apart
 	 * (SOCK_DGRAM, SOCK_SEQPACKET), each of which is one Ethernet frame.
 	 */
-	MH_NET_FD
+	MH_NET_FD,
+	/* Functions of yours, config.ops: frames come from mh_net_input. */
+	MH_NET_OPS
 };
 
 #define MH_NET_RESTRICT (1u << 8)    /* user: the guest reaches only what is forwarded to it */
@@ -52,11 +54,14 @@ struct mh_net_config {
 	const char *pcap; /* a file for all frames; NULL: none */
 	const struct mh_net_forward *forward; /* [forwards] */
 	uint32_t forwards;
+	const struct mh_net_ops *ops; /* MH_NET_OPS; copied */
+	void *opaque;		      /* its first argument */
 };
 
-#define MH_NET_CONFIG_INIT                                                                      \
-	{                                                                                       \
-		sizeof(struct mh_net_config), 0u, 0u, NULL, NULL, 0u, 0u, { 0 }, NULL, NULL, 0u \
+#define MH_NET_CONFIG_INIT                                                                       \
+	{                                                                                        \
+		sizeof(struct mh_net_config), 0u, 0u, NULL, NULL, 0u, 0u, { 0 }, NULL, NULL, 0u, \
+			NULL, NULL                                                               \
 	}
 
 /**
@@ -69,6 +74,22 @@ struct mh_net_config {
  * the file's folder), MH_EBUSY (interface or port in use), MH_EIO (the file).   Since: 1.0
  */
 MH_API int mh_net_attach(struct mh_vm *vm, const struct mh_net_config *config, struct mh_dev **out);
+
+/**
+ * Send a frame to the guest, by a card of kind MH_NET_OPS. The guest takes it when it runs and has
+ * room; up to 1 MiB of frames wait for that.
+ * @frame  [bytes], copied: Ethernet, without checksum at its end
+ * Thread: [any], and struct mh_net_ops
+ * Returns 0; MH_ENOSPC (too many wait: this one is lost), MH_EINVAL (dev is no such card; bytes is
+ * not 14 to 65597), MH_ENOMEM.   Since: 1.0
+ */
+MH_API int mh_net_input(struct mh_dev *dev, const void *frame, size_t bytes);
+
+/**
+ * There may be room again: what mh_net_ops.send has refused is offered anew.
+ * Thread: [any], and struct mh_net_ops   Returns 0; MH_EINVAL (dev is no such card).   Since: 1.0
+ */
+MH_API int mh_net_ready(struct mh_dev *dev);
 
 #ifdef __cplusplus
 }

@@ -93,6 +93,8 @@ int mhi_dev_end(struct mh_dev *dev, u32 flags, int rc, struct mh_dev **out)
 			dev->vdev->ops->destroy(dev->vdev);
 		free(dev);
 	} else {
+		if (dev->adopted)
+			*dev->adopted = true;
 		dev->next = vm->devs;
 		vm->devs = dev;
 		if (out)

@@ -14,6 +14,8 @@ struct mh_dev {
 	struct mhi_vdev_env env; /* (c) */
 	struct mhi_vpci pci;	 /* (c) */
 	bool console;		 /* (c) it has ports */
+	struct mhi_net *frames;	 /* (c) the embedder's end of a network card; NULL: none */
+	bool *adopted;		 /* (c) the back end's: set when the device is there; NULL: none */
 	char owner[64];		 /* (c) "VM \"name\"" */
 };
 

@@ -8,6 +8,7 @@
 
 #include "api/dev.h"
 #include "macrohard/net.h"
+#include "virtio/be_embed.h"
 #include "virtio/be_net.h"
 #include "virtio/vnet.h"
 
@@ -26,15 +27,18 @@ static int check(struct mh_dev *dev, const struct mh_net_config *c)
 
 	if (rc)
 		return rc;
-	if (c->kind > MH_NET_FD)
+	if (c->kind > MH_NET_OPS)
 		return invalid(dev, "config.kind is none of MH_NET_*");
 	if (c->kind == MH_NET_TAP && !c->name)
 		return invalid(dev, "config.name is NULL: a TAP interface needs it");
 	if (c->kind == MH_NET_FD && !c->fd)
 		return invalid(dev, "config.fd is NULL");
-	if (c->queues > MH_NET_QUEUES_MAX || (c->kind == MH_NET_USER && c->queues > 1))
+	if (c->kind == MH_NET_OPS && (!c->ops || c->ops->version != 1 || !c->ops->send))
+		return invalid(dev, "config.ops is NULL, has no send, or its version is not 1");
+	if (c->queues > MH_NET_QUEUES_MAX ||
+	    (c->queues > 1 && (c->kind == MH_NET_USER || c->kind == MH_NET_OPS)))
 		return invalid(dev, "config.queues is more than 16, or more than the 1 of a user "
-				    "network");
+				    "network and of MH_NET_OPS");
 	if (c->mtu && (c->mtu < MHI_NET_MTU_MIN || c->mtu > MHI_NET_MTU_MAX))
 		return invalid(dev, "config.mtu is not 68 to 65535");
 	if (c->mac[0] & 1)
@@ -103,6 +107,18 @@ static int open_socket(struct mh_dev *dev, const struct mh_net_config *c, struct
 				   mhi_ctx_err(dev->vm->ctx));
 }
 
+static int open_ops(struct mh_dev *dev, const struct mh_net_config *c, struct mhi_net **net)
+{
+	int rc = mhi_embed_net_create(&dev->env, c->ops, c->opaque, c->mtu ? c->mtu : MTU_DEFAULT,
+				      net);
+
+	if (rc)
+		return mhi_err_set(mhi_ctx_err(dev->vm->ctx), rc, "out of memory");
+	dev->frames = *net;
+	dev->adopted = mhi_embed_net_adopted(*net);
+	return 0;
+}
+
 static int open_back_end(struct mh_dev *dev, const struct mh_net_config *c, struct mhi_net **net)
 {
 	struct mhi_tap_config tap = { .queues = c->queues ? c->queues : 1, .mtu = c->mtu };
@@ -110,6 +126,8 @@ static int open_back_end(struct mh_dev *dev, const struct mh_net_config *c, stru
 
 	if (c->kind == MH_NET_USER)
 		return open_user(dev, c, net);
+	if (c->kind == MH_NET_OPS)
+		return open_ops(dev, c, net);
 	if (c->kind == MH_NET_FD && !fstat(c->fd[0], &st) && S_ISSOCK(st.st_mode))
 		return open_socket(dev, c, net);
 	tap.name = c->kind == MH_NET_TAP ? c->name : NULL;
@@ -170,4 +188,43 @@ int mh_net_attach(struct mh_vm *vm, const struct mh_net_config *config, struct m
 	int rc = mhi_dev_begin(vm, "network card", config, sizeof(*config), &dev);
 
 	return rc ? rc : mhi_dev_end(dev, config->flags, make(dev, config), out);
+}
+
+static int check_frames(struct mh_dev *dev)
+{
+	if (!dev->frames)
+		return mhi_err_set(mhi_ctx_err(dev->vm->ctx), MH_EINVAL,
+				   "frames of VM \"%s\": the device is no network card of kind "
+				   "MH_NET_OPS",
+				   dev->vm->name);
+	return 0;
+}
+
+int mh_net_input(struct mh_dev *dev, const void *frame, size_t bytes)
+{
+	struct mhi_err *err;
+	int rc;
+
+	if (!dev || !frame)
+		return MH_EINVAL;
+	rc = check_frames(dev);
+	if (rc)
+		return rc;
+	rc = mhi_embed_net_input(dev->frames, frame, bytes);
+	if (!rc)
+		return 0;
+	err = mhi_ctx_err(dev->vm->ctx);
+	return mhi_err_set(err, rc, "frame for VM \"%s\": %s", dev->vm->name,
+			   rc == MH_ENOSPC   ? "too many wait for the guest"
+			   : rc == MH_EINVAL ? "its length is not 14 to 65597 bytes"
+					     : "out of memory");
+}
+
+int mh_net_ready(struct mh_dev *dev)
+{
+	int rc = dev ? check_frames(dev) : MH_EINVAL;
+
+	if (!rc)
+		mhi_embed_net_ready(dev->frames);
+	return rc;
 }
