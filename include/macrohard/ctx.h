@@ -26,6 +26,20 @@ typedef void mh_log_fn(void *opaque, enum mh_log_level level, const char *text);
 /* What executes guests. The shim is our kernel module; KVM is for hosts that may not load it. */
 enum mh_engine_kind { MH_ENGINE_SHIM = 0, MH_ENGINE_KVM = 1 };
 
+/* On whose thread devices work. */
+enum mh_loop_kind {
+	MH_LOOP_THREAD = 0, /* one of the library's own, which starts with the first device */
+	/*
+	 * The one that made the context: the embedder's loop polls mh_ctx_loop_fd, and calls
+	 * mh_ctx_loop_dispatch. Callbacks of devices are made from there. Guests' disks and shared
+	 * folders go on as long as it does not; all else of theirs waits.
+	 * On this thread all functions may be called but from callbacks, as ever. Other threads
+	 * that attach or detach devices or destroy a VM wait until it dispatches: so it must not
+	 * wait for them.
+	 */
+	MH_LOOP_FOREIGN = 1
+};
+
 struct mh_ctx_config {
 	size_t size;		    /* sizeof(struct mh_ctx_config), by MH_CTX_CONFIG_INIT */
 	enum mh_engine_kind engine; /* default: MH_ENGINE_SHIM */
@@ -33,11 +47,13 @@ struct mh_ctx_config {
 	void *log_opaque;
 	enum mh_log_level log_level; /* messages above this level are not produced */
 	const char *device;	     /* NULL: /dev/macrohard or /dev/kvm; copied */
+	enum mh_loop_kind loop;
 };
 
-#define MH_CTX_CONFIG_INIT                                                                  \
-	{                                                                                   \
-		sizeof(struct mh_ctx_config), MH_ENGINE_SHIM, NULL, NULL, MH_LOG_WARN, NULL \
+#define MH_CTX_CONFIG_INIT                                                                   \
+	{                                                                                    \
+		sizeof(struct mh_ctx_config), MH_ENGINE_SHIM, NULL, NULL, MH_LOG_WARN, NULL, \
+			MH_LOOP_THREAD                                                       \
 	}
 
 /**
@@ -46,16 +62,42 @@ struct mh_ctx_config {
  * @config  NULL: all defaults
  * @out     the context; destroy it with mh_ctx_destroy
  * Thread: [any]
- * Returns 0; MH_EINVAL (size or engine unknown), MH_ENOMEM.   Since: 1.0
+ * Returns 0; MH_EINVAL (size; engine, log_level or loop unknown), MH_ENOMEM.   Since: 1.0
  */
 MH_API int mh_ctx_create(const struct mh_ctx_config *config, struct mh_ctx **out);
 
 /**
  * Free a context. All its VMs must have been destroyed; NULL is a no-op.
- * Thread: [any], not from a callback
- * Returns 0; MH_ESTATE (VMs are alive; nothing happens).   Since: 1.0
+ * Thread: [any]; of a foreign loop: its own. Not from a callback.
+ * Returns 0; MH_ESTATE (VMs are alive; not the loop's thread; nothing happens).   Since: 1.0
  */
 MH_API int mh_ctx_destroy(struct mh_ctx *ctx);
+
+/* ---- MH_LOOP_FOREIGN ---- */
+
+/**
+ * The descriptor to poll for POLLIN (or to put into an epoll set): it is readable when there is
+ * something for mh_ctx_loop_dispatch.
+ * Ownership: the context's; do not read, write or close it. It stays the same.
+ * Thread: [any]   Returns the descriptor; MH_EINVAL (ctx is NULL, or has no such loop). Since: 1.0
+ */
+MH_API int mh_ctx_loop_fd(struct mh_ctx *ctx);
+
+/**
+ * For how long the thread may sleep on the descriptor at most before it dispatches. Ask after each
+ * mh_ctx_loop_dispatch.
+ * @ms  milliseconds; -1: for ever
+ * Thread: the loop's   Returns 0; MH_EINVAL (ctx or ms is NULL; ctx has no such loop). Since: 1.0
+ */
+MH_API int mh_ctx_loop_timeout(struct mh_ctx *ctx, int *ms);
+
+/**
+ * Let devices do what there is to do, without waiting.
+ * Thread: the loop's, not from a callback
+ * Returns 0; MH_EINVAL (ctx is NULL, or has no such loop), MH_ESTATE (another thread; a callback).
+ * Since: 1.0
+ */
+MH_API int mh_ctx_loop_dispatch(struct mh_ctx *ctx);
 
 /**
  * The sentence that goes with the calling thread's last failed call on this context or its objects:

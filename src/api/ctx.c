@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "api/impl.h"
+#include "macrohard/uv.h"
 
 /* From this many threads on, entries of threads that have ended are taken over. */
 #define ERRORS_BEFORE_REUSE 32
@@ -107,10 +108,21 @@ static int check_config(const struct mh_ctx_config *config)
 		return MH_EINVAL;
 	if ((unsigned int)config->log_level > MH_LOG_DEBUG)
 		return MH_EINVAL;
+	if ((unsigned int)config->loop > MH_LOOP_FOREIGN)
+		return MH_EINVAL;
 	return 0;
 }
 
-int mh_ctx_create(const struct mh_ctx_config *config, struct mh_ctx **out)
+/* A foreign loop is made on its thread, which is here. */
+static int init_loop(struct mh_ctx *ctx, const struct mh_ctx_config *config, uv_loop_t *uv)
+{
+	ctx->foreign = uv || config->loop == MH_LOOP_FOREIGN;
+	if (uv)
+		return mhi_loop_create_uv(uv, &ctx->loop);
+	return ctx->foreign ? mhi_loop_create_foreign(&ctx->loop) : 0;
+}
+
+static int create(const struct mh_ctx_config *config, uv_loop_t *uv, struct mh_ctx **out)
 {
 	const struct mh_ctx_config defaults = MH_CTX_CONFIG_INIT;
 	struct mh_ctx *ctx;
@@ -132,15 +144,29 @@ int mh_ctx_create(const struct mh_ctx_config *config, struct mh_ctx **out)
 		goto fail;
 	if (pthread_mutex_init(&ctx->lock, NULL))
 		goto fail_log;
+	if (init_loop(ctx, config, uv))
+		goto fail_lock;
 	*out = ctx;
 	return 0;
 
+fail_lock:
+	pthread_mutex_destroy(&ctx->lock);
 fail_log:
 	mhi_log_fini(&ctx->log);
 fail:
 	free(ctx->device);
 	free(ctx);
 	return MH_ENOMEM;
+}
+
+int mh_ctx_create(const struct mh_ctx_config *config, struct mh_ctx **out)
+{
+	return create(config, NULL, out);
+}
+
+int mh_ctx_create_uv(const struct mh_ctx_config *config, uv_loop_t *uv, struct mh_ctx **out)
+{
+	return uv ? create(config, uv, out) : MH_EINVAL;
 }
 
 int mh_ctx_destroy(struct mh_ctx *ctx)
@@ -156,6 +182,10 @@ int mh_ctx_destroy(struct mh_ctx *ctx)
 		return mhi_err_set(mhi_ctx_err(ctx), MH_ESTATE,
 				   "destroy context: %u of its VMs are alive; destroy them first",
 				   vms);
+	if (ctx->foreign && (!mhi_loop_current(ctx->loop) || mhi_loop_inside(ctx->loop)))
+		return mhi_err_set(mhi_ctx_err(ctx), MH_ESTATE,
+				   "destroy context: on another thread than its loop's, or from a "
+				   "callback");
 	while (ctx->errors) {
 		struct thread_error *e = ctx->errors;
 

@@ -35,8 +35,10 @@ struct mh_ctx {
 	const struct mhi_engine_ops *ops; /* (c) */
 	char *device;			  /* (c) NULL: the engine's default */
 	pthread_mutex_t lock;
-	struct mhi_engine *engine;   /* (x) open while there are VMs */
-	struct mhi_loop *loop;	     /* (a) NULL until there is a device that needs it */
+	struct mhi_engine *engine; /* (x) open while there are VMs */
+	/* (a) NULL until there is a device that needs it; a foreign one is there from the start */
+	struct mhi_loop *loop;
+	bool foreign;		     /* (c) the loop is the embedder's to run */
 	struct mhi_workers *workers; /* (x) NULL until there is a disk */
 	u32 vms;		     /* (x) */
 	struct thread_error *errors; /* (x) one per thread that ever failed */
@@ -134,7 +136,7 @@ int mhi_ctx_loop(struct mh_ctx *ctx, struct mhi_loop **out, struct mhi_err *err)
 int mhi_ctx_workers(struct mh_ctx *ctx, struct mhi_workers **out, struct mhi_err *err);
 /* Ends both, when the context has no VM any more. */
 void mhi_ctx_end_loop(struct mh_ctx *ctx);
-/* Is the caller on the thread of the context's loop? */
+/* Is the caller called by the context's loop? */
 bool mhi_ctx_on_loop(struct mh_ctx *ctx);
 
 /* ---- dev.c ---- */

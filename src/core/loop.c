@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The loop: a thread with a libuv loop, a lock-free list of work for it, watched descriptors. */
+/*
+ * The loop: a libuv loop, a lock-free list of work for it, watched descriptors. It is run by a
+ * thread of its own, or by the thread that made it.
+ */
 #include "core/loop.h"
 
 #include <pthread.h>
@@ -11,15 +14,19 @@
 #include "macrohard/error.h"
 
 struct mhi_loop {
-	uv_loop_t uv;	       /* [loop] */
+	uv_loop_t own;	       /* [loop] of use unless uv is somebody else's */
+	uv_loop_t *uv;	       /* (c) */
 	uv_async_t async;      /* uv_async_send: any thread */
-	pthread_t thread;      /* (c) */
+	pthread_t thread;      /* (c) that runs it */
+	bool foreign;	       /* (c) it is not ours */
+	unsigned int depth;    /* [loop] calls of ours under way */
 	struct mhi_wake *in;   /* (a) asked for, the last one first */
 	struct mhi_wake *todo; /* [loop] in order */
 	bool stop;	       /* [loop] */
 };
 
 struct mhi_watch {
+	struct mhi_loop *loop;
 	uv_poll_t poll;
 	mhi_watch_fn *fn;
 	void *opaque;
@@ -27,10 +34,21 @@ struct mhi_watch {
 };
 
 struct mhi_timer {
+	struct mhi_loop *loop;
 	uv_timer_t uv;
 	void (*fn)(void *opaque);
 	void *opaque;
 };
+
+/*
+ * What changed outside of the loop's turn, libuv hears of in the next one: a foreign loop's thread
+ * may be about to sleep on its descriptor.
+ */
+static void nudge(struct mhi_loop *loop)
+{
+	if (loop->foreign && !loop->depth)
+		uv_async_send(&loop->async);
+}
 
 /* Everything asked for so far to the end of todo, in order. */
 static void take_in(struct mhi_loop *loop)
@@ -55,6 +73,7 @@ static void on_async(uv_async_t *async)
 {
 	struct mhi_loop *loop = async->data;
 
+	loop->depth++;
 	take_in(loop);
 	/*
 	 * What is asked for meanwhile comes with another call, so that descriptors have their
@@ -68,6 +87,7 @@ static void on_async(uv_async_t *async)
 		__atomic_store_n(&wake->pending, 0, __ATOMIC_SEQ_CST);
 		wake->fn(wake->opaque);
 	}
+	loop->depth--;
 	if (loop->stop && !uv_is_closing((uv_handle_t *)async))
 		uv_close((uv_handle_t *)async, NULL);
 }
@@ -76,7 +96,7 @@ static void *loop_main(void *opaque)
 {
 	struct mhi_loop *loop = opaque;
 
-	uv_run(&loop->uv, UV_RUN_DEFAULT);
+	uv_run(loop->uv, UV_RUN_DEFAULT);
 	return NULL;
 }
 
@@ -95,35 +115,86 @@ static int start_thread(struct mhi_loop *loop)
 	return rc ? MH_ENOMEM : 0;
 }
 
-int mhi_loop_create(struct mhi_loop **out)
+/* uv NULL: a loop of our own. It is the calling thread's until it gets another one. */
+static int make(uv_loop_t *uv, struct mhi_loop **out)
 {
 	struct mhi_loop *loop = calloc(1, sizeof(*loop));
 
 	if (!loop)
 		return MH_ENOMEM;
-	if (uv_loop_init(&loop->uv))
+	if (!uv && uv_loop_init(&loop->own))
 		goto fail;
-	if (uv_async_init(&loop->uv, &loop->async, on_async))
+	loop->uv = uv ? uv : &loop->own;
+	if (uv_async_init(loop->uv, &loop->async, on_async))
 		goto fail_loop;
 	loop->async.data = loop;
-	if (start_thread(loop))
-		goto fail_async;
+	loop->thread = pthread_self();
 	*out = loop;
 	return 0;
 
-fail_async:
-	uv_close((uv_handle_t *)&loop->async, NULL);
-	uv_run(&loop->uv, UV_RUN_DEFAULT);
 fail_loop:
-	uv_loop_close(&loop->uv);
+	if (!uv)
+		uv_loop_close(&loop->own);
 fail:
 	free(loop);
 	return MH_ENOMEM;
 }
 
+static void end_own(struct mhi_loop *loop)
+{
+	if (!uv_is_closing((uv_handle_t *)&loop->async))
+		uv_close((uv_handle_t *)&loop->async, NULL);
+	uv_run(loop->uv, UV_RUN_DEFAULT);
+	uv_loop_close(loop->uv);
+	free(loop);
+}
+
+int mhi_loop_create(struct mhi_loop **out)
+{
+	struct mhi_loop *loop;
+	int rc = make(NULL, &loop);
+
+	if (rc)
+		return rc;
+	rc = start_thread(loop);
+	if (rc)
+		end_own(loop);
+	else
+		*out = loop;
+	return rc;
+}
+
+int mhi_loop_create_foreign(struct mhi_loop **out)
+{
+	struct mhi_loop *loop;
+	int rc = make(NULL, &loop);
+
+	if (rc)
+		return rc;
+	loop->foreign = true;
+	/* From its first turn on libuv watches for wake-ups. */
+	uv_run(loop->uv, UV_RUN_NOWAIT);
+	*out = loop;
+	return 0;
+}
+
+int mhi_loop_create_uv(uv_loop_t *uv, struct mhi_loop **out)
+{
+	int rc = make(uv, out);
+
+	if (!rc)
+		(*out)->foreign = true;
+	return rc;
+}
+
 static void stop(void *opaque)
 {
 	((struct mhi_loop *)opaque)->stop = true;
+}
+
+static void free_loop(uv_handle_t *handle)
+{
+	free(handle->data);
 }
 
 void mhi_loop_destroy(struct mhi_loop *loop)
@@ -132,15 +203,46 @@ void mhi_loop_destroy(struct mhi_loop *loop)
 
 	if (!loop)
 		return;
-	mhi_loop_wake(loop, &wake);
-	pthread_join(loop->thread, NULL);
-	uv_loop_close(&loop->uv);
-	free(loop);
+	if (loop->uv != &loop->own) {
+		uv_close((uv_handle_t *)&loop->async, free_loop);
+	} else if (loop->foreign) {
+		end_own(loop);
+	} else {
+		mhi_loop_wake(loop, &wake);
+		pthread_join(loop->thread, NULL);
+		uv_loop_close(loop->uv);
+		free(loop);
+	}
 }
 
 bool mhi_loop_current(const struct mhi_loop *loop)
 {
 	return pthread_equal(loop->thread, pthread_self());
+}
+
+bool mhi_loop_inside(const struct mhi_loop *loop)
+{
+	return mhi_loop_current(loop) && (!loop->foreign || loop->depth);
+}
+
+bool mhi_loop_is_foreign(const struct mhi_loop *loop)
+{
+	return loop->foreign;
+}
+
+int mhi_loop_fd(const struct mhi_loop *loop)
+{
+	return uv_backend_fd(loop->uv);
+}
+
+int mhi_loop_timeout(const struct mhi_loop *loop)
+{
+	return uv_backend_timeout(loop->uv);
+}
+
+void mhi_loop_dispatch(struct mhi_loop *loop)
+{
+	uv_run(loop->uv, UV_RUN_NOWAIT);
 }
 
 void mhi_loop_wake(struct mhi_loop *loop, struct mhi_wake *wake)
@@ -211,6 +313,7 @@ void mhi_loop_call(struct mhi_loop *loop, void (*fn)(void *opaque), void *opaque
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
 	struct mhi_watch *watch = poll->data;
+	struct mhi_loop *loop = watch->loop;
 	unsigned int what = 0;
 
 	/* libuv gives up a descriptor that has an error. */
@@ -223,7 +326,9 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 		what |= MHI_WATCH_WRITE;
 	if (status < 0 || (events & UV_PRIORITIZED))
 		what |= MHI_WATCH_HUP;
+	loop->depth++;
 	watch->fn(watch->opaque, what);
+	loop->depth--;
 }
 
 static void free_handle(uv_handle_t *handle)
@@ -239,9 +344,10 @@ int mhi_loop_watch(struct mhi_loop *loop, int fd, unsigned int events, mhi_watch
 
 	if (!watch)
 		return MH_ENOMEM;
+	watch->loop = loop;
 	watch->fn = fn;
 	watch->opaque = opaque;
-	rc = uv_poll_init(&loop->uv, &watch->poll, fd);
+	rc = uv_poll_init(loop->uv, &watch->poll, fd);
 	if (rc) {
 		free(watch);
 		return rc == UV_ENOMEM ? MH_ENOMEM : MH_EINVAL;
@@ -269,6 +375,7 @@ void mhi_watch_events(struct mhi_watch *watch, unsigned int events)
 			      on_poll);
 	else
 		uv_poll_stop(&watch->poll);
+	nudge(watch->loop);
 }
 
 void mhi_loop_unwatch(struct mhi_watch *watch)
@@ -277,6 +384,7 @@ void mhi_loop_unwatch(struct mhi_watch *watch)
 		return;
 	uv_poll_stop(&watch->poll);
 	uv_close((uv_handle_t *)&watch->poll, free_handle);
+	nudge(watch->loop);
 }
 
 /* ---- timers ---- */
@@ -284,8 +392,11 @@ void mhi_loop_unwatch(struct mhi_watch *watch)
 static void on_timer(uv_timer_t *uv)
 {
 	struct mhi_timer *timer = uv->data;
+	struct mhi_loop *loop = timer->loop;
 
+	loop->depth++;
 	timer->fn(timer->opaque);
+	loop->depth--;
 }
 
 int mhi_timer_create(struct mhi_loop *loop, void (*fn)(void *opaque), void *opaque,
@@ -295,9 +406,10 @@ int mhi_timer_create(struct mhi_loop *loop, void (*fn)(void *opaque), void *opaq
 
 	if (!timer)
 		return MH_ENOMEM;
+	timer->loop = loop;
 	timer->fn = fn;
 	timer->opaque = opaque;
-	uv_timer_init(&loop->uv, &timer->uv);
+	uv_timer_init(loop->uv, &timer->uv);
 	timer->uv.data = timer;
 	*out = timer;
 	return 0;
@@ -308,6 +420,7 @@ void mhi_timer_set(struct mhi_timer *timer, u64 ms)
 	/* libuv counts from the start of the loop's turn, which may be long ago. */
 	uv_update_time(timer->uv.loop);
 	uv_timer_start(&timer->uv, on_timer, ms, 0);
+	nudge(timer->loop);
 }
 
 void mhi_timer_stop(struct mhi_timer *timer)
@@ -317,6 +430,8 @@ void mhi_timer_stop(struct mhi_timer *timer)
 
 void mhi_timer_destroy(struct mhi_timer *timer)
 {
-	if (timer)
-		uv_close((uv_handle_t *)&timer->uv, free_handle);
+	if (!timer)
+		return;
+	uv_close((uv_handle_t *)&timer->uv, free_handle);
+	nudge(timer->loop);
 }
