@@ -46,6 +46,7 @@ static void set_up(void)
 	slot.hva = (u64)(uintptr_t)ram;
 	ck_assert_int_eq(mhi_slots_set(&mem.slots, 0, &slot, mem.gpa_limit), 0);
 	mhi_kvmclock_start(&guest_clock, TSC_KHZ, __rdtsc());
+	memset(&msrs, 0, sizeof(msrs));
 	mhi_msrs_reset(&msrs, &env, 0);
 }
 
