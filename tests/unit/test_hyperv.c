@@ -48,6 +48,7 @@ static void set_up(void)
 	mhi_kvmclock_start(&guest_clock, TSC_KHZ, now);
 	offset = -now;
 	mhi_hyperv_init(&hyperv, TSC_KHZ, 1000000, true);
+	memset(&msrs, 0, sizeof(msrs));
 	mhi_msrs_reset(&msrs, &env, 3);
 }
 
