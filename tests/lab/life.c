@@ -51,6 +51,16 @@ static const unsigned char guest_virt[] = {
 	0x0f, 0x01, 0xc1, 0x0f, 0x01, 0xd9, /* vmcall; vmmcall: one an error code, one #UD */
 	0x66, 0xff, 0x06, 0x00, 0x20, 0xeb, 0xf3,
 };
+static const unsigned char guest_rules[] = {
+	0x66, 0xb9, 0xad, 0xde, 0xad, 0xde,	  /* mov ecx, 0xdeaddead */
+	0x66, 0xb8, 0x78, 0x56, 0x34, 0x12,	  /* mov eax, 0x12345678 */
+	0x66, 0x31, 0xd2, 0x0f, 0x30,		  /* xor edx, edx; wrmsr */
+	0x66, 0x31, 0xc0, 0x0f, 0x32,		  /* xor eax, eax; rdmsr */
+	0x66, 0xa3, 0x04, 0x20,			  /* mov [0x2004], eax */
+	0x66, 0xb8, 0x00, 0x02, 0x00, 0x40,	  /* mov eax, 0x40000200 */
+	0x0f, 0xa2, 0x66, 0x89, 0x1e, 0x08, 0x20, /* cpuid; mov [0x2008], ebx */
+	0x66, 0xff, 0x06, 0x00, 0x20, 0xeb, 0xf9, /* inc dword [0x2000] */
+};
 /* They skip the instruction that faulted: mov bp, sp; add word [bp], 2 or 3; iret. */
 static const unsigned char gp_handler[] = { 0x89, 0xe5, 0x83, 0x46, 0x00, 0x02, 0xcf };
 static const unsigned char ud_handler[] = { 0x89, 0xe5, 0x83, 0x46, 0x00, 0x03, 0xcf };
@@ -256,6 +266,28 @@ static void test_msrs(void)
 	goes_on(guest_msrs, sizeof(guest_msrs));
 }
 
+/* Rules of the embedder's reach the guest. */
+static void test_rules(void)
+{
+	struct mh_cpuid_rule cpuid = MH_CPUID_RULE_INIT;
+	struct mh_msr_rule msr = MH_MSR_RULE_INIT;
+	struct mh_vm *vm = MAKE(guest_rules);
+	uint32_t seen[2];
+
+	msr.first = msr.last = 0xdeaddead;
+	msr.action = MH_MSR_ALLOW;
+	must(mh_vm_msr_rule(vm, &msr), "MSR rule");
+	cpuid.leaf = 0x40000200;
+	cpuid.set[1] = 0xcafe0001;
+	must(mh_vm_cpuid_rule(vm, &cpuid), "CPUID rule");
+	must(mh_vm_start(vm), "start");
+	wait_progress(vm);
+	must(mh_vm_mem_read(vm, COUNTER + 4, seen, sizeof(seen)), "read");
+	check(seen[0] == 0x12345678, "the MSR does not keep what was written");
+	check(seen[1] == 0xcafe0001, "CPUID does not tell what the rule says");
+	mh_vm_destroy(vm);
+}
+
 static void test_hypercalls(void)
 {
 	goes_on(guest_virt, sizeof(guest_virt));
@@ -375,6 +407,7 @@ static const struct {
 	{ "jump into unmapped space", test_away },
 	{ "unknown ports", test_ports },
 	{ "unknown MSRs", test_msrs },
+	{ "rules about MSRs and CPUID", test_rules },
 	{ "hypercalls", test_hypercalls },
 	{ "many VMs", test_many },
 	{ "create and destroy in two threads", test_churn },
