@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The threads that the devices of a context share: the loop, and workers for calls that block. */
+/* The threads that the devices of a context share: the loop, and workers for its disks. */
 #include "api/impl.h"
+#include "virtio/vblk.h"
 
-/* Enough to keep a fast disk busy; they start as they are needed. */
-#define WORKERS 16
+/*
+ * Enough to keep two fast disks busy; they start as they are needed, and one more to wait for what
+ * comes next. A shared folder has workers of its own.
+ */
+#define WORKERS (2 * MHI_VBLK_WORKERS_MOST)
 
 int mhi_ctx_loop(struct mh_ctx *ctx, struct mhi_loop **out, struct mhi_err *err)
 {
@@ -36,7 +40,7 @@ int mhi_ctx_workers(struct mh_ctx *ctx, struct mhi_workers **out, struct mhi_err
 
 	pthread_mutex_lock(&ctx->lock);
 	if (!ctx->workers)
-		rc = mhi_workers_create(WORKERS, &ctx->workers, err);
+		rc = mhi_workers_create(WORKERS, "disks", &ctx->workers, err);
 	*out = ctx->workers;
 	pthread_mutex_unlock(&ctx->lock);
 	return rc;

@@ -8,7 +8,7 @@
 #define DISK_FLAGS (MH_DISK_READONLY | MH_DISK_DIRECT | MH_DISK_WRITE_THROUGH)
 #define BLOCK_MAX 65536u
 #define DISK_MAX (1ull << 62) /* offsets are signed elsewhere */
-/* More bring nothing while one thread serves them all. */
+/* More bring little: 16 workers serve them all. */
 #define QUEUES_DEFAULT_MAX 8
 
 static int check(struct mh_dev *dev, const struct mh_disk_config *config)

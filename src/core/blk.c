@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Block requests on their way to a node: at once when nothing has to wait, else by a worker. */
+/* Block requests on their way to a node. */
 #include "core/blk.h"
 
 #include <errno.h>
@@ -9,8 +9,8 @@
 /* What write_zeroes writes where nothing better exists, bytes at a time. */
 #define ZEROES_BYTES 65536u
 
-/* A larger read takes too long for the loop's thread, even from memory. */
-#define INLINE_BYTES (256u << 10)
+/* A larger read keeps others who want the device's lock from it for too long, even from memory. */
+#define TRY_BYTES (256u << 10)
 
 static const u8 zeroes[ZEROES_BYTES] __attribute__((aligned(4096)));
 
@@ -154,9 +154,9 @@ void mhi_iovs_take(struct mhi_iovs *from, void *to, u64 bytes)
 	}
 }
 
-/* ---- the queue ---- */
+/* ---- requests ---- */
 
-static int check(struct mhi_blkq *q, struct mhi_blk_req *req)
+static int check(const struct mhi_blk *b, const struct mhi_blk_req *req)
 {
 	bool moves = req->op == MHI_BLK_READ || req->op == MHI_BLK_WRITE;
 
@@ -164,16 +164,27 @@ static int check(struct mhi_blkq *q, struct mhi_blk_req *req)
 		return 0;
 	if ((req->offset | req->bytes) % MHI_BLK_SECTOR)
 		return MH_EINVAL;
-	if (!mhi_range_within(req->offset, req->bytes, q->node->size))
+	if (!mhi_range_within(req->offset, req->bytes, b->size))
 		return MH_ERANGE;
 	if (moves && mhi_iov_bytes(req->iov, req->iov_count) != req->bytes)
 		return MH_EINVAL;
-	if (req->op != MHI_BLK_READ && q->node->read_only)
+	if (req->op != MHI_BLK_READ && b->read_only)
 		return MH_EPERM;
 	return 0;
 }
 
-static int execute(struct mhi_blk *b, const struct mhi_blk_req *req)
+int mhi_blk_try(struct mhi_blk *b, const struct mhi_blk_req *req)
+{
+	int rc = check(b, req);
+
+	if (rc)
+		return rc;
+	if (req->op != MHI_BLK_READ || !b->ops->try_read || req->bytes > TRY_BYTES)
+		return MHI_BLK_WAIT;
+	return b->ops->try_read(b, req->offset, req->iov, req->iov_count);
+}
+
+int mhi_blk_execute(struct mhi_blk *b, const struct mhi_blk_req *req)
 {
 	int rc;
 
@@ -191,50 +202,4 @@ static int execute(struct mhi_blk *b, const struct mhi_blk_req *req)
 		return rc || !(req->flags & MHI_BLK_FUA) ? rc : b->ops->flush(b);
 	}
 	return MH_EINVAL;
-}
-
-static struct mhi_blk_req *req_of(struct mhi_work *work)
-{
-	return (struct mhi_blk_req *)((u8 *)work - offsetof(struct mhi_blk_req, work));
-}
-
-static void run(struct mhi_work *work)
-{
-	struct mhi_blk_req *req = req_of(work);
-
-	req->result = execute(req->queue->node, req);
-	req->done(req);
-}
-
-void mhi_blkq_init(struct mhi_blkq *q, struct mhi_blk *node, struct mhi_workers *workers)
-{
-	memset(q, 0, sizeof(*q));
-	q->node = node;
-	q->workers = workers;
-}
-
-bool mhi_blkq_submit(struct mhi_blkq *q, struct mhi_blk_req *req)
-{
-	struct mhi_blk *b = q->node;
-	int rc = check(q, req);
-
-	if (!rc && req->op == MHI_BLK_READ) {
-		rc = MHI_BLK_WAIT;
-		if (b->ops->try_read && req->bytes <= INLINE_BYTES)
-			rc = b->ops->try_read(b, req->offset, req->iov, req->iov_count);
-	} else if (!rc) {
-		rc = MHI_BLK_WAIT;
-	}
-	if (rc != MHI_BLK_WAIT) {
-		req->result = rc;
-		q->inline_done++;
-		return true;
-	}
-	if (q->write_through)
-		req->flags |= MHI_BLK_FUA;
-	req->queue = q;
-	req->work.run = run;
-	q->handed++;
-	mhi_workers_post(q->workers, &req->work);
-	return false;
 }

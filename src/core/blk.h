@@ -2,8 +2,7 @@
 /*
  * The contract of block back ends. A back end (a "node") works synchronously and may be called by
  * several threads at once; nodes stack (qcow2 over a raw file over its backing nodes). Devices do
- * not call nodes: they submit requests to a queue (struct mhi_blkq), which answers from memory what
- * needs no waiting and gives the rest to worker threads. Codes are MH_E*, negative.
+ * not call nodes: they make requests, which are checked here. Codes are MH_E*, negative.
  */
 #ifndef MHI_CORE_BLK_H
 #define MHI_CORE_BLK_H
@@ -12,7 +11,6 @@
 
 #include "base/types.h"
 #include "core/err.h"
-#include "core/worker.h"
 
 struct mhi_blk;
 
@@ -106,7 +104,7 @@ void mhi_iovs_zero(struct mhi_iovs *at, u64 bytes);
 void mhi_iovs_fill(struct mhi_iovs *to, const void *from, u64 bytes);
 void mhi_iovs_take(struct mhi_iovs *from, void *to, u64 bytes);
 
-/* ---- the queue: requests of a device ---- */
+/* ---- requests of a device ---- */
 
 enum mhi_blk_op {
 	MHI_BLK_READ,
@@ -116,42 +114,23 @@ enum mhi_blk_op {
 	MHI_BLK_WRITE_ZEROES
 };
 
-struct mhi_blk_req;
-/* On a worker's thread; the request is the caller's again, and may be submitted anew. */
-typedef void mhi_blk_done(struct mhi_blk_req *req);
-
-/* Owned by the caller and left alone by it between submit and completion. */
 struct mhi_blk_req {
 	enum mhi_blk_op op;
 	u32 flags;		 /* MHI_BLK_FUA, MHI_BLK_UNMAP */
 	u64 offset, bytes;	 /* multiples of MHI_BLK_SECTOR; bytes is the sum of iov */
-	const struct iovec *iov; /* READ, WRITE: [iov_count]; the memory stays until completion */
+	const struct iovec *iov; /* READ, WRITE: [iov_count] */
 	u32 iov_count;
-	mhi_blk_done *done;
-	void *opaque; /* the caller's */
-	int result;   /* 0 or MH_E* */
-
-	struct mhi_blkq *queue; /* the queue's own from here on */
-	struct mhi_work work;
 };
 
 /*
- * One device's way to a node. The device submits one request at a time, from any thread. Requests
- * have no order among themselves; a flush covers what had completed when it was submitted.
+ * What can be said without waiting: 0 (it is done) or MH_E* (it cannot be); MHI_BLK_WAIT: it is
+ * for mhi_blk_execute.
  */
-struct mhi_blkq {
-	struct mhi_blk *node;	     /* (c) the caller's; open until its requests are complete */
-	struct mhi_workers *workers; /* (c) */
-	/* Writes submitted from now on are stable when they complete. Under the device's lock. */
-	bool write_through;
-	u64 inline_done, handed; /* statistics: requests done at once, given to workers */
-};
-
-void mhi_blkq_init(struct mhi_blkq *q, struct mhi_blk *node, struct mhi_workers *workers);
+int mhi_blk_try(struct mhi_blk *b, const struct mhi_blk_req *req);
 /*
- * Begin a request. True: it is complete already, result is set and done() is not going to be
- * called. False: done() will be called.
+ * Do it, however long it takes, on the caller's thread. Requests have no order among themselves; a
+ * flush covers what had completed when it was called. 0; MH_E*.
  */
-bool mhi_blkq_submit(struct mhi_blkq *q, struct mhi_blk_req *req);
+int mhi_blk_execute(struct mhi_blk *b, const struct mhi_blk_req *req);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * virtio-9p: chains become requests that workers run; replies go straight into the guest's
- * buffers. virtio 1.2 gives it a device id (5 "Device Types": 9P transport); the rest is what
- * Linux' driver (9pnet_virtio) expects: one queue, a mount tag in the configuration.
+ * virtio-9p: a worker takes a chain, runs the request and gives it back; replies go straight into
+ * the guest's buffers. virtio 1.2 gives it a device id (5 "Device Types": 9P transport); the rest
+ * is what Linux' driver (9pnet_virtio) expects: one queue, a mount tag in the configuration.
  */
 #include "virtio/p9_dev.h"
 
@@ -16,14 +16,11 @@
 #define QUEUE_SIZE 128 /* Linux never has more descriptors in one request */
 #define F_MOUNT_TAG MHI_BIT(0)
 #define WORKERS 4
+/* Requests done in one turn. */
+#define BATCH 128
 
-struct p9_dev;
-
-/* A request from its chain to its completion. */
+/* A request that a worker has, from its chain to its completion. */
 struct slot {
-	struct mhi_work work;
-	struct p9_dev *p9;
-	struct slot *next; /* (m) free ones */
 	struct mhi_p9_req req;
 	struct mhi_chain chain;
 	u64 began; /* TSC */
@@ -33,9 +30,8 @@ struct p9_dev {
 	struct mhi_vdev dev;
 	struct mhi_p9 *session;
 	struct mhi_workers *workers;
-	struct slot *free;  /* (m) of the device's lock */
-	unsigned int slots; /* (m) that exist, at most QUEUE_SIZE */
-	bool waiting;	    /* (m) chains are left in the queue because no slot was free */
+	unsigned int free;	   /* (m) of the device's lock; bit n: slot[n] is */
+	struct slot slot[WORKERS]; /* one for each worker */
 };
 
 static struct p9_dev *model(struct mhi_vdev *dev)
@@ -43,55 +39,15 @@ static struct p9_dev *model(struct mhi_vdev *dev)
 	return dev->model;
 }
 
-/* ---- requests; what touches slots has the device's lock ---- */
-
-static struct slot *take_slot(struct p9_dev *p9)
+/*
+ * The device's lock is held, but for the request itself. Requests begin in the order of the ring,
+ * each on a worker of its own: none has to wait for another, a flush excepted, which waits for what
+ * began before it.
+ */
+static void serve(struct p9_dev *p9, struct slot *slot)
 {
-	struct slot *slot = p9->free;
+	struct mhi_vdev *dev = &p9->dev;
 
-	if (slot) {
-		p9->free = slot->next;
-		return slot;
-	}
-	if (p9->slots == QUEUE_SIZE)
-		return NULL;
-	slot = malloc(sizeof(*slot));
-	if (slot)
-		p9->slots++;
-	return slot;
-}
-
-static void give_slot(struct p9_dev *p9, struct slot *slot)
-{
-	slot->next = p9->free;
-	p9->free = slot;
-}
-
-static void run(struct mhi_work *work)
-{
-	struct slot *slot = (struct slot *)work;
-	struct p9_dev *p9 = slot->p9;
-
-	mhi_p9_run(p9->session, &slot->req);
-	mhi_vdev_enter(&p9->dev);
-	/* The reply must be in the ring before a flush that waits for it is answered. */
-	mhi_vdev_push(&p9->dev, 0, slot->chain.id, slot->req.replied);
-	mhi_vdev_count(&p9->dev, slot->req.replied, slot->chain.out_bytes);
-	mhi_vdev_count_time(&p9->dev, slot->began);
-	mhi_p9_end(p9->session, &slot->req);
-	give_slot(p9, slot);
-	mhi_vdev_release(&p9->dev);
-	if (p9->waiting) {
-		p9->waiting = false;
-		mhi_vdev_again(&p9->dev, 0);
-	}
-	mhi_vdev_leave(&p9->dev);
-}
-
-static void start(struct p9_dev *p9, struct slot *slot)
-{
-	slot->work = (struct mhi_work){ .run = run };
-	slot->p9 = p9;
 	slot->began = __rdtsc();
 	slot->req = (struct mhi_p9_req){
 		.out = slot->chain.iov,
@@ -99,24 +55,33 @@ static void start(struct p9_dev *p9, struct slot *slot)
 		.in = mhi_chain_in(&slot->chain),
 		.ins = slot->chain.ins,
 	};
-	mhi_vdev_hold(&p9->dev);
 	mhi_p9_begin(p9->session, &slot->req);
-	mhi_workers_post(p9->workers, &slot->work);
+	mhi_vdev_step_out(dev, 0);
+	mhi_p9_run(p9->session, &slot->req);
+	mhi_vdev_enter(dev);
+	/* The reply must be in the ring before a flush that waits for it is answered. */
+	mhi_vdev_push(dev, 0, slot->chain.id, slot->req.replied);
+	mhi_vdev_count(dev, slot->req.replied, slot->chain.out_bytes);
+	mhi_vdev_count_time(dev, slot->began);
+	mhi_p9_end(p9->session, &slot->req);
+	p9->free |= 1u << (slot - p9->slot);
+	mhi_vdev_release(dev);
 }
 
 static void p9_kick(struct mhi_vdev *dev, unsigned int q)
 {
 	struct p9_dev *p9 = model(dev);
-	struct slot *slot;
 
-	while ((slot = take_slot(p9))) {
-		if (!mhi_vdev_pop(dev, q, &slot->chain)) {
-			give_slot(p9, slot);
+	for (unsigned int n = 0; n < BATCH; n++) {
+		unsigned int free = (unsigned int)__builtin_ctz(p9->free);
+		struct slot *slot = &p9->slot[free];
+
+		if (!mhi_vdev_pop(dev, q, &slot->chain))
 			return;
-		}
-		start(p9, slot);
+		p9->free &= ~(1u << free);
+		serve(p9, slot);
 	}
-	p9->waiting = true;
+	mhi_vdev_again(dev, q);
 }
 
 /* ---- life ---- */
@@ -129,12 +94,6 @@ static void p9_reset(struct mhi_vdev *dev)
 static void free_model(struct p9_dev *p9)
 {
 	mhi_workers_destroy(p9->workers);
-	while (p9->free) {
-		struct slot *slot = p9->free;
-
-		p9->free = slot->next;
-		free(slot);
-	}
 	mhi_p9_destroy(p9->session);
 	free(p9);
 }
@@ -182,9 +141,12 @@ int mhi_p9_dev_create(const struct mhi_vdev_env *env, const struct mhi_p9_config
 	p9->dev.env = *env;
 	p9->dev.offered = F_MOUNT_TAG;
 	set_tag(&p9->dev, tag, len);
+	p9->free = (1u << WORKERS) - 1;
 	rc = mhi_p9_create(config, &p9->session, err);
 	if (!rc)
-		rc = mhi_workers_create(WORKERS, &p9->workers, err);
+		rc = mhi_workers_create(WORKERS, "share", &p9->workers, err);
+	p9->dev.workers = p9->workers;
+	p9->dev.most = WORKERS;
 	if (!rc && mhi_vdev_init(&p9->dev, &size, 1))
 		rc = mhi_err_set(err, MH_ENOMEM, "out of memory");
 	if (rc) {

@@ -65,7 +65,9 @@ struct mhi_vpci_bell {
 	struct mhi_vpci *t;
 	unsigned int q;
 	int fd;
-	struct mhi_watch *watch;
+	bool watched;
+	struct mhi_watch *watch; /* of the loop */
+	struct mhi_bell bell;	 /* of the workers that serve the device instead */
 };
 
 /* ---- interrupts; the lock is held ---- */
@@ -383,31 +385,57 @@ static void describe(struct mhi_vpci *t)
 
 /* ---- doorbells ---- */
 
-static void on_bell(void *opaque, unsigned int events)
+static void on_bell(void *opaque)
+{
+	struct mhi_vpci_bell *bell = opaque;
+
+	mhi_vdev_ring(bell->t->dev, bell->q);
+}
+
+static void on_loop(void *opaque, unsigned int events)
 {
 	struct mhi_vpci_bell *bell = opaque;
 	u64 count;
 
 	if (read(bell->fd, &count, sizeof(count)) == (ssize_t)sizeof(count))
-		mhi_vdev_ring(bell->t->dev, bell->q);
+		on_bell(bell);
 }
 
-static void watch_bells(void *opaque)
+static void watch_on_loop(void *opaque)
 {
-	struct mhi_vpci *t = opaque;
+	struct mhi_vpci_bell *bell = opaque;
 
-	for (unsigned int q = 0; q < t->dev->vqs; q++)
-		if (mhi_loop_watch(t->dev->env.loop, t->bell[q].fd, MHI_WATCH_READ, on_bell,
-				   &t->bell[q], &t->bell[q].watch))
-			t->bell[q].watch = NULL;
+	bell->watched = !mhi_loop_watch(bell->t->dev->env.loop, bell->fd, MHI_WATCH_READ, on_loop,
+					bell, &bell->watch);
 }
 
-static void unwatch_bells(void *opaque)
+static void unwatch_on_loop(void *opaque)
 {
-	struct mhi_vpci *t = opaque;
+	struct mhi_vpci_bell *bell = opaque;
 
-	for (unsigned int q = 0; q < t->dev->vqs; q++)
-		mhi_loop_unwatch(t->bell[q].watch);
+	mhi_loop_unwatch(bell->watch);
+}
+
+/* Whoever serves the device watches its doorbells. */
+static void watch(struct mhi_vpci_bell *bell)
+{
+	struct mhi_vdev *dev = bell->t->dev;
+
+	bell->bell = (struct mhi_bell){ .fn = on_bell, .opaque = bell };
+	if (dev->workers)
+		bell->watched = !mhi_workers_watch(dev->workers, &bell->bell, bell->fd);
+	else
+		mhi_loop_call(dev->env.loop, watch_on_loop, bell);
+}
+
+static void unwatch(struct mhi_vpci_bell *bell)
+{
+	struct mhi_vdev *dev = bell->t->dev;
+
+	if (dev->workers)
+		mhi_workers_unwatch(dev->workers, &bell->bell);
+	else
+		mhi_loop_call(dev->env.loop, unwatch_on_loop, bell);
 }
 
 static int make_bells(struct mhi_vpci *t)
@@ -418,14 +446,14 @@ static int make_bells(struct mhi_vpci *t)
 	if (!t->bell)
 		return MH_ENOMEM;
 	for (unsigned int q = 0; q < t->dev->vqs; q++) {
-		t->bell[q] = (struct mhi_vpci_bell){ .t = t, .q = q };
-		t->bell[q].fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		failed |= t->bell[q].fd < 0;
+		struct mhi_vpci_bell *bell = &t->bell[q];
+
+		*bell = (struct mhi_vpci_bell){ .t = t, .q = q };
+		bell->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		if (bell->fd >= 0)
+			watch(bell);
+		failed |= !bell->watched;
 	}
-	if (!failed)
-		mhi_loop_call(t->dev->env.loop, watch_bells, t);
-	for (unsigned int q = 0; q < t->dev->vqs; q++)
-		failed |= !t->bell[q].watch;
 	return failed ? MH_ENOMEM : 0;
 }
 
@@ -450,10 +478,12 @@ void mhi_vpci_fini(struct mhi_vpci *t)
 {
 	if (!t->bell)
 		return;
-	mhi_loop_call(t->dev->env.loop, unwatch_bells, t);
-	for (unsigned int q = 0; q < t->dev->vqs; q++)
+	for (unsigned int q = 0; q < t->dev->vqs; q++) {
+		if (t->bell[q].watched)
+			unwatch(&t->bell[q]);
 		if (t->bell[q].fd >= 0)
 			close(t->bell[q].fd);
+	}
 	free(t->bell);
 	t->bell = NULL;
 }

@@ -11,12 +11,11 @@
 #define DEVICE_ID 2
 #define CLASS_STORAGE 0x018000
 #define QUEUE_SIZE 256
-/* A request has a header and a status besides; buffers may span memory slots. */
-#define SEGMENTS 254
-#define IOVS (SEGMENTS + 34)
+#define SEGMENTS 254 /* a request has a header and a status besides */
 #define SEGMENT_BYTES (4u << 20)
-/* Chains taken in one turn. */
+/* Chains taken in one turn, and of those the ones that take time. */
 #define BATCH 128
+#define BATCH_SLOW 32
 
 /* 5.2.3 "Feature bits". */
 #define F_SIZE_MAX MHI_BIT(1)
@@ -65,31 +64,27 @@ enum { S_OK = 0, S_IOERR = 1, S_UNSUPP = 2 };
 #define SECTORS_PER_TRACK 63
 #define CYLINDERS_MAX 16383
 
+/* A request that a worker has, from its chain to its completion. */
 struct vblk_req {
 	struct mhi_blk_req req;
-	struct vblk *disk;
-	struct vblk_req *next; /* free */
-	struct mhi_chain_id id;
 	u16 q;
 	u64 began;  /* TSC, when it was taken */
 	u32 filled; /* bytes of data for the driver, when all is well */
 	u8 *status; /* in guest memory, which stays while the chain is in flight */
-	struct iovec iov[IOVS];
+	struct mhi_chain chain;
 };
 
 struct vblk {
 	struct mhi_vdev dev;
-	struct mhi_blk *node;	      /* (c) */
-	struct mhi_blkq queue;	      /* loop thread */
-	bool write_through;	      /* (c) at reset */
-	char serial[MHI_VBLK_SERIAL]; /* (c) */
-	struct vblk_req *req;	      /* (c) [count] */
-	u32 count, touched;	      /* (c), (m): from req[touched] on none was ever used */
-	struct vblk_req *free;	      /* (m) */
-	struct mhi_chain chain;	      /* (m) the one at hand */
+	struct mhi_blk *node; /* (c) */
+	/* (m) writes are stable when they complete: now; (c) at reset */
+	bool stable, write_through;
+	char serial[MHI_VBLK_SERIAL];			/* (c) */
+	u32 free;					/* (m) bit n: request[n] is */
+	struct vblk_req request[MHI_VBLK_WORKERS_MOST]; /* one for each worker that may be here */
 };
 
-/* ---- completion ---- */
+/* ---- completion; the lock is held ---- */
 
 static u8 status_of(int result)
 {
@@ -98,174 +93,139 @@ static u8 status_of(int result)
 	return result == MH_ENOTSUP ? S_UNSUPP : S_IOERR;
 }
 
-/* With the lock held. */
-static void finish(struct vblk_req *r, u8 status)
+static void finish(struct vblk *disk, struct vblk_req *r, u8 status)
 {
-	struct vblk *disk = r->disk;
-
 	*r->status = status;
 	mhi_vdev_count_time(&disk->dev, r->began);
 	mhi_vdev_count(&disk->dev, status == S_OK ? r->filled : 0,
 		       status == S_OK && r->req.op == MHI_BLK_WRITE ? r->req.bytes : 0);
 	disk->dev.counts.errors += status != S_OK;
-	mhi_vdev_push(&disk->dev, r->q, r->id, (status == S_OK ? r->filled : 0) + 1);
-	r->next = disk->free;
-	disk->free = r;
+	mhi_vdev_push(&disk->dev, r->q, r->chain.id, (status == S_OK ? r->filled : 0) + 1);
+	disk->free |= 1u << (r - disk->request);
 }
 
-static void on_done(struct mhi_blk_req *req)
+/* What it takes longer to do, this worker does without the lock. True: it took longer. */
+static bool execute(struct vblk *disk, struct vblk_req *r)
 {
-	struct vblk_req *r = req->opaque;
-	struct mhi_vdev *dev = &r->disk->dev;
+	struct mhi_vdev *dev = &disk->dev;
+	int rc = mhi_blk_try(disk->node, &r->req);
+	bool slow = rc == MHI_BLK_WAIT;
 
-	mhi_vdev_enter(dev);
-	finish(r, status_of(req->result));
-	mhi_vdev_release(dev);
-	mhi_vdev_leave(dev);
-}
-
-static void submit(struct vblk_req *r)
-{
-	r->req.opaque = r;
-	r->req.done = on_done;
-	if (mhi_blkq_submit(&r->disk->queue, &r->req))
-		finish(r, status_of(r->req.result));
-	else
-		mhi_vdev_hold(&r->disk->dev);
-}
-
-/* ---- requests ---- */
-
-/* The bytes [skip, skip + bytes) of an iovec array; false: more pieces than there is room for. */
-static bool cut(struct vblk_req *r, const struct iovec *iov, u32 count, u64 skip, u64 bytes)
-{
-	u32 n = 0;
-
-	for (u32 i = 0; i < count && bytes; i++) {
-		u64 len = iov[i].iov_len;
-
-		if (skip >= len) {
-			skip -= len;
-			continue;
-		}
-		len -= skip;
-		if (len > bytes)
-			len = bytes;
-		if (n == IOVS)
-			return false;
-		r->iov[n++] = (struct iovec){ (u8 *)iov[i].iov_base + skip, len };
-		skip = 0;
-		bytes -= len;
+	if (slow) {
+		if (disk->stable)
+			r->req.flags |= MHI_BLK_FUA;
+		mhi_vdev_step_out(dev, r->q);
+		rc = mhi_blk_execute(disk->node, &r->req);
+		mhi_vdev_enter(dev);
 	}
-	r->req.iov = r->iov;
-	r->req.iov_count = n;
-	return true;
+	finish(disk, r, status_of(rc));
+	if (slow)
+		mhi_vdev_release(dev);
+	return slow;
 }
 
-/* Reads and writes: what lies outside of the disk, or is no whole sector, the queue refuses. */
-static void transfer(struct vblk_req *r, bool write, u64 sector)
-{
-	const struct mhi_chain *chain = &r->disk->chain;
-	bool fits;
+/* ---- requests; the lock is held; true: it took longer ---- */
 
+static bool refuse(struct vblk *disk, struct vblk_req *r, u8 status)
+{
+	finish(disk, r, status);
+	return false;
+}
+
+/* The data of a write are behind the header. */
+static void skip_header(struct mhi_chain *chain, struct mhi_blk_req *req)
+{
+	struct iovec *iov = chain->iov;
+	size_t skip = HEADER_BYTES;
+
+	for (; skip && skip >= iov->iov_len; iov++)
+		skip -= iov->iov_len;
+	if (skip) {
+		iov->iov_base = (u8 *)iov->iov_base + skip;
+		iov->iov_len -= skip;
+	}
+	req->bytes = chain->out_bytes - HEADER_BYTES;
+	req->iov = iov;
+	req->iov_count = chain->outs - (u32)(iov - chain->iov);
+}
+
+/* Those of a read are before the status. */
+static void cut_status(struct mhi_chain *chain, struct mhi_blk_req *req)
+{
+	req->bytes = chain->in_bytes - 1;
+	req->iov = mhi_chain_in(chain);
+	req->iov_count = chain->ins;
+	if (!--chain->iov[chain->outs + chain->ins - 1].iov_len)
+		req->iov_count--;
+}
+
+/* Reads and writes: what lies outside of the disk, or is no whole sector, is refused later. */
+static bool transfer(struct vblk *disk, struct vblk_req *r, bool write, u64 sector)
+{
 	r->req.op = write ? MHI_BLK_WRITE : MHI_BLK_READ;
 	if (write) {
-		r->req.bytes = chain->out_bytes - HEADER_BYTES;
-		fits = cut(r, chain->iov, chain->outs, HEADER_BYTES, r->req.bytes);
+		skip_header(&r->chain, &r->req);
 	} else {
-		r->req.bytes = chain->in_bytes - 1;
-		fits = cut(r, mhi_chain_in(chain), chain->ins, 0, r->req.bytes);
+		cut_status(&r->chain, &r->req);
 		r->filled = (u32)r->req.bytes;
 	}
-	if (!fits || r->req.bytes > 0x7fffffff ||
-	    !mhi_mul_u64(sector, MHI_BLK_SECTOR, &r->req.offset))
-		finish(r, S_IOERR);
-	else
-		submit(r);
+	if (r->req.bytes > 0x7fffffff || !mhi_mul_u64(sector, MHI_BLK_SECTOR, &r->req.offset))
+		return refuse(disk, r, S_IOERR);
+	return execute(disk, r);
 }
 
-static void get_id(struct vblk_req *r)
+static bool get_id(struct vblk *disk, struct vblk_req *r)
 {
-	struct vblk *disk = r->disk;
-	size_t room = disk->chain.in_bytes - 1;
+	size_t room = r->chain.in_bytes - 1;
 
 	if (room > MHI_VBLK_SERIAL)
 		room = MHI_VBLK_SERIAL;
-	r->filled = (u32)mhi_chain_write(&disk->chain, 0, disk->serial, room);
-	finish(r, S_OK);
+	r->filled = (u32)mhi_chain_write(&r->chain, 0, disk->serial, room);
+	return refuse(disk, r, S_OK);
 }
 
 /* Discard and write zeroes: one range, as the configuration says. */
-static void range(struct vblk_req *r, bool zeroes)
+static bool range(struct vblk *disk, struct vblk_req *r, bool zeroes)
 {
-	struct vblk *disk = r->disk;
 	u8 entry[SEGMENT_ENTRY];
 	u32 sectors, flags;
 
-	if (disk->chain.out_bytes != HEADER_BYTES + SEGMENT_ENTRY ||
-	    mhi_chain_read(&disk->chain, HEADER_BYTES, entry, sizeof(entry)) != sizeof(entry)) {
-		finish(r, S_IOERR);
-		return;
-	}
+	if (r->chain.out_bytes != HEADER_BYTES + SEGMENT_ENTRY ||
+	    mhi_chain_read(&r->chain, HEADER_BYTES, entry, sizeof(entry)) != sizeof(entry))
+		return refuse(disk, r, S_IOERR);
 	sectors = mhi_get_le32(entry + 8);
 	flags = mhi_get_le32(entry + 12);
-	if (flags & ~(zeroes ? ZEROES_F_UNMAP : 0)) {
-		finish(r, S_UNSUPP);
-		return;
-	}
+	if (flags & ~(zeroes ? ZEROES_F_UNMAP : 0))
+		return refuse(disk, r, S_UNSUPP);
 	r->req.op = zeroes ? MHI_BLK_WRITE_ZEROES : MHI_BLK_DISCARD;
 	r->req.flags = flags & ZEROES_F_UNMAP ? MHI_BLK_UNMAP : 0;
 	r->req.bytes = (u64)sectors * MHI_BLK_SECTOR;
 	if (sectors > RANGE_SECTORS_MAX ||
 	    !mhi_mul_u64(mhi_get_le64(entry), MHI_BLK_SECTOR, &r->req.offset))
-		finish(r, S_IOERR);
-	else
-		submit(r);
+		return refuse(disk, r, S_IOERR);
+	return execute(disk, r);
 }
 
-static void dispatch(struct vblk_req *r, u32 type, u64 sector)
+static bool dispatch(struct vblk *disk, struct vblk_req *r, u32 type, u64 sector)
 {
-	u64 offered = r->disk->dev.offered;
-
 	switch (type) {
 	case T_IN:
-		transfer(r, false, sector);
-		break;
+		return transfer(disk, r, false, sector);
 	case T_OUT:
-		transfer(r, true, sector);
-		break;
+		return transfer(disk, r, true, sector);
 	case T_FLUSH:
 		r->req.op = MHI_BLK_FLUSH;
-		submit(r);
-		break;
+		return execute(disk, r);
 	case T_GET_ID:
-		get_id(r);
-		break;
+		return get_id(disk, r);
 	case T_DISCARD:
 	case T_WRITE_ZEROES:
-		if (offered & (type == T_DISCARD ? F_DISCARD : F_WRITE_ZEROES))
-			range(r, type == T_WRITE_ZEROES);
-		else
-			finish(r, S_UNSUPP);
-		break;
+		if (disk->dev.offered & (type == T_DISCARD ? F_DISCARD : F_WRITE_ZEROES))
+			return range(disk, r, type == T_WRITE_ZEROES);
+		return refuse(disk, r, S_UNSUPP);
 	default:
-		finish(r, S_UNSUPP);
-		break;
+		return refuse(disk, r, S_UNSUPP);
 	}
-}
-
-/* Memory of requests is touched when there are that many in flight. */
-static struct vblk_req *get_request(struct vblk *disk)
-{
-	struct vblk_req *r = disk->free;
-
-	if (!r) {
-		r = &disk->req[disk->touched++];
-		r->disk = disk;
-		return r;
-	}
-	disk->free = r->next;
-	return r;
 }
 
 /* The last byte of the in part: the status. */
@@ -276,43 +236,40 @@ static u8 *status_byte(const struct mhi_chain *chain)
 	return (u8 *)last->iov_base + last->iov_len - 1;
 }
 
-static void take(struct vblk *disk, unsigned int q)
+static bool serve(struct vblk *disk, struct vblk_req *r)
 {
-	struct mhi_chain *chain = &disk->chain;
-	struct vblk_req *r;
 	u8 header[HEADER_BYTES];
 
-	if (!chain->in_bytes) {
-		mhi_vdev_complain(&disk->dev, "a request without room for its status");
-		mhi_vdev_push(&disk->dev, q, chain->id, 0);
-		return;
-	}
-	r = get_request(disk);
-	r->id = chain->id;
-	r->q = (u16)q;
-	r->filled = 0;
-	r->began = __rdtsc();
-	r->status = status_byte(chain);
 	memset(&r->req, 0, sizeof(r->req));
-	if (mhi_chain_read(chain, 0, header, sizeof(header)) != sizeof(header)) {
+	r->began = __rdtsc();
+	r->filled = 0;
+	r->status = status_byte(&r->chain);
+	if (mhi_chain_read(&r->chain, 0, header, sizeof(header)) != sizeof(header)) {
 		mhi_vdev_complain(&disk->dev, "a request without a whole header");
-		finish(r, S_IOERR);
-		return;
+		return refuse(disk, r, S_IOERR);
 	}
-	dispatch(r, mhi_get_le32(header), mhi_get_le64(header + 8));
+	return dispatch(disk, r, mhi_get_le32(header), mhi_get_le64(header + 8));
 }
 
 static void vblk_kick(struct mhi_vdev *dev, unsigned int q)
 {
 	struct vblk *disk = dev->model;
+	unsigned int slow = 0;
 
-	/* There are as many requests as descriptors: they run out only for a driver that uses
-	 * descriptors of the device's, who may wait until he kicks again. */
-	for (unsigned int n = 0; n < BATCH; n++) {
-		if ((!disk->free && disk->touched == disk->count) ||
-		    !mhi_vdev_pop(dev, q, &disk->chain))
+	for (unsigned int n = 0; n < BATCH && slow < BATCH_SLOW; n++) {
+		u32 free = (u32)__builtin_ctz(disk->free);
+		struct vblk_req *r = &disk->request[free];
+
+		if (!mhi_vdev_pop(dev, q, &r->chain))
 			return;
-		take(disk, q);
+		if (!r->chain.in_bytes) {
+			mhi_vdev_complain(dev, "a request without room for its status");
+			mhi_vdev_push(dev, q, r->chain.id, 0);
+			continue;
+		}
+		disk->free &= ~(1u << free);
+		r->q = (u16)q;
+		slow += serve(disk, r);
 	}
 	mhi_vdev_again(dev, q);
 }
@@ -325,9 +282,9 @@ static void set_write_through(struct vblk *disk)
 	struct mhi_vdev *dev = &disk->dev;
 
 	if (mhi_vdev_has(dev, F_CONFIG_WCE))
-		disk->queue.write_through = !(dev->config[C_WRITEBACK] & 1);
+		disk->stable = !(dev->config[C_WRITEBACK] & 1);
 	else
-		disk->queue.write_through = disk->write_through || !mhi_vdev_has(dev, F_FLUSH);
+		disk->stable = disk->write_through || !mhi_vdev_has(dev, F_FLUSH);
 }
 
 static void vblk_start(struct mhi_vdev *dev)
@@ -407,7 +364,6 @@ static void vblk_destroy(struct mhi_vdev *dev)
 		mhi_log(dev->env.log, MH_LOG_ERROR,
 			"%s: closing a disk: what was written last may not be stored: %s",
 			dev->env.owner, mh_strerror(rc));
-	free(disk->req);
 	free(disk);
 }
 
@@ -430,27 +386,22 @@ int mhi_vblk_create(const struct mhi_vdev_env *env, const struct mhi_vblk_config
 
 	if (!disk)
 		return MH_ENOMEM;
-	disk->count = (u32)config->queues * QUEUE_SIZE;
-	disk->req = calloc(disk->count, sizeof(*disk->req));
-	if (!disk->req)
-		goto fail;
+	disk->free = (1u << MHI_VBLK_WORKERS_MOST) - 1;
 	disk->node = config->node;
 	disk->write_through = config->write_through;
 	memcpy(disk->serial, config->serial, sizeof(disk->serial));
-	mhi_blkq_init(&disk->queue, config->node, config->workers);
 	disk->dev.ops = &vblk_ops;
 	disk->dev.model = disk;
 	disk->dev.env = *env;
+	disk->dev.workers = config->workers;
+	disk->dev.most = MHI_VBLK_WORKERS_MOST;
 	describe(disk, config->queues);
 	for (u32 q = 0; q < config->queues; q++)
 		sizes[q] = QUEUE_SIZE;
-	if (mhi_vdev_init(&disk->dev, sizes, config->queues))
-		goto fail;
+	if (mhi_vdev_init(&disk->dev, sizes, config->queues)) {
+		free(disk);
+		return MH_ENOMEM;
+	}
 	*out = &disk->dev;
 	return 0;
-
-fail:
-	free(disk->req);
-	free(disk);
-	return MH_ENOMEM;
 }

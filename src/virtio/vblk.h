@@ -8,6 +8,8 @@
 
 #define MHI_VBLK_QUEUES_MAX 16
 #define MHI_VBLK_SERIAL 20
+/* Of the workers so many work for one disk, so that one with slow storage leaves some to others. */
+#define MHI_VBLK_WORKERS_MOST 16
 
 struct mhi_vblk_config {
 	struct mhi_blk *node;	      /* the device closes it; read_only makes the disk so */

@@ -20,6 +20,11 @@ int mhi_vdev_init(struct mhi_vdev *dev, const u16 *sizes, unsigned int vqs)
 	dev->vqs = vqs;
 	dev->offered |= MHI_VIRTIO_FEATURES;
 	dev->wake = (struct mhi_wake){ .fn = work, .opaque = dev };
+	dev->turn = (struct mhi_bell){ .fn = work, .opaque = dev };
+	if (dev->workers)
+		mhi_workers_watch(dev->workers, &dev->turn, -1);
+	else
+		dev->most = 1;
 	pthread_mutex_init(&dev->lock, NULL);
 	pthread_cond_init(&dev->drained, NULL);
 	for (unsigned int q = 0; q < vqs; q++) {
@@ -39,7 +44,10 @@ static void cancel(void *opaque)
 
 void mhi_vdev_fini(struct mhi_vdev *dev)
 {
-	mhi_loop_call(dev->env.loop, cancel, dev);
+	if (dev->workers)
+		mhi_workers_unwatch(dev->workers, &dev->turn);
+	else
+		mhi_loop_call(dev->env.loop, cancel, dev);
 	pthread_cond_destroy(&dev->drained);
 	pthread_mutex_destroy(&dev->lock);
 	free(dev->vq);
@@ -161,23 +169,43 @@ void mhi_vdev_leave(struct mhi_vdev *dev)
 	pthread_mutex_unlock(&dev->lock);
 }
 
+/* Each queue that was kicked has its turn, unless another worker takes it meanwhile. */
+static void serve(struct mhi_vdev *dev)
+{
+	/* Paired with mhi_vdev_kick. */
+	u64 todo = __atomic_load_n(&dev->kicked, __ATOMIC_SEQ_CST);
+
+	for (; todo && mhi_vdev_live(dev); todo &= todo - 1) {
+		unsigned int q = (unsigned int)__builtin_ctzll(todo);
+		u64 before = __atomic_fetch_and(&dev->kicked, ~MHI_BIT(q), __ATOMIC_SEQ_CST);
+
+		if ((before & MHI_BIT(q)) && dev->vq[q].enabled)
+			dev->ops->kick(dev, q);
+	}
+}
+
+static void wake(struct mhi_vdev *dev)
+{
+	if (dev->workers)
+		mhi_workers_ring(dev->workers, &dev->turn);
+	else
+		mhi_loop_wake(dev->env.loop, &dev->wake);
+}
+
 static void work(void *opaque)
 {
 	struct mhi_vdev *dev = opaque;
-	u64 kicked;
 
 	mhi_vdev_enter(dev);
-	/* Else the kicks stay for when the machine goes on. */
-	if (mhi_vdev_live(dev)) {
-		/* Paired with mhi_vdev_kick. */
-		kicked = __atomic_exchange_n(&dev->kicked, 0, __ATOMIC_SEQ_CST);
-		while (kicked) {
-			unsigned int q = (unsigned int)__builtin_ctzll(kicked);
-
-			kicked &= kicked - 1;
-			if (dev->vq[q].enabled && mhi_vdev_live(dev))
-				dev->ops->kick(dev, q);
-		}
+	if (dev->inside == dev->most) {
+		dev->put_off = true;
+	} else if (mhi_vdev_live(dev)) { /* else the kicks stay for when the machine goes on */
+		dev->inside++;
+		serve(dev);
+		dev->inside--;
+		if (dev->put_off)
+			wake(dev);
+		dev->put_off = false;
 	}
 	mhi_vdev_leave(dev);
 }
@@ -186,16 +214,35 @@ void mhi_vdev_kick(struct mhi_vdev *dev, unsigned int q)
 {
 	if (q >= dev->vqs)
 		return;
-	/* Paired with the exchange in work. */
+	/* Paired with the load in serve. */
 	__atomic_fetch_or(&dev->kicked, MHI_BIT(q), __ATOMIC_SEQ_CST);
-	mhi_loop_wake(dev->env.loop, &dev->wake);
+	wake(dev);
 }
 
 void mhi_vdev_ring(struct mhi_vdev *dev, unsigned int q)
 {
-	/* Paired with the exchange in work. */
+	/* Paired with the load in serve. */
 	__atomic_fetch_or(&dev->kicked, MHI_BIT(q), __ATOMIC_SEQ_CST);
 	work(dev);
+}
+
+void mhi_vdev_step_out(struct mhi_vdev *dev, unsigned int q)
+{
+	bool help;
+
+	mhi_vdev_hold(dev);
+	if (dev->vq[q].ring->more(&dev->vq[q]))
+		__atomic_fetch_or(&dev->kicked, MHI_BIT(q), __ATOMIC_SEQ_CST);
+	/* Pairs with the one in mhi_vdev_kick, whose wake may still be on its way. */
+	help = __atomic_load_n(&dev->kicked, __ATOMIC_SEQ_CST);
+	if (help && dev->inside == dev->most) {
+		dev->put_off = true;
+		help = false;
+	}
+	mhi_vdev_leave(dev);
+	/* Not before: all that another worker could do is to wait for the lock. */
+	if (help)
+		wake(dev);
 }
 
 void mhi_vdev_again(struct mhi_vdev *dev, unsigned int q)

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The core of a virtio device, between a transport and a model. It owns status, features,
- * configuration, the queues, reset, and when the model may work: on the loop's thread, while the
- * machine runs and the driver is ready, with the device's lock held.
+ * configuration, the queues, reset, and when the model may work: while the machine runs and the
+ * driver is ready, with the device's lock held; on the loop's thread, or, for a model whose
+ * requests block, on workers. A doorbell wakes one of those, which takes the chain, does what it
+ * asks for without the lock, and gives it back.
  */
 #ifndef MHI_VIRTIO_VDEV_H
 #define MHI_VIRTIO_VDEV_H
@@ -11,6 +13,7 @@
 
 #include "core/log.h"
 #include "core/loop.h"
+#include "core/worker.h"
 #include "virtio/vq.h"
 
 /* virtio 1.2, 2.1 "Device Status Field". */
@@ -39,7 +42,7 @@ struct mhi_vdev_ops {
 	const char *name; /* "virtio-rng" */
 	u16 id;		  /* virtio 1.2, 5 "Device Types" */
 	u32 class_code;	  /* PCI's, 24 bits */
-	/* The driver kicked queue q, or the device woke up: take what is in it. Loop thread. */
+	/* The driver kicked queue q, or the device woke up: take what is in it. Loop or worker. */
 	void (*kick)(struct mhi_vdev *dev, unsigned int q);
 	/* NULL, or: the driver is ready. vCPU thread. */
 	void (*start)(struct mhi_vdev *dev);
@@ -81,11 +84,13 @@ struct mhi_vdev {
 	const struct mhi_vdev_transport *transport; /* (c) */
 	void *transport_opaque;			    /* (c) */
 	u64 offered;				    /* (c) */
+	struct mhi_workers *workers;		    /* (c) that kick runs on; NULL: on the loop */
+	u32 most;				    /* (c) workers that may be in kick at once */
 	unsigned int vqs;			    /* (c) */
 	struct mhi_vq *vq;			    /* (m) [vqs] */
 
-	/* Protects (m). Taken on vCPU threads for registers and on the loop's for work; inside it
-	 * only the bus's interrupt locks are taken. */
+	/* Protects (m). Taken on vCPU threads for registers and on the loop's or workers for work;
+	 * inside it only the bus's interrupt locks and the pool's are taken. */
 	pthread_mutex_t lock;
 	pthread_cond_t drained;			 /* in_flight became 0 */
 	u64 accepted;				 /* (m) */
@@ -99,13 +104,17 @@ struct mhi_vdev {
 	u32 in_flight;		       /* (m) chains that the model has and completes later */
 	u64 kicked;		       /* (a) bit q: queue q was kicked */
 	struct mhi_vdev_counts counts; /* (m) models count all but interrupts */
-	bool logged;		       /* (m) one complaint about the driver is enough */
-	struct mhi_wake wake;
+	u32 inside;		       /* (m) threads that are in kick, with the lock or without */
+	bool put_off;	      /* (m) one of them takes what is kicked, for there are `most` */
+	bool logged;	      /* (m) one complaint about the driver is enough */
+	struct mhi_wake wake; /* of the loop */
+	struct mhi_bell turn; /* of workers */
 };
 
 /*
- * @dev is zeroed but for ops, model, env, offered (without MHI_VIRTIO_FEATURES) and config. sizes
- * [vqs]: the queues' sizes, each a power of two. 0; MH_ENOMEM.
+ * @dev is zeroed but for ops, model, env, offered (without MHI_VIRTIO_FEATURES), config, and, where
+ * there are workers, these and most. sizes [vqs]: the queues' sizes, each a power of two. 0;
+ * MH_ENOMEM.
  */
 int mhi_vdev_init(struct mhi_vdev *dev, const u16 *sizes, unsigned int vqs);
 /* The transport is unplugged. Not on the loop's thread with the lock held. */
@@ -132,6 +141,11 @@ bool mhi_vdev_live(const struct mhi_vdev *dev);
 /* Chains that are completed later: between hold and its release no reset happens. */
 void mhi_vdev_hold(struct mhi_vdev *dev);
 void mhi_vdev_release(struct mhi_vdev *dev);
+/*
+ * In kick on a worker, for a chain of queue q that takes time: hold it and give up the lock. If
+ * there is more to do another worker is called to help. Back: mhi_vdev_enter, push, release.
+ */
+void mhi_vdev_step_out(struct mhi_vdev *dev, unsigned int q);
 /* dev->config was changed by the device. */
 void mhi_vdev_config_changed(struct mhi_vdev *dev);
 /* The driver did what no driver may: needs reset, one line in the log. */
@@ -166,7 +180,7 @@ void mhi_vdev_leave(struct mhi_vdev *dev);
 
 /* Any thread, without the lock. Queues that do not exist are ignored. */
 void mhi_vdev_kick(struct mhi_vdev *dev, unsigned int q);
-/* The same on the loop's thread: what the kick asks for is done when it returns. q exists. */
+/* The same on the loop's thread or a worker: it is done at once. q exists. */
 void mhi_vdev_ring(struct mhi_vdev *dev, unsigned int q);
 /* The machine's vCPUs run, or have stopped: waits until nothing is in flight. Without the lock. */
 void mhi_vdev_run(struct mhi_vdev *dev, bool on);

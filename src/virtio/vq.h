@@ -26,6 +26,8 @@ struct mhi_ring_ops {
 	/* 1: *chain is the next one; 0: there is none, the driver's next kick will come; -1: the
 	 * ring is broken, vq->broken says how. */
 	int (*pop)(struct mhi_vq *vq, struct mhi_chain *chain);
+	/* Is there a next one? No: the driver's next kick will come. */
+	bool (*more)(struct mhi_vq *vq);
 	/* The driver sees all of them at once, in this order. */
 	void (*push)(struct mhi_vq *vq, const struct mhi_used *used, u32 count);
 	/* The chain that was popped last, of those not pushed, is the next one again. */

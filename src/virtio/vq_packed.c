@@ -95,7 +95,7 @@ static enum mhi_chain_fault walk(struct mhi_vq *vq, struct mhi_chain *chain)
 	return MHI_CHAIN_NEXT;
 }
 
-static bool wait_for_chain(struct mhi_vq *vq)
+static bool packed_more(struct mhi_vq *vq)
 {
 	if (is_available(vq))
 		return true;
@@ -110,7 +110,7 @@ static int packed_pop(struct mhi_vq *vq, struct mhi_chain *chain)
 	enum mhi_chain_fault fault;
 
 	for (u32 n = 0; n <= vq->size; n++) {
-		if (!wait_for_chain(vq))
+		if (!packed_more(vq))
 			return 0;
 		if (!vq->quiet)
 			set_quiet(vq, true);
@@ -189,6 +189,7 @@ static bool packed_signal(struct mhi_vq *vq)
 const struct mhi_ring_ops mhi_ring_packed = {
 	.map = packed_map,
 	.pop = packed_pop,
+	.more = packed_more,
 	.push = packed_push,
 	.unpop = packed_unpop,
 	.signal = packed_signal,

@@ -109,6 +109,11 @@ static int split_pop(struct mhi_vq *vq, struct mhi_chain *chain)
 	return -1;
 }
 
+static bool split_more(struct mhi_vq *vq)
+{
+	return available(vq) > 0;
+}
+
 static void split_push(struct mhi_vq *vq, const struct mhi_used *used, u32 count)
 {
 	for (u32 n = 0; n < count; n++) {
@@ -144,6 +149,7 @@ static bool split_signal(struct mhi_vq *vq)
 const struct mhi_ring_ops mhi_ring_split = {
 	.map = split_map,
 	.pop = split_pop,
+	.more = split_more,
 	.push = split_push,
 	.unpop = split_unpop,
 	.signal = split_signal,

@@ -34,7 +34,7 @@ static u64 round_up(u64 bytes)
 	return (bytes + MHI_BLK_SECTOR - 1) / MHI_BLK_SECTOR * MHI_BLK_SECTOR;
 }
 
-static int fake_read(struct mhi_blk *b, u64 offset, const struct iovec *iov, u32 count)
+static int get(struct mhi_blk *b, u64 offset, const struct iovec *iov, u32 count)
 {
 	struct fake_blk *f = fake(b);
 	struct mhi_iovs to = { iov, count, 0 };
@@ -49,6 +49,23 @@ static int fake_read(struct mhi_blk *b, u64 offset, const struct iovec *iov, u32
 	mhi_iovs_fill(&to, f->data + offset, bytes);
 	pthread_mutex_unlock(&f->lock);
 	return 0;
+}
+
+static int fake_try_read(struct mhi_blk *b, u64 offset, const struct iovec *iov, u32 count)
+{
+	return fake(b)->slow_reads ? MHI_BLK_WAIT : get(b, offset, iov, count);
+}
+
+static void take_time(struct fake_blk *f)
+{
+	if (f->meanwhile)
+		f->meanwhile();
+}
+
+static int fake_read(struct mhi_blk *b, u64 offset, const struct iovec *iov, u32 count)
+{
+	take_time(fake(b));
+	return get(b, offset, iov, count);
 }
 
 static bool fails(int *after)
@@ -66,6 +83,7 @@ static int put(struct fake_blk *f, u64 offset, u64 bytes, const struct iovec *io
 	struct mhi_iovs from = { iov, count, 0 };
 	int rc = 0;
 
+	take_time(f);
 	pthread_mutex_lock(&f->lock);
 	f->writes++;
 	if (fails(&f->fail_writes_after))
@@ -153,7 +171,7 @@ static int fake_close(struct mhi_blk *b)
 static const struct mhi_blk_ops fake_ops = {
 	.format = "fake",
 	.read = fake_read,
-	.try_read = fake_read,
+	.try_read = fake_try_read,
 	.write = fake_write,
 	.write_zeroes = fake_zeroes,
 	.discard = fake_discard,

@@ -32,6 +32,9 @@ struct fake_blk {
 	u64 fua;			      /* writes that had to be stable */
 	bool hold_flush;		      /* flushes wait while it is set */
 	pthread_cond_t cond;
+	bool slow_reads; /* nothing can be read without waiting */
+	/* NULL, or: what others do while a request takes its time. */
+	void (*meanwhile)(void);
 };
 
 /* A file of `size` bytes that may grow to capacity. */

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Workers without threads, in order: what was posted runs when the test says so. */
+/* Workers without threads: what bells ask for is done when the test says so, in order. */
 #ifndef FAKE_POOL_H
 #define FAKE_POOL_H
 
 #include "core/worker.h"
 
-/* Runs what is posted, in order; returns how many. */
+/*
+ * Answers bells until none is rung, on the test's thread; returns how many. A bell's function may
+ * call it, when it stands for another worker.
+ */
 unsigned int fake_pool_run(void);
 
 #endif

@@ -2,7 +2,7 @@
 /* Fuzzes virtio-blk over a disk in memory: see vfuzz.h. */
 #include "core/le.h"
 #include "fake_blk.h"
-#include "fake_worker.h"
+#include "fake_pool.h"
 #include "vfuzz.h"
 #include "virtio/vblk.h"
 
@@ -23,7 +23,8 @@ static struct mhi_vdev *create(const struct mhi_vdev_env *env, u8 choice)
 	disk->blk.read_only = choice & 8;
 	disk->fail_writes_after = choice & 16 ? 3 : -1;
 	config.node = &disk->blk;
-	if (mhi_vblk_create(env, &config, &dev))
+	if (mhi_workers_create(1, "fuzz", &config.workers, NULL) ||
+	    mhi_vblk_create(env, &config, &dev))
 		fuzz_die("cannot prepare", "device");
 	return dev;
 }
@@ -50,12 +51,12 @@ static u32 request(struct fuzz_input *in, unsigned int q, u8 *out, u32 *in_bytes
 
 static void complete(struct mhi_vdev *dev)
 {
-	fake_workers_run();
+	fake_pool_run();
 }
 
 static void host(struct mhi_vdev *dev, struct fuzz_input *in)
 {
-	fake_workers_run();
+	fake_pool_run();
 }
 
 static void end(void)

@@ -6,7 +6,7 @@
 #include "unit.h"
 
 #include "core/le.h"
-#include "fake_worker.h"
+#include "fake_pool.h"
 #include "vdriver.h"
 #include "virtio/be_embed.h"
 #include "virtio/vblk.h"
@@ -95,6 +95,7 @@ static void disk_begin(const struct mh_block_ops *ops, bool write_through)
 	vd_init(&d);
 	ck_assert_int_eq(mhi_embed_blk_create(ops, &disk, DISK_BYTES, 512, &config.node), 0);
 	*mhi_embed_blk_adopted(config.node) = true;
+	ck_assert_int_eq(mhi_workers_create(1, "test", &config.workers, NULL), 0);
 	ck_assert_int_eq(mhi_vblk_create(&d.env, &config, &dev), 0);
 	vd_attach(&d, dev, false);
 	header = vd_alloc(&d, 64, 16);
@@ -123,7 +124,7 @@ static u8 request(u32 type, u64 sector, u32 bytes)
 	ck_assert_int_ge(vr_add(&r, buf, bytes ? 3 : 2, false), 0);
 	vr_kick(&r);
 	vd_sync(&d);
-	fake_workers_run();
+	fake_pool_run();
 	ck_assert_int_ge(vr_get(&r, &len), 0);
 	return *(u8 *)vd_ptr(&d, status);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kill -9 at random moments, hundreds of times, of a process that writes to one image through a
- * queue with several workers. What it flushed is in memory that both share: it must be there, and
- * the image must be consistent.
+ * kill -9 at random moments, hundreds of times, of a process that writes to one image by several
+ * threads. What it flushed is in memory that both share: it must be there, and the image must be
+ * consistent.
  */
 #include "unit.h"
 
@@ -23,7 +23,7 @@
 #define DISK_BYTES (6u << 20)
 #define BLOCK 2048u /* what one request writes at least: four sectors with one stamp */
 #define BLOCKS (DISK_BYTES / BLOCK)
-#define REQUESTS 12
+#define REQUESTS 6  /* at once */
 #define RUN_MOST 40 /* blocks of one request */
 #define KILLS 300
 
@@ -44,25 +44,19 @@ struct request {
 	u64 block, count, stamp;
 	u64 covered[BLOCKS]; /* a flush: what was done when it began */
 	u64 data[RUN_MOST * BLOCK / 8];
-	bool busy;
 };
 
 static struct ledger *ledger;
 static struct request request[REQUESTS];
 static bool in_use[BLOCKS];
-static struct mhi_blkq queue;
 static struct rng rng;
 static char path[80];
 static struct mhi_err err;
-
-static void next_request(struct request *r);
 
 static void finish(struct request *r)
 {
 	u64 i;
 
-	if (r->req.result)
-		_exit(3);
 	if (r->req.op == MHI_BLK_FLUSH) {
 		for (i = 0; i < BLOCKS; i++)
 			if (r->covered[i] > ledger->durable[i])
@@ -75,20 +69,6 @@ static void finish(struct request *r)
 			ledger->done[r->block + i] = r->stamp;
 		in_use[r->block + i] = false;
 	}
-	r->busy = false;
-}
-
-/* Of the process that is killed: the bookkeeping of its workers. */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-
-static void on_done(struct mhi_blk_req *req)
-{
-	struct request *r = req->opaque;
-
-	pthread_mutex_lock(&lock);
-	finish(r);
-	next_request(r);
-	pthread_mutex_unlock(&lock);
 }
 
 static bool pick_blocks(struct request *r)
@@ -110,7 +90,7 @@ static void fill_request(struct request *r)
 	u64 kind = rng_below(&rng, 16), i;
 
 	r->count = 0;
-	r->req = (struct mhi_blk_req){ .done = on_done, .opaque = r, .op = MHI_BLK_FLUSH };
+	r->req = (struct mhi_blk_req){ .op = MHI_BLK_FLUSH };
 	if (kind < 2) {
 		memcpy(r->covered, ledger->done, sizeof(r->covered));
 		return;
@@ -135,12 +115,29 @@ static void fill_request(struct request *r)
 	r->req.iov_count = kind > 3;
 }
 
-static void next_request(struct request *r)
+/* Of the process that is killed: the bookkeeping of its threads. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct mhi_blk *image;
+
+/* Each does requests, one after the other, in the memory of its own. */
+static void *thread(void *opaque)
 {
-	fill_request(r);
-	r->busy = true;
-	if (mhi_blkq_submit(&queue, &r->req))
-		_exit(4);
+	struct request *r = opaque;
+	int rc;
+
+	for (;;) {
+		pthread_mutex_lock(&lock);
+		fill_request(r);
+		pthread_mutex_unlock(&lock);
+		rc = mhi_blk_try(image, &r->req);
+		if (rc == MHI_BLK_WAIT)
+			rc = mhi_blk_execute(image, &r->req);
+		if (rc)
+			_exit(3);
+		pthread_mutex_lock(&lock);
+		finish(r);
+		pthread_mutex_unlock(&lock);
+	}
 }
 
 /*
@@ -148,20 +145,14 @@ static void next_request(struct request *r)
  */
 static void writer(u64 seed)
 {
-	struct mhi_workers *workers;
-	struct mhi_blk *disk;
-	u32 i;
+	pthread_t id;
 
 	rng.s = seed;
-	if (mhi_image_open(path, "qcow2", 0, &disk, &err))
+	if (mhi_image_open(path, "qcow2", 0, &image, &err))
 		_exit(5);
-	if (mhi_workers_create(4, &workers, &err))
-		_exit(6);
-	mhi_blkq_init(&queue, disk, workers);
-	pthread_mutex_lock(&lock);
-	for (i = 0; i < REQUESTS; i++)
-		next_request(&request[i]);
-	pthread_mutex_unlock(&lock);
+	for (u32 i = 0; i < REQUESTS; i++)
+		if (pthread_create(&id, NULL, thread, &request[i]))
+			_exit(6);
 	for (;;)
 		pause();
 }

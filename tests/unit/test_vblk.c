@@ -6,7 +6,7 @@
 #include "unit.h"
 #include "core/le.h"
 #include "fake_blk.h"
-#include "fake_worker.h"
+#include "fake_pool.h"
 #include "rng.h"
 #include "vdriver.h"
 #include "virtio/vblk.h"
@@ -26,7 +26,7 @@ static void begin(u64 features)
 	ck_assert(vd_negotiate(&d, features | VIRTIO_F_VERSION_1));
 	vr_init(&r, &d, 0, 64);
 	vd_ok(&d);
-	vd_sync(&d);
+	fake_pool_run();
 }
 
 static void setup(u64 features, u16 queues, bool read_only)
@@ -38,6 +38,7 @@ static void setup(u64 features, u16 queues, bool read_only)
 	disk = fake_blk_new(BYTES, BYTES);
 	disk->blk.read_only = read_only;
 	config.node = &disk->blk;
+	ck_assert_int_eq(mhi_workers_create(1, "test", &config.workers, NULL), 0);
 	ck_assert_int_eq(mhi_vblk_create(&d.env, &config, &dev), 0);
 	vd_attach(&d, dev, false);
 	header = vd_alloc(&d, 64, 16);
@@ -65,8 +66,7 @@ static void put_header(u32 type, u64 sector)
 static u8 finish(u32 *len)
 {
 	vr_kick(&r);
-	vd_sync(&d);
-	fake_workers_run();
+	fake_pool_run();
 	ck_assert_int_ge(vr_get(&r, len), 0);
 	return *(u8 *)vd_ptr(&d, status);
 }
@@ -363,6 +363,17 @@ static u32 wrong_ios(const struct io *at, mh_gpa area)
 	return wrong;
 }
 
+static unsigned int deep, deepest;
+
+/* Other workers answer the bell, and complete what they take first. */
+static void others(void)
+{
+	if (++deep > deepest)
+		deepest = deep;
+	fake_pool_run();
+	deep--;
+}
+
 /* Many at once, completed in another order; the disk is as the model says. */
 static void random_io(u64 features)
 {
@@ -371,6 +382,8 @@ static void random_io(u64 features)
 	mh_gpa area;
 
 	setup(features | 1 << 9, 1, false);
+	disk->slow_reads = true;
+	disk->meanwhile = others;
 	area = vd_alloc(&d, 64 * 8192, 16);
 	memset(model, 0, sizeof(model));
 	for (unsigned int round = 0; round < 200; round++) {
@@ -379,10 +392,13 @@ static void random_io(u64 features)
 
 			at[place] = add_io(&rng, area + place * 8192ull, n);
 		}
+		deepest = 0;
 		vr_kick(&r);
-		vd_sync(&d);
-		fake_workers_run();
+		fake_pool_run();
 		ck_assert_uint_eq(wrong_ios(at, area), 0);
+		if (disk->slow_reads)
+			ck_assert_uint_eq(deepest, AT_ONCE);
+		disk->slow_reads = round & 1;
 	}
 	ck_assert(!memcmp(model, disk->data, BYTES));
 	end();
@@ -396,26 +412,62 @@ START_TEST(random_requests)
 }
 END_TEST
 
-START_TEST(reset_in_mid_request)
+static void add_write(unsigned int n)
 {
-	struct vd_buf buf[3];
+	const struct vd_buf buf[3] = { { header, 16, false },
+				       { data, 512, false },
+				       { status, 1, true } };
+
+	put_header(OUT, n);
+	ck_assert_int_ge(vr_add(&r, buf, 3, true), 0);
+}
+
+/* More than workers may be here: the rest waits until one is back, on whichever queue it is. */
+START_TEST(workers_are_bounded)
+{
+	unsigned int done = 0, n;
+	struct vring second;
 	u32 len;
 
-	setup(1 << 9, 1, false);
-	buf[0] = (struct vd_buf){ header, 16, false };
-	buf[1] = (struct vd_buf){ data, 512, false };
-	buf[2] = (struct vd_buf){ status, 1, true };
+	setup(1 << 9 | VIRTIO_F_INDIRECT_DESC, 2, false);
+	vr_init(&second, &d, 1, 64);
+	disk->meanwhile = others;
+	deepest = 0;
+	for (n = 0; n < 2 * MHI_VBLK_WORKERS_MOST; n++)
+		add_write(0);
+	vr_kick(&r);
+	fake_pool_run();
+	ck_assert_uint_eq(deepest, MHI_VBLK_WORKERS_MOST);
+	while (vr_get(&r, &len) >= 0)
+		done++;
+	ck_assert_uint_eq(done, n);
+	ck_assert_uint_eq(disk->writes, n);
+	end();
+}
+END_TEST
+
+static void reset_device(void)
+{
+	disk->meanwhile = NULL;
+	vd_set_status(&d, 0);
+	/* Not as long as the request is under way. */
+	ck_assert_uint_ne(vd_status(&d), 0);
+	ck_assert_uint_eq(d.dev->in_flight, 1);
+}
+
+START_TEST(reset_in_mid_request)
+{
+	u32 len;
+
+	setup(1 << 9 | VIRTIO_F_INDIRECT_DESC, 1, false);
 	for (unsigned int n = 0; n < 5; n++) {
-		put_header(OUT, n);
-		ck_assert_int_ge(vr_add(&r, buf, 3, false), 0);
+		disk->meanwhile = reset_device;
+		add_write(n);
 		vr_kick(&r);
-		vd_sync(&d);
-		ck_assert_uint_eq(fake_workers_waiting(), 1);
-		vd_set_status(&d, 0);
-		ck_assert_uint_ne(vd_status(&d), 0);
-		fake_workers_run();
+		fake_pool_run();
+		ck_assert_ptr_null(disk->meanwhile);
 		ck_assert_uint_eq(vd_status(&d), 0);
-		begin(1 << 9);
+		begin(1 << 9 | VIRTIO_F_INDIRECT_DESC);
 		ck_assert_uint_eq(request(IN, n, 512, &len), 0);
 	}
 	end();
@@ -433,6 +485,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, back_end_errors);
 	tcase_add_test(tcase, write_cache);
 	tcase_add_test(tcase, random_requests);
+	tcase_add_test(tcase, workers_are_bounded);
 	tcase_add_test(tcase, reset_in_mid_request);
 }
 

@@ -79,7 +79,7 @@ static struct mhi_vdev *blk_create(void)
 
 	disk = fake_blk_new(1 << 20, 1 << 20);
 	config.node = &disk->blk;
-	ck_assert_int_eq(mhi_workers_create(1, &config.workers, NULL), 0);
+	ck_assert_int_eq(mhi_workers_create(1, "test", &config.workers, NULL), 0);
 	ck_assert_int_eq(mhi_vblk_create(&d.env, &config, &dev), 0);
 	return dev;
 }

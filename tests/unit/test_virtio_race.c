@@ -6,6 +6,8 @@
  */
 #include "unit.h"
 
+#include <stdlib.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "core/le.h"
@@ -14,6 +16,8 @@
 #include "rng.h"
 #include "vdriver.h"
 #include "virtio/console.h"
+#include "virtio/p9_dev.h"
+#include "virtio/p9_proto.h"
 #include "virtio/rng.h"
 #include "virtio/vblk.h"
 
@@ -80,6 +84,19 @@ static struct mhi_vdev *make_console(void)
 	return dev;
 }
 
+static struct mhi_vdev *make_p9(void)
+{
+	char folder[] = "/tmp/virtio-race-XXXXXX";
+	struct mhi_p9_config config = { .path = folder };
+	struct mhi_err err = { 0 };
+	struct mhi_vdev *dev;
+
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	ck_assert_int_eq(mhi_p9_dev_create(&d.env, &config, "tag", &dev, &err), 0);
+	ck_assert_int_eq(rmdir(folder), 0);
+	return dev;
+}
+
 /* ---- a ring that offers all its chains, of a header, data and a status ---- */
 
 static void put_desc(u8 *at, u64 addr, u32 len, u16 flags, u16 next)
@@ -90,7 +107,16 @@ static void put_desc(u8 *at, u64 addr, u32 len, u16 flags, u16 next)
 	mhi_put_le16(at + 14, next);
 }
 
-static void fill_ring(unsigned int q, bool write)
+/* Each flushes the one before it: 9P's that waits for another. */
+static void put_flush(u8 *header, u16 tag)
+{
+	mhi_put_le32(header, P9_HEADER + 2);
+	header[4] = P9_TFLUSH;
+	mhi_put_le16(header + 5, tag);
+	mhi_put_le16(header + 7, (u16)(tag - 1));
+}
+
+static void fill_ring(unsigned int q, bool write, bool p9)
 {
 	u8 *ring = vd_ptr(&d, (1 + q) * RING_BYTES);
 
@@ -101,6 +127,8 @@ static void fill_ring(unsigned int q, bool write)
 		memset(header, 0, BUFFER_BYTES);
 		mhi_put_le32(header, write);
 		mhi_put_le64(header + 8, q * 64u + n * 2u);
+		if (p9)
+			put_flush(header, n);
 		put_desc(ring + 64 * n, at, 16, 1, (u16)(4 * n + 1));
 		put_desc(ring + 64 * n + 16, at + 512, 1024, write ? 1 : 3, (u16)(4 * n + 2));
 		put_desc(ring + 64 * n + 32, at + 64, 1, 2, 0);
@@ -125,6 +153,17 @@ static void set_up(void)
 }
 
 /* ---- everybody ---- */
+
+/* By the doorbell, or, as configuration space does it, by the register. */
+static void kick(unsigned int q, bool by_bell)
+{
+	struct mhi_pci_doorbell bell;
+
+	if (!by_bell)
+		vd_write(&d, 0x3000 + 4 * q, 2, 0);
+	else if (d.pci.pci.ops->doorbell(&d.pci, q, &bell))
+		ck_assert_int_eq(eventfd_write(bell.fd, 1), 0);
+}
 
 static void one_step(struct rng *rng)
 {
@@ -163,7 +202,7 @@ static void one_step(struct rng *rng)
 		sched_yield();
 		break;
 	default:
-		vd_write(&d, 0x3000 + 4 * rng_below(rng, QUEUES), 2, 0);
+		kick((unsigned int)rng_below(rng, QUEUES), rng_below(rng, 2));
 	}
 }
 
@@ -238,10 +277,10 @@ static void everybody(struct mhi_vdev *(*make)(void), bool write)
 	unsigned int threads = VCPUS + 1 + (make == make_console);
 
 	vd_init(&d);
-	ck_assert_int_eq(mhi_workers_create(3, &workers, NULL), 0);
-	vd_attach(&d, make(), false);
+	ck_assert_int_eq(mhi_workers_create(3, "test", &workers, NULL), 0);
+	vd_attach(&d, make(), true);
 	for (unsigned int q = 0; q < QUEUES; q++)
-		fill_ring(q, write);
+		fill_ring(q, write, make == make_p9);
 	stop = false;
 	pthread_rwlock_init(&running, NULL);
 	for (unsigned int n = 0; n < threads; n++) {
@@ -258,8 +297,8 @@ static void everybody(struct mhi_vdev *(*make)(void), bool write)
 	works(make == make_console);
 	ck_assert_uint_le(d.logged, 1);
 	d.pci.pci.ops->run(&d.pci, false);
-	mhi_workers_destroy(workers);
 	vd_fini(&d);
+	mhi_workers_destroy(workers);
 }
 
 START_TEST(rng)
@@ -279,6 +318,12 @@ START_TEST(blk)
 }
 END_TEST
 
+START_TEST(p9)
+{
+	everybody(make_p9, false);
+}
+END_TEST
+
 START_TEST(console)
 {
 	said = 0;
@@ -292,6 +337,7 @@ static void add_tests(TCase *tcase)
 	tcase_set_timeout(tcase, 200);
 	tcase_add_test(tcase, rng);
 	tcase_add_test(tcase, blk);
+	tcase_add_test(tcase, p9);
 	tcase_add_test(tcase, console);
 }
 
