@@ -53,7 +53,7 @@ int mhi_p9_do_getattr(struct p9_ctx *c)
 	error = mhi_p9_use(c, number, &use);
 	if (error)
 		return error;
-	error = mhi_p9_attr(c->s, use->fd, &a);
+	error = mhi_p9_use_attr(c->s, use, &a);
 	if (!error)
 		put_attr(c, &a, mask);
 	return error;

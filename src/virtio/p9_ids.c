@@ -91,6 +91,15 @@ int mhi_p9_attr(const struct mhi_p9 *s, int fd, struct p9_attr *a)
 	return error;
 }
 
+int mhi_p9_use_attr(const struct mhi_p9 *s, const struct p9_use *use, struct p9_attr *a)
+{
+	int error = mhi_p9_stat_known(use->fd, &use->node->id, a);
+
+	if (!error)
+		mhi_p9_map(s, use->fd, a);
+	return error;
+}
+
 /*
  * Only HOST lets a client make a program of the host's that runs as another user. The server can
  * always get at what MAPPED makes.

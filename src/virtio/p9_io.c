@@ -56,7 +56,7 @@ int mhi_p9_open_fid(struct p9_ctx *c, struct p9_use *use, int flags)
 		return -EBADF;
 	if (c->s->config.readonly && writes(flags))
 		return -EROFS;
-	error = mhi_p9_attr(c->s, use->fd, &a);
+	error = mhi_p9_use_attr(c->s, use, &a);
 	if (!error)
 		error = openable(&a);
 	if (error)

@@ -160,6 +160,16 @@ struct p9_node *mhi_p9_node_new(struct mhi_p9 *s, struct p9_node *parent, const 
 	return node;
 }
 
+struct p9_node *mhi_p9_node_find(const struct mhi_p9 *s, const struct p9_node *parent,
+				 const char *name)
+{
+	struct p9_node *node = s->node_table[bucket_of(&parent->id, name)];
+
+	while (node && (node->parent != parent || node->fd < 0 || strcmp(node->name, name)))
+		node = node->chain;
+	return node;
+}
+
 void mhi_p9_node_put(struct mhi_p9 *s, struct p9_node *node)
 {
 	while (node && !--node->refs) {

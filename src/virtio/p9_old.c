@@ -120,7 +120,7 @@ int mhi_p9_do_stat(struct p9_ctx *c)
 	error = mhi_p9_use(c, number, &use);
 	if (error)
 		return error;
-	error = mhi_p9_attr(c->s, use->fd, &a);
+	error = mhi_p9_use_attr(c->s, use, &a);
 	if (error)
 		return error;
 	pthread_mutex_lock(&c->s->lock);

@@ -159,6 +159,8 @@ struct p9_proc_path {
 };
 struct p9_proc_path mhi_p9_proc_path(int fd);
 int mhi_p9_stat(int fd, struct p9_attr *a);
+/* The same of a file whose identity is known, with less work. */
+int mhi_p9_stat_known(int fd, const struct p9_id *id, struct p9_attr *a);
 int mhi_p9_stat_at(int dir, const char *name, struct p9_attr *a);
 bool mhi_p9_same(const struct p9_id *a, const struct p9_id *b);
 u64 mhi_p9_qid_path(const struct mhi_p9 *s, u64 dev, u64 ino);
@@ -168,6 +170,7 @@ struct mhi_p9_qid mhi_p9_qid(const struct mhi_p9 *s, const struct p9_attr *a);
 
 /* Of a file by its descriptor. */
 int mhi_p9_attr(const struct mhi_p9 *s, int fd, struct p9_attr *a);
+int mhi_p9_use_attr(const struct mhi_p9 *s, const struct p9_use *use, struct p9_attr *a);
 void mhi_p9_map(const struct mhi_p9 *s, int fd, struct p9_attr *a);
 /* The mode that a new file gets on the host. */
 u32 mhi_p9_host_mode(const struct mhi_p9 *s, u32 mode);
@@ -190,6 +193,9 @@ bool mhi_p9_xattr_allowed(const struct mhi_p9 *s, const char *name);
  */
 struct p9_node *mhi_p9_node_new(struct mhi_p9 *s, struct p9_node *parent, const char *name,
 				const struct p9_attr *a, int fd);
+/* An open one by this name in parent, which may lead elsewhere by now; NULL: there is none. */
+struct p9_node *mhi_p9_node_find(const struct mhi_p9 *s, const struct p9_node *parent,
+				 const char *name);
 void mhi_p9_node_put(struct mhi_p9 *s, struct p9_node *node); /* NULL is allowed */
 /* Make node->fd valid until mhi_p9_node_idle. 0 or -errno. */
 int mhi_p9_node_busy(struct mhi_p9 *s, struct p9_node *node);

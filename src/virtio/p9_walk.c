@@ -67,6 +67,34 @@ static int enter_parent(struct p9_ctx *c, struct cursor *at, struct p9_attr *a)
 	return error ? error : mhi_p9_stat(at->fd, a);
 }
 
+/* To a node that another fid has already, if its name still leads to it. */
+static bool enter_known(struct p9_ctx *c, struct cursor *at, const char *name, struct p9_attr *a)
+{
+	struct mhi_p9 *s = c->s;
+	struct p9_node *node;
+	bool same;
+
+	pthread_mutex_lock(&s->lock);
+	node = mhi_p9_node_find(s, at->node, name);
+	if (node && mhi_p9_node_busy(s, node))
+		node = NULL;
+	if (node)
+		node->refs++;
+	pthread_mutex_unlock(&s->lock);
+	if (!node)
+		return false;
+	same = !mhi_p9_stat_at(at->fd, name, a) && mhi_p9_same(&a->id, &node->id);
+	pthread_mutex_lock(&s->lock);
+	if (same) {
+		leave(c, at);
+		*at = (struct cursor){ node, node->fd, true };
+	} else {
+		leave(c, &(struct cursor){ node, node->fd, true });
+	}
+	pthread_mutex_unlock(&s->lock);
+	return same;
+}
+
 static int enter(struct p9_ctx *c, struct cursor *at, const char *name, struct p9_attr *a)
 {
 	struct mhi_p9 *s = c->s;
@@ -107,7 +135,7 @@ static int step(struct p9_ctx *c, struct cursor *at, struct mhi_p9_str name)
 		error = enter_parent(c, at, &a);
 	} else {
 		error = mhi_p9_name(name, text);
-		if (!error)
+		if (!error && !enter_known(c, at, text, &a))
 			error = enter(c, at, text, &a);
 	}
 	if (error)
