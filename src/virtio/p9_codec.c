@@ -4,6 +4,8 @@
 
 #include <errno.h>
 
+#include "core/le.h"
+
 /* The next n bytes, NULL when they are not there. */
 static const u8 *take(struct mhi_p9_in *in, size_t n)
 {
@@ -18,34 +20,32 @@ static const u8 *take(struct mhi_p9_in *in, size_t n)
 	return p;
 }
 
-static u64 get(struct mhi_p9_in *in, unsigned int bytes)
-{
-	const u8 *p = take(in, bytes);
-	u64 v = 0;
-
-	for (unsigned int i = 0; p && i < bytes; i++)
-		v |= (u64)p[i] << 8 * i;
-	return v;
-}
-
 u8 mhi_p9_get8(struct mhi_p9_in *in)
 {
-	return (u8)get(in, 1);
+	const u8 *p = take(in, 1);
+
+	return p ? *p : 0;
 }
 
 u16 mhi_p9_get16(struct mhi_p9_in *in)
 {
-	return (u16)get(in, 2);
+	const u8 *p = take(in, 2);
+
+	return p ? mhi_get_le16(p) : 0;
 }
 
 u32 mhi_p9_get32(struct mhi_p9_in *in)
 {
-	return (u32)get(in, 4);
+	const u8 *p = take(in, 4);
+
+	return p ? mhi_get_le32(p) : 0;
 }
 
 u64 mhi_p9_get64(struct mhi_p9_in *in)
 {
-	return get(in, 8);
+	const u8 *p = take(in, 8);
+
+	return p ? mhi_get_le64(p) : 0;
 }
 
 struct mhi_p9_str mhi_p9_get_str(struct mhi_p9_in *in)
@@ -68,32 +68,36 @@ static u8 *make_room(struct mhi_p9_out *out, size_t n)
 	return p;
 }
 
-static void put(struct mhi_p9_out *out, u64 v, unsigned int bytes)
-{
-	u8 *p = make_room(out, bytes);
-
-	for (unsigned int i = 0; p && i < bytes; i++)
-		p[i] = (u8)(v >> 8 * i);
-}
-
 void mhi_p9_put8(struct mhi_p9_out *out, u8 v)
 {
-	put(out, v, 1);
+	u8 *p = make_room(out, 1);
+
+	if (p)
+		*p = v;
 }
 
 void mhi_p9_put16(struct mhi_p9_out *out, u16 v)
 {
-	put(out, v, 2);
+	u8 *p = make_room(out, 2);
+
+	if (p)
+		mhi_put_le16(p, v);
 }
 
 void mhi_p9_put32(struct mhi_p9_out *out, u32 v)
 {
-	put(out, v, 4);
+	u8 *p = make_room(out, 4);
+
+	if (p)
+		mhi_put_le32(p, v);
 }
 
 void mhi_p9_put64(struct mhi_p9_out *out, u64 v)
 {
-	put(out, v, 8);
+	u8 *p = make_room(out, 8);
+
+	if (p)
+		mhi_put_le64(p, v);
 }
 
 void mhi_p9_put_str(struct mhi_p9_out *out, const char *p, size_t len)
