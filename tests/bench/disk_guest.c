@@ -93,7 +93,7 @@ int main(int argc, char **argv)
 	static const struct job jobs[] = {
 		{ "randread-4k-1", 0, SMALL, 1, 1000 },	 { "randread-4k-32", 0, SMALL, 32, 3200 },
 		{ "randwrite-4k-1", 1, SMALL, 1, 1000 }, { "randwrite-4k-32", 1, SMALL, 32, 3200 },
-		{ "seqread-1m-4", 0, LARGE, 4, 40 },	 { "seqwrite-1m-4", 1, LARGE, 4, 40 },
+		{ "seqread-1m-4", 0, LARGE, 4, 400 },	 { "seqwrite-1m-4", 1, LARGE, 4, 400 },
 	};
 	int fd = open(argc > 1 ? argv[1] : "/dev/vda", O_RDWR | O_DIRECT);
 	void *memory;
