@@ -1,11 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The examples, each doing what its first lines say: bare guests, Linux, two Linux guests on one cable.
+# The examples, each doing what its first lines say: bare guests, Linux, Linux on loops of the embedder's,
+# two Linux guests on one cable.
 # lab: svm --smp 2
 # bring: @BUILD@/examples/first_vm
 # bring: @BUILD@/examples/registers
 # bring: @BUILD@/examples/snapshot
 # bring: @BUILD@/examples/linux_boot
+# bring: @BUILD@/examples/loop_epoll
+# bring: @BUILD@/examples/loop_uv
 # bring: @BUILD@/examples/two_vms
 # bring: @BUILD@/guest/vmlinuz
 # bring: @BUILD@/guest/initramfs
@@ -35,6 +38,16 @@ linux_boot /lab/bin/vmlinuz /lab/bin/initramfs >/tmp/out 2>&1 || fail "linux_boo
 cat /tmp/out
 grep -q 'GUEST TESTS: 0 failed' /tmp/out || fail "linux_boot: the guest's tests failed"
 grep -q '^the guest has switched itself off' /tmp/out || fail "linux_boot does not tell the end"
+
+for program in loop_epoll loop_uv; do
+	$program /lab/bin/vmlinuz /lab/bin/initramfs \
+		"console=ttyS0 quiet panic=-1 mh.run=virtio mh.arg.rng=1" >/tmp/out 2>&1 ||
+		fail "$program: status $?"
+	cat /tmp/out
+	grep -q 'GUEST TESTS: 0 failed' /tmp/out || fail "$program: the guest's device does not work"
+	grep -q '^event 1: ' /tmp/out || fail "$program tells of no events"
+	grep -q '^the loop ticked meanwhile: yes' /tmp/out || fail "$program: its own timer did not tick"
+done
 
 words="console=ttyS0 quiet panic=-1 mh.run=link"
 two_vms /lab/bin/vmlinuz /lab/bin/initramfs \
