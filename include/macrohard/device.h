@@ -48,6 +48,11 @@ struct mh_dev;
 
 /* for all virtio devices: offer the split ring only */
 #define MH_VIRTIO_SPLIT (1u << 0)
+/*
+ * The PCI slot, 1 to 31, where the guest finds the device; 0: the next free one. Attaching gives
+ * MH_EEXIST when another device is there, MH_ERANGE when no slot is left.
+ */
+#define MH_VIRTIO_SLOT(n) (((uint32_t)(n)&31u) << 16)
 
 /**
  * Take a device out of its VM and free it; NULL is a no-op.
@@ -71,7 +76,7 @@ struct mh_rng_config {
  * @config  NULL: defaults
  * @out     the device; NULL: not needed
  * Thread: [setup]
- * Returns 0; MH_EINVAL (config; MH_VM_BARE), MH_ESTATE, MH_ERANGE (no PCI slot is left), MH_ENOMEM.
+ * Returns 0; MH_EINVAL (config; MH_VM_BARE), MH_ESTATE, MH_ERANGE, MH_EEXIST (PCI slot), MH_ENOMEM.
  * Since: 1.0
  */
 MH_API int mh_rng_attach(struct mh_vm *vm, const struct mh_rng_config *config, struct mh_dev **out);
@@ -105,7 +110,7 @@ struct mh_disk_config {
  * until the device is gone. With config.ops there is no image: the embedder stores the bytes.
  * @out     the device; NULL: not needed
  * Thread: [setup]
- * Returns 0; MH_EINVAL (config; MH_VM_BARE), MH_ESTATE, MH_ERANGE (no PCI slot is left), MH_ENOMEM,
+ * Returns 0; MH_EINVAL (config; MH_VM_BARE), MH_ESTATE, MH_ERANGE, MH_EEXIST (PCI slot), MH_ENOMEM,
  * and what is wrong with the image: MH_ENOENT, MH_EPERM, MH_EBUSY (somebody else writes it),
  * MH_EFORMAT, MH_ENOTSUP, MH_EIO.   Since: 1.0
  */
@@ -145,8 +150,8 @@ struct mh_share_config {
  * @out     the device; NULL: not needed
  * Thread: [setup]
  * Returns 0; MH_EINVAL (config; not a folder; MH_VM_BARE), MH_ENOENT, MH_EPERM (the folder),
- * MH_ENOTSUP (MH_SHARE_MAPPED without user attributes; a kernel before 5.6), MH_ESTATE, MH_ERANGE
- * (no PCI slot is left), MH_ENOMEM, MH_EIO.   Since: 1.0
+ * MH_ENOTSUP (MH_SHARE_MAPPED without user attributes; a kernel before 5.6), MH_ESTATE, MH_ERANGE,
+ * MH_EEXIST (PCI slot), MH_ENOMEM, MH_EIO.   Since: 1.0
  */
 MH_API int mh_share_attach(struct mh_vm *vm, const struct mh_share_config *config,
 			   struct mh_dev **out);
@@ -181,7 +186,7 @@ struct mh_console_config {
  * /dev/virtio-ports/NAME in Linux.
  * @out     the device, for the functions below
  * Thread: [setup]
- * Returns 0; MH_EINVAL (config; MH_VM_BARE), MH_ESTATE, MH_ERANGE (no PCI slot is left), MH_ENOMEM.
+ * Returns 0; MH_EINVAL (config; MH_VM_BARE), MH_ESTATE, MH_ERANGE, MH_EEXIST (PCI slot), MH_ENOMEM.
  * Since: 1.0
  */
 MH_API int mh_console_attach(struct mh_vm *vm, const struct mh_console_config *config,
@@ -221,7 +226,7 @@ struct mh_balloon_config {
  * @config  NULL: defaults, an empty balloon
  * @out     the device, for the functions below; NULL: not needed
  * Thread: [setup]
- * Returns 0; MH_EINVAL (config; MH_VM_BARE), MH_ESTATE, MH_ERANGE (no PCI slot is left), MH_ENOMEM.
+ * Returns 0; MH_EINVAL (config; MH_VM_BARE), MH_ESTATE, MH_ERANGE, MH_EEXIST (PCI slot), MH_ENOMEM.
  * Since: 1.0
  */
 MH_API int mh_balloon_attach(struct mh_vm *vm, const struct mh_balloon_config *config,
@@ -302,7 +307,7 @@ struct mh_vsock_config {
  * @out     the device, for the functions below; NULL: not needed
  * Thread: [setup]
  * Returns 0; MH_EINVAL (config; MH_VM_BARE), MH_EEXIST, MH_ENOENT, MH_EPERM, MH_EIO (path),
- * MH_ESTATE, MH_ERANGE (no PCI slot is left), MH_ENOMEM.   Since: 1.0
+ * MH_ESTATE, MH_ERANGE, MH_EEXIST (PCI slot), MH_ENOMEM.   Since: 1.0
  */
 MH_API int mh_vsock_attach(struct mh_vm *vm, const struct mh_vsock_config *config,
 			   struct mh_dev **out);

@@ -7,6 +7,8 @@
 
 #include "virtio/rng.h"
 
+#define SLOT_FLAGS MH_VIRTIO_SLOT(31)
+
 /* Every config of a device starts with its size. */
 static int check_config(struct mh_vm *vm, const void *config, size_t want)
 {
@@ -74,6 +76,7 @@ static int plug(struct mh_dev *dev, u32 flags, struct mhi_err *err)
 	rc = mhi_vpci_init(&dev->pci, dev->vdev, vm->ops->doorbell != NULL);
 	if (rc)
 		return mhi_err_set(err, rc, "out of memory or file descriptors");
+	dev->pci.pci.want_slot = (flags & SLOT_FLAGS) / MH_VIRTIO_SLOT(1);
 	rc = mhi_machine_pci_add(vm->machine, &dev->pci.pci, err);
 	if (rc)
 		mhi_vpci_fini(&dev->pci);
@@ -144,7 +147,7 @@ int mh_dev_detach(struct mh_dev *dev)
 
 int mhi_dev_check_flags(struct mh_dev *dev, u32 flags, u32 known)
 {
-	u32 unknown = flags & ~(MH_VIRTIO_SPLIT | known);
+	u32 unknown = flags & ~(MH_VIRTIO_SPLIT | SLOT_FLAGS | known);
 
 	if (unknown)
 		return mhi_err_set(mhi_ctx_err(dev->vm->ctx), MH_EINVAL,

@@ -171,6 +171,9 @@ int mhi_machine_pci_add(struct mhi_machine *m, struct mhi_pci_dev *dev, struct m
 	if (rc == MH_ERANGE)
 		mhi_err_set(err, rc, "no PCI slot, or no addresses, are left: at most %d devices",
 			    MHI_PCI_SLOTS - 1);
+	else if (rc == MH_EEXIST)
+		mhi_err_set(err, rc, "PCI slot %u has another device; choose another slot",
+			    dev->want_slot);
 	else if (rc)
 		mhi_err_set(err, rc, "plugging the device into PCI: %s", mh_strerror(rc));
 	return rc;

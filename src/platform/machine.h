@@ -68,7 +68,8 @@ void mhi_machine_eoi(struct mhi_machine *m, u32 vector);
 void mhi_machine_power_button(struct mhi_machine *m);
 /*
  * Plug a device into PCI, and out again: while no vCPU runs. The device's owner removes it before
- * the machine is destroyed. MH_ERANGE (no slot or no addresses are left), MH_EINVAL, MH_ENOMEM.
+ * the machine is destroyed. MH_EEXIST (another device is in the slot that it wants), MH_ERANGE (no
+ * slot or no addresses are left), MH_EINVAL, MH_ENOMEM.
  */
 int mhi_machine_pci_add(struct mhi_machine *m, struct mhi_pci_dev *dev, struct mhi_err *err);
 void mhi_machine_pci_remove(struct mhi_machine *m, struct mhi_pci_dev *dev);

@@ -140,20 +140,34 @@ static int plug(struct mhi_pci_slot *slot, struct mhi_pci_dev *dev)
 	return 0;
 }
 
+/* Under lock. */
+static int find_slot(struct mhi_pci *pci, unsigned int want, struct mhi_pci_slot **out)
+{
+	unsigned int n = want;
+
+	if (want >= MHI_PCI_SLOTS)
+		return MH_EINVAL;
+	if (want && pci->slot[want].dev)
+		return MH_EEXIST;
+	while (n < MHI_PCI_SLOTS && pci->slot[n].dev)
+		n++;
+	if (n == MHI_PCI_SLOTS)
+		return MH_ERANGE;
+	*out = &pci->slot[n];
+	return 0;
+}
+
 int mhi_pci_add(struct mhi_pci *pci, struct mhi_pci_dev *dev)
 {
+	struct mhi_pci_slot *slot = NULL;
 	int rc = mhi_pci_cfg_check(dev);
 
 	if (rc)
 		return rc;
-	rc = MH_ERANGE;
 	pthread_mutex_lock(&pci->lock);
-	for (unsigned int n = 0; n < MHI_PCI_SLOTS; n++) {
-		if (pci->slot[n].dev)
-			continue;
-		rc = plug(&pci->slot[n], dev);
-		break;
-	}
+	rc = find_slot(pci, dev->want_slot, &slot);
+	if (!rc)
+		rc = plug(slot, dev);
 	pthread_mutex_unlock(&pci->lock);
 	return rc;
 }

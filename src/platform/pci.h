@@ -36,9 +36,10 @@ int mhi_pci_create(const struct mhi_pci_env *env, struct mhi_pci **out);
 /* Devices have been removed before. */
 void mhi_pci_destroy(struct mhi_pci *pci);
 /*
- * Plug a device into the next free slot: its configuration space is new, its BARs have addresses,
- * its decoders are off. Any thread. 0; MH_ERANGE (no slot or no address space is left), MH_EINVAL
- * (what the device says of itself cannot be), MH_ENOMEM.
+ * Plug a device into the slot that it wants, or the next free one: its configuration space is new,
+ * its BARs have addresses, its decoders are off. Any thread. 0; MH_EEXIST (another device is in
+ * that slot), MH_ERANGE (no slot or no address space is left), MH_EINVAL (what the device says of
+ * itself cannot be), MH_ENOMEM.
  */
 int mhi_pci_add(struct mhi_pci *pci, struct mhi_pci_dev *dev);
 /* When it returns, nobody is in a function of the device, nor will be. */

@@ -48,6 +48,9 @@ int mhi_machine_pci_add(struct mhi_machine *m, struct mhi_pci_dev *dev, struct m
 {
 	if (fake_machine.add_error)
 		return mhi_err_set(err, fake_machine.add_error, "fake: no slot");
+	for (unsigned int n = 0; dev->want_slot && n < fake_machine.dev_count; n++)
+		if (fake_machine.devs[n]->want_slot == dev->want_slot)
+			return mhi_err_set(err, MH_EEXIST, "fake: slot %u", dev->want_slot);
 	fake_machine.devs[fake_machine.dev_count++] = dev;
 	return 0;
 }

@@ -40,6 +40,13 @@ START_TEST(attach)
 	ck_error_has("random numbers of VM");
 	ck_assert_ptr_null(other);
 	ck_assert_int_eq(mh_rng_attach(NULL, NULL, &other), MH_EINVAL);
+	/* Chosen slots. */
+	fake_machine.add_error = 0;
+	config.flags = MH_VIRTIO_SLOT(7);
+	ck_assert_int_eq(mh_rng_attach(vm, &config, NULL), 0);
+	ck_assert_uint_eq(fake_machine.devs[1]->want_slot, 7);
+	ck_assert_int_eq(mh_rng_attach(vm, &config, NULL), MH_EEXIST);
+	ck_error_has("slot 7");
 	/* What is still attached goes with the VM. */
 	mh_vm_destroy(vm);
 	ck_assert_uint_eq(fake_machine.dev_count, 0);

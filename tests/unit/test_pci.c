@@ -508,6 +508,32 @@ START_TEST(refusals)
 }
 END_TEST
 
+START_TEST(chosen_slots)
+{
+	struct card c[3];
+
+	setup();
+	for (unsigned int i = 0; i < 3; i++)
+		c[i] = new_card();
+	c[0].dev.want_slot = 2;
+	c[1].dev.want_slot = 31;
+	ck_assert_int_eq(mhi_pci_add(pci, &c[0].dev), 0);
+	ck_assert_int_eq(mhi_pci_add(pci, &c[1].dev), 0);
+	ck_assert_uint_eq(ecam_read(2, 0, 4), 0x10441af4);
+	ck_assert_uint_eq(ecam_read(31, 0, 4), 0x10441af4);
+	c[2].dev.want_slot = 2;
+	ck_assert_int_eq(mhi_pci_add(pci, &c[2].dev), MH_EEXIST);
+	c[2].dev.want_slot = 32;
+	ck_assert_int_eq(mhi_pci_add(pci, &c[2].dev), MH_EINVAL);
+	c[2].dev.want_slot = 0;
+	ck_assert_int_eq(mhi_pci_add(pci, &c[2].dev), 0);
+	ck_assert_uint_eq(ecam_read(1, 0, 4), 0x10441af4);
+	for (unsigned int i = 0; i < 3; i++)
+		mhi_pci_remove(pci, &c[i].dev);
+	mhi_pci_destroy(pci);
+}
+END_TEST
+
 /* A guest gone wild: any access anywhere. What must hold is checked by the callbacks above. */
 START_TEST(random_accesses)
 {
@@ -566,6 +592,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, msix);
 	tcase_add_test(tcase, lines);
 	tcase_add_test(tcase, refusals);
+	tcase_add_test(tcase, chosen_slots);
 	tcase_add_test(tcase, random_accesses);
 }
 
