@@ -9,6 +9,7 @@
 #include <macrohard/error.h>
 #include <macrohard/ctx.h>
 #include <macrohard/vm.h>
+#include <macrohard/config.h>
 #include <macrohard/event.h>
 #include <macrohard/vcpu.h>
 #include <macrohard/policy.h>

@@ -70,8 +70,9 @@ struct mh_net_config {
  * @out     the device; NULL: not needed
  * Thread: [setup]
  * Returns 0; MH_EINVAL (config; MH_VM_BARE; descriptors of another kind), MH_ESTATE, MH_ERANGE,
- * MH_EEXIST (PCI slot), MH_ENOMEM, MH_EPERM (the interface or the file), MH_ENOENT (no /dev/net/tun;
- * the file's folder), MH_EBUSY (interface or port in use), MH_EIO (the file).   Since: 1.0
+ * MH_EEXIST (PCI slot), MH_ENOMEM, MH_EPERM (the interface or the file), MH_ENOENT (no
+ * /dev/net/tun; the file's folder), MH_EBUSY (interface or port in use), MH_EIO (the file).
+ * Since: 1.0
  */
 MH_API int mh_net_attach(struct mh_vm *vm, const struct mh_net_config *config, struct mh_dev **out);
 

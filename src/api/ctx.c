@@ -200,6 +200,11 @@ int mh_ctx_destroy(struct mh_ctx *ctx)
 	return 0;
 }
 
+enum mh_engine_kind mhi_ctx_engine_kind(const struct mh_ctx *ctx)
+{
+	return ctx->ops == engines[MH_ENGINE_KVM] ? MH_ENGINE_KVM : MH_ENGINE_SHIM;
+}
+
 int mhi_ctx_engine_get(struct mh_ctx *ctx, struct mhi_engine **out, struct mhi_err *err)
 {
 	int rc = 0;

@@ -128,6 +128,7 @@ struct mh_vm {
 
 /* Where the calling thread's last error of this context goes; NULL when out of memory. */
 struct mhi_err *mhi_ctx_err(struct mh_ctx *ctx);
+enum mh_engine_kind mhi_ctx_engine_kind(const struct mh_ctx *ctx);
 int mhi_ctx_engine_get(struct mh_ctx *ctx, struct mhi_engine **out, struct mhi_err *err);
 void mhi_ctx_engine_put(struct mh_ctx *ctx);
 /* The context's loop, made when it is first needed. 0; MH_ENOMEM. */

@@ -77,7 +77,7 @@ struct mhi_pci_dev {
 	u32 msix_table, msix_pba; /* offsets in that BAR, multiples of 8 */
 	struct mhi_pci_cap cap[MHI_PCI_CAPS];
 	unsigned int caps;
-	unsigned int want_slot; /* 1 to 31; 0: the next free one */
+	unsigned int want_slot;		     /* 1 to 31; 0: the next free one */
 	const struct mhi_pci_port_ops *port; /* NULL while not plugged in */
 	void *slot;
 };

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/* The VM that a document describes, with its devices: by the public functions, in two rounds. */
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "api/config.h"
+#include "api/impl.h"
+
+/* Devices that have a slot of their own come first, so that no other one is in it. */
+struct build {
+	struct mhi_err *err;
+	struct mh_vm *vm;
+	struct mh_config_parts *parts;
+	bool placed; /* this round is for those with a slot */
+};
+
+static int add_disk(struct build *b, const void *item, u32 slot)
+{
+	struct mh_disk_config c = ((const struct mhi_cfg_disk *)item)->c;
+
+	c.flags |= slot;
+	return mh_disk_attach(b->vm, &c, NULL);
+}
+
+static int add_net(struct build *b, const void *item, u32 slot)
+{
+	const struct mhi_cfg_net *net = item;
+	const struct mhi_cfg_forward *from = net->forwards.items;
+	struct mh_net_forward *to = calloc(net->forwards.count + 1, sizeof(*to));
+	struct mh_net_config c = net->c;
+	int rc;
+
+	if (!to)
+		return mhi_err_set(b->err, MH_ENOMEM, "out of memory");
+	for (u32 n = 0; n < net->forwards.count; n++)
+		to[n] = (struct mh_net_forward){ from[n].udp, (u16)from[n].host_port,
+						 (u16)from[n].guest_port, from[n].host,
+						 from[n].guest };
+	c.flags |= slot;
+	c.forward = to;
+	c.forwards = net->forwards.count;
+	if (c.kind == MH_NET_FD) {
+		c.fd = net->fds.items;
+		c.queues = net->fds.count;
+	}
+	rc = mh_net_attach(b->vm, &c, NULL);
+	free(to);
+	return rc;
+}
+
+static int add_share(struct build *b, const void *item, u32 slot)
+{
+	struct mh_share_config c = ((const struct mhi_cfg_share *)item)->c;
+
+	c.flags |= slot;
+	return mh_share_attach(b->vm, &c, NULL);
+}
+
+static int add_rng(struct build *b, const void *item, u32 slot)
+{
+	struct mh_rng_config c = ((const struct mhi_cfg_rng *)item)->c;
+
+	c.flags |= slot;
+	return mh_rng_attach(b->vm, &c, NULL);
+}
+
+static int add_vsock(struct build *b, const void *item, u32 slot)
+{
+	const struct mhi_cfg_vsock *vsock = item;
+	struct mh_vsock_config c = vsock->c;
+
+	c.flags |= slot;
+	c.cid = vsock->cid;
+	return mh_vsock_attach(b->vm, &c, &b->parts->vsock);
+}
+
+static int add_balloon(struct build *b, const void *item, u32 slot)
+{
+	struct mh_balloon_config c = ((const struct mhi_cfg_balloon *)item)->c;
+
+	c.flags |= slot;
+	return mh_balloon_attach(b->vm, &c, &b->parts->balloon);
+}
+
+static const struct {
+	size_t at;
+	int (*add)(struct build *b, const void *item, u32 slot);
+} families[] = {
+	{ offsetof(struct mhi_cfg_devices, disks), add_disk },
+	{ offsetof(struct mhi_cfg_devices, nets), add_net },
+	{ offsetof(struct mhi_cfg_devices, shares), add_share },
+	{ offsetof(struct mhi_cfg_devices, rng), add_rng },
+	{ offsetof(struct mhi_cfg_devices, vsock), add_vsock },
+	{ offsetof(struct mhi_cfg_devices, balloon), add_balloon },
+};
+
+static int add_device(struct mhi_cfg_at *at, const struct mhi_cfg_key *family, void *item,
+		      void *opaque)
+{
+	const struct mhi_cfg_place *place = item;
+	struct build *b = opaque;
+	size_t n = 0;
+	int rc;
+
+	if ((place->slot != 0) != b->placed)
+		return 0;
+	while (families[n].at != family->at)
+		n++;
+	rc = families[n].add(b, item, MH_VIRTIO_SLOT(place->slot));
+	if (rc)
+		mhi_err_wrap(at->err, "%s: %s", at->config->source, at->path);
+	return rc;
+}
+
+static int add_devices(struct mhi_cfg_at *at, struct build *b)
+{
+	int rc;
+
+	b->placed = true;
+	rc = mhi_cfg_each(at, add_device, b);
+	b->placed = false;
+	return rc ? rc : mhi_cfg_each(at, add_device, b);
+}
+
+static int add_console(struct mhi_cfg_at *at, struct build *b)
+{
+	struct mh_config_parts *parts = b->parts;
+	struct mh_console_port port = { NULL, parts->output, parts->opaque };
+	struct mh_console_config c = MH_CONSOLE_CONFIG_INIT;
+	int rc;
+
+	c.ports = 1;
+	c.port = &port;
+	if (at->config->console == MH_CONFIG_VIRTIO)
+		rc = mh_console_attach(b->vm, &c, &parts->console);
+	else
+		rc = mh_serial_attach(b->vm, 0, parts->output, parts->opaque);
+	if (rc)
+		mhi_err_wrap(at->err, "%s: /console", at->config->source);
+	return rc;
+}
+
+static int add_boot(struct mhi_cfg_at *at, struct build *b)
+{
+	int rc = mh_vm_boot(b->vm, &at->config->boot);
+
+	if (rc)
+		mhi_err_wrap(at->err, "%s: /boot", at->config->source);
+	return rc;
+}
+
+/* What makes the VM impossible before there is one. */
+static int check(struct mh_ctx *ctx, struct mhi_cfg_at *at)
+{
+	const struct mh_config *config = at->config;
+	bool kvm = mhi_ctx_engine_kind(ctx) == MH_ENGINE_KVM;
+
+	if (kvm != (config->engine == MH_ENGINE_KVM)) {
+		mhi_cfg_enter(at, "engine");
+		return mhi_cfg_fail(at, MH_EINVAL,
+				    "the context has the engine \"%s\"; make one that has the "
+				    "document's",
+				    kvm ? "kvm" : "shim");
+	}
+	if (!config->boot.kernel) {
+		mhi_cfg_enter(at, "boot");
+		return mhi_cfg_fail(at, MH_ENOTSUP,
+				    "missing, and there is no firmware that boots from a disk; "
+				    "give the \"kernel\" and \"initrd\" of the guest's /boot");
+	}
+	return mh_config_check(ctx, config);
+}
+
+int mh_config_create(struct mh_ctx *ctx, const struct mh_config *config,
+		     struct mh_config_parts *parts, struct mh_vm **out)
+{
+	struct mh_config_parts none = MH_CONFIG_PARTS_INIT, made;
+	struct mhi_cfg_at at = { .config = config };
+	struct build b = { .parts = &made };
+	int rc;
+
+	if (!ctx)
+		return MH_EINVAL;
+	at.err = mhi_ctx_err(ctx);
+	b.err = at.err;
+	if (!config || !out || (parts && parts->size != sizeof(*parts)))
+		return mhi_err_set(at.err, MH_EINVAL,
+				   "create a VM from a document: config or out is NULL, or "
+				   "parts.size is not that of MH_CONFIG_PARTS_INIT");
+	made = parts ? *parts : none;
+	made.console = made.vsock = made.balloon = NULL;
+	rc = check(ctx, &at);
+	if (!rc)
+		rc = mh_vm_create(ctx, &config->vm, &b.vm);
+	if (rc)
+		return rc;
+	rc = add_boot(&at, &b);
+	if (!rc)
+		rc = add_devices(&at, &b);
+	if (!rc)
+		rc = add_console(&at, &b);
+	if (rc) {
+		mh_vm_destroy(b.vm);
+		return rc;
+	}
+	if (parts)
+		*parts = made;
+	*out = b.vm;
+	return 0;
+}
