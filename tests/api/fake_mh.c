@@ -6,17 +6,23 @@
  */
 #include <macrohard/macrohard.h>
 
+#include "core/err.h"
+
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #define QUEUE_BYTES 16
 
+#define EVENTS 16
+
 struct mh_ctx {
-	char error[128];
+	enum mh_engine_kind engine;
+	struct mhi_err error;
 };
 
 /* All fields but the thread's own are under lock. */
@@ -28,11 +34,13 @@ struct mh_vm {
 	char queue[QUEUE_BYTES];
 	size_t queued;
 	bool started, stop, button;
+	enum mh_vm_state state;
 	enum mh_stop_reason reason;
 	mh_serial_fn *print;
 	void *print_opaque;
-	mh_event_fn *event_fn;
-	void *event_opaque;
+	struct mh_event events[EVENTS];
+	unsigned int told, taken;
+	int events_fd;
 };
 
 struct mh_probe {
@@ -44,20 +52,27 @@ const char *mh_version(void)
 	return "9.9.9";
 }
 
-const char *mh_strerror(int error)
+/* What the reader of documents, which is the real one, asks of its context. */
+struct mhi_err *mhi_ctx_err(struct mh_ctx *ctx);
+enum mh_engine_kind mhi_ctx_engine_kind(const struct mh_ctx *ctx);
+
+struct mhi_err *mhi_ctx_err(struct mh_ctx *ctx)
 {
-	return error == MH_ENODEV ? "the module is not loaded" : "some error";
+	return &ctx->error;
 }
 
-const char *mh_err_name(int error)
+enum mh_engine_kind mhi_ctx_engine_kind(const struct mh_ctx *ctx)
 {
-	return error == MH_ENODEV ? "MH_ENODEV" : "MH_OTHER";
+	return ctx->engine;
 }
 
 int mh_ctx_create(const struct mh_ctx_config *config, struct mh_ctx **out)
 {
 	*out = calloc(1, sizeof(**out));
-	return *out ? 0 : MH_ENOMEM;
+	if (!*out)
+		return MH_ENOMEM;
+	(*out)->engine = config ? config->engine : MH_ENGINE_SHIM;
+	return 0;
 }
 
 int mh_ctx_destroy(struct mh_ctx *ctx)
@@ -68,7 +83,7 @@ int mh_ctx_destroy(struct mh_ctx *ctx)
 
 const char *mh_last_error(struct mh_ctx *ctx)
 {
-	return ctx->error;
+	return ctx->error.text;
 }
 
 int mh_vm_create(struct mh_ctx *ctx, const struct mh_vm_config *config, struct mh_vm **out)
@@ -76,11 +91,12 @@ int mh_vm_create(struct mh_ctx *ctx, const struct mh_vm_config *config, struct m
 	struct mh_vm *vm;
 
 	if (config->name && !strcmp(config->name, "no-module"))
-		return MH_ENODEV;
+		return mhi_err_set(&ctx->error, MH_ENODEV, "the module is not loaded");
 	vm = calloc(1, sizeof(*vm));
 	if (!vm)
 		return MH_ENOMEM;
 	vm->ctx = ctx;
+	vm->events_fd = eventfd(0, EFD_CLOEXEC);
 	pthread_mutex_init(&vm->lock, NULL);
 	pthread_cond_init(&vm->changed, NULL);
 	printf("memory %llu cpus %u flags %u\n", (unsigned long long)config->memory_bytes,
@@ -92,22 +108,55 @@ int mh_vm_create(struct mh_ctx *ctx, const struct mh_vm_config *config, struct m
 
 int mh_vm_boot(struct mh_vm *vm, const struct mh_boot_config *config)
 {
-	if (!strcmp(config->kernel, "absent")) {
-		snprintf(vm->ctx->error, sizeof(vm->ctx->error), "kernel 'absent': no such file");
-		return MH_ENOENT;
-	}
 	printf("kernel %s initrd %s cmdline %s\n", config->kernel,
 	       config->initrd ? config->initrd : "-", config->cmdline);
 	fflush(stdout);
 	return 0;
 }
 
-int mh_vm_on_event(struct mh_vm *vm, mh_event_fn *fn, void *opaque)
+/* ---- events ---- */
+
+/* Under lock. */
+static void set_state(struct mh_vm *vm, enum mh_vm_state state)
 {
-	vm->event_fn = fn;
-	vm->event_opaque = opaque;
-	return 0;
+	static const char *const names[] = { "created", "running", "paused", "stopped" };
+	struct mh_event *event = &vm->events[vm->told % EVENTS];
+	uint64_t one = 1;
+
+	vm->state = state;
+	*event = (struct mh_event)MH_EVENT_INIT;
+	event->kind = MH_EVENT_STATE;
+	event->state = state;
+	event->reason = vm->reason;
+	event->number = ++vm->told;
+	snprintf(event->text, sizeof(event->text), "the VM is %s", names[state]);
+	pthread_cond_broadcast(&vm->changed);
+	if (write(vm->events_fd, &one, sizeof(one)) < 0)
+		abort();
 }
+
+int mh_vm_events_fd(struct mh_vm *vm)
+{
+	return vm->events_fd;
+}
+
+int mh_vm_event_read(struct mh_vm *vm, struct mh_event *out)
+{
+	int rc = MH_ENOENT;
+	uint64_t count;
+
+	pthread_mutex_lock(&vm->lock);
+	if (vm->taken < vm->told) {
+		*out = vm->events[vm->taken++ % EVENTS];
+		rc = 0;
+		if (vm->taken == vm->told && read(vm->events_fd, &count, sizeof(count)) < 0)
+			abort();
+	}
+	pthread_mutex_unlock(&vm->lock);
+	return rc;
+}
+
+/* ---- devices ---- */
 
 int mh_disk_attach(struct mh_vm *vm, const struct mh_disk_config *config, struct mh_dev **out)
 {
@@ -128,11 +177,6 @@ int mh_console_attach(struct mh_vm *vm, const struct mh_console_config *config, 
 int mh_console_input(struct mh_dev *dev, uint32_t port, const void *data, size_t bytes)
 {
 	return mh_serial_input((struct mh_vm *)dev, port, data, bytes);
-}
-
-int mh_dev_detach(struct mh_dev *dev)
-{
-	return mh_serial_attach((struct mh_vm *)dev, 0, NULL, NULL);
 }
 
 int mh_rng_attach(struct mh_vm *vm, const struct mh_rng_config *config, struct mh_dev **out)
@@ -170,9 +214,16 @@ int mh_vsock_attach(struct mh_vm *vm, const struct mh_vsock_config *config, stru
 	return 0;
 }
 
+int mh_balloon_stats(struct mh_dev *dev, struct mh_balloon_stats *stats)
+{
+	stats->target_bytes = 1 << 20;
+	return 0;
+}
+
 int mh_balloon_attach(struct mh_vm *vm, const struct mh_balloon_config *config, struct mh_dev **out)
 {
 	printf("balloon %llu flags %u\n", (unsigned long long)config->bytes, config->flags);
+	*out = (struct mh_dev *)vm;
 	return 0;
 }
 
@@ -200,6 +251,8 @@ int mh_serial_input(struct mh_vm *vm, unsigned int port, const void *data, size_
 
 int mh_vm_power_button(struct mh_vm *vm)
 {
+	if (vm->state != MH_VM_RUNNING)
+		return mhi_err_set(&vm->ctx->error, MH_ESTATE, "power button: it is not running");
 	pthread_mutex_lock(&vm->lock);
 	vm->button = true;
 	pthread_cond_broadcast(&vm->changed);
@@ -213,7 +266,7 @@ static int guest_getc(struct mh_vm *vm)
 	int c = -1;
 
 	pthread_mutex_lock(&vm->lock);
-	while (!vm->queued && !vm->stop && !vm->button)
+	while ((vm->state == MH_VM_PAUSED || (!vm->queued && !vm->button)) && !vm->stop)
 		pthread_cond_wait(&vm->changed, &vm->lock);
 	if (vm->button) {
 		vm->button = false;
@@ -264,7 +317,6 @@ static enum mh_stop_reason obey(struct mh_vm *vm, const char *line)
 static void *guest(void *opaque)
 {
 	enum mh_stop_reason reason = MH_STOP_NONE;
-	struct mh_event event = MH_EVENT_INIT;
 	struct mh_vm *vm = opaque;
 	char line[8192];
 	bool deaf = false;
@@ -289,17 +341,58 @@ static void *guest(void *opaque)
 		deaf |= !strcmp(line, "deaf");
 		reason = obey(vm, line);
 	}
+	pthread_mutex_lock(&vm->lock);
 	vm->reason = reason ? reason : MH_STOP_REQUEST;
-	event.kind = MH_EVENT_STATE;
-	event.state = MH_VM_STOPPED;
-	vm->event_fn(vm->event_opaque, vm, &event);
+	set_state(vm, MH_VM_STOPPED);
+	pthread_mutex_unlock(&vm->lock);
 	return NULL;
 }
 
 int mh_vm_start(struct mh_vm *vm)
 {
+	if (vm->started)
+		pthread_join(vm->thread, NULL);
+	pthread_mutex_lock(&vm->lock);
+	vm->stop = vm->button = false;
+	vm->queued = 0;
+	vm->reason = MH_STOP_NONE;
+	set_state(vm, MH_VM_RUNNING);
+	pthread_mutex_unlock(&vm->lock);
 	vm->started = !pthread_create(&vm->thread, NULL, guest, vm);
 	return vm->started ? 0 : MH_ENOMEM;
+}
+
+static int change(struct mh_vm *vm, enum mh_vm_state from, enum mh_vm_state to)
+{
+	int rc = 0;
+
+	pthread_mutex_lock(&vm->lock);
+	if (vm->state == from)
+		set_state(vm, to);
+	else
+		rc = mhi_err_set(&vm->ctx->error, MH_ESTATE, "the VM is in another state");
+	pthread_mutex_unlock(&vm->lock);
+	return rc;
+}
+
+int mh_vm_pause(struct mh_vm *vm)
+{
+	return change(vm, MH_VM_RUNNING, MH_VM_PAUSED);
+}
+
+int mh_vm_resume(struct mh_vm *vm)
+{
+	return change(vm, MH_VM_PAUSED, MH_VM_RUNNING);
+}
+
+enum mh_vm_state mh_vm_state(struct mh_vm *vm)
+{
+	enum mh_vm_state state;
+
+	pthread_mutex_lock(&vm->lock);
+	state = vm->state;
+	pthread_mutex_unlock(&vm->lock);
+	return state;
 }
 
 int mh_vm_stop(struct mh_vm *vm)
@@ -307,6 +400,8 @@ int mh_vm_stop(struct mh_vm *vm)
 	pthread_mutex_lock(&vm->lock);
 	vm->stop = true;
 	pthread_cond_broadcast(&vm->changed);
+	while (vm->started && vm->state != MH_VM_STOPPED)
+		pthread_cond_wait(&vm->changed, &vm->lock);
 	pthread_mutex_unlock(&vm->lock);
 	return 0;
 }
@@ -316,6 +411,7 @@ void mh_vm_destroy(struct mh_vm *vm)
 	mh_vm_stop(vm);
 	if (vm->started)
 		pthread_join(vm->thread, NULL);
+	close(vm->events_fd);
 	pthread_cond_destroy(&vm->changed);
 	pthread_mutex_destroy(&vm->lock);
 	free(vm);

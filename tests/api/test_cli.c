@@ -2,113 +2,20 @@
 /*
  * The CLI over a fake library, on a pseudo-terminal and on pipes: what a person and a script see.
  */
+#include "cli_run.h"
+
 #include <check.h>
-#include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <pty.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
-#include <termios.h>
 #include <unistd.h>
 
-#define WAIT_MS 10000
-
-/* One run of the CLI. */
-struct run {
-	pid_t pid;
-	int in, out; /* our ends; the same descriptor for a terminal */
-	struct termios before;
-	char text[32768];
-	size_t bytes;
-};
-
-static void start(struct run *r, int in, int out, char *const *args)
-{
-	r->pid = fork();
-	ck_assert_int_ge(r->pid, 0);
-	if (r->pid)
-		return;
-	dup2(in, 0);
-	dup2(out, 1);
-	dup2(out, 2);
-	execv(CLI_PATH, args);
-	_exit(126);
-}
-
-/* The CLI on a new terminal that it controls. */
-static void start_tty(struct run *r, char *const *args)
-{
-	memset(r, 0, sizeof(*r));
-	r->pid = forkpty(&r->in, NULL, NULL, NULL);
-	ck_assert_int_ge(r->pid, 0);
-	if (!r->pid) {
-		/* The parent reads the terminal's mode before the CLI can change it. */
-		raise(SIGSTOP);
-		execv(CLI_PATH, args);
-		_exit(126);
-	}
-	waitpid(r->pid, NULL, WUNTRACED);
-	ck_assert_int_eq(tcgetattr(r->in, &r->before), 0);
-	kill(r->pid, SIGCONT);
-	r->out = r->in;
-}
-
-static void start_pipes(struct run *r, char *const *args)
-{
-	int in[2], out[2];
-
-	memset(r, 0, sizeof(*r));
-	ck_assert_int_eq(pipe2(in, O_CLOEXEC), 0);
-	ck_assert_int_eq(pipe2(out, O_CLOEXEC), 0);
-	start(r, in[0], out[1], args);
-	close(in[0]);
-	close(out[1]);
-	r->in = in[1];
-	r->out = out[0];
-}
-
-/* Reads more output; false at its end. */
-static bool more(struct run *r)
-{
-	struct pollfd p = { .fd = r->out, .events = POLLIN };
-	ssize_t n;
-
-	ck_assert_msg(poll(&p, 1, WAIT_MS) == 1, "no output for %d ms after: %s", WAIT_MS, r->text);
-	n = read(r->out, r->text + r->bytes, sizeof(r->text) - 1 - r->bytes);
-	if (n <= 0)
-		return false;
-	r->bytes += (size_t)n;
-	r->text[r->bytes] = 0;
-	return true;
-}
-
-static void expect(struct run *r, const char *text)
-{
-	while (!strstr(r->text, text))
-		ck_assert_msg(more(r), "output ended without '%s': %s", text, r->text);
-}
-
-static void type(struct run *r, const char *text)
-{
-	ck_assert_int_eq(write(r->in, text, strlen(text)), (ssize_t)strlen(text));
-}
-
-/* Reads to the end and returns the exit status. */
-static int finish(struct run *r)
-{
-	int status;
-
-	while (more(r))
-		continue;
-	ck_assert_int_eq(waitpid(r->pid, &status, 0), r->pid);
-	ck_assert_msg(WIFEXITED(status), "killed by signal %d: %s", WTERMSIG(status), r->text);
-	return WEXITSTATUS(status);
-}
+static const char *const files[] = { "k", "bz", "rd", "a.img", "b", "a,b,.img" };
+static const char *const folders[] = { "a:b", "d" };
 
 static void assert_raw(struct run *r)
 {
@@ -168,7 +75,6 @@ static void run_tty_to_end(char *const *args, const char *typed, int signal_nr, 
 	close(r.in);
 }
 
-#define ARGS(...) ((char *const[]){ "macrohard-hypervisor", __VA_ARGS__, NULL })
 #define RUN ARGS("run", "--kernel", "k")
 
 START_TEST(ways_out_restore_the_terminal)
@@ -347,18 +253,6 @@ START_TEST(output_that_nobody_reads)
 }
 END_TEST
 
-/* Runs to the end without input; the output is in r->text. */
-static int run_plain(struct run *r, char *const *args)
-{
-	int status;
-
-	start_pipes(r, args);
-	close(r->in);
-	status = finish(r);
-	close(r->out);
-	return status;
-}
-
 static const struct {
 	char *option, *value, *said;
 } wrong[] = {
@@ -368,26 +262,30 @@ static const struct {
 	{ "--console", "vga", "--console" },
 	{ "--disk", "f,colour=red", "--disk" },
 	{ "--disk", "f,readonly=maybe", "--disk" },
-	{ "--disk", "f,queues=17", "--disk" },
+	{ "--disk", "f,queues=17", "command line: /devices/disks/0/queues: out of range; write" },
+	{ "--disk", "f,size=1G", "--disk: 'size=1G' is no such setting" },
+	{ "--disk", "f,slot=32", "/devices/disks/0/slot: out of range" },
 	{ "--disk", "f,serial", "--disk: 'serial' is no such setting" },
 	{ "--disk", "f,", "--disk" },
 	{ "--net", "bridge", "'bridge' is no user|tap=NAME|fd=N[:N]...|none" },
 	{ "--net", "tap=", "--net" },
 	{ "--net", "fd=x", "--net" },
-	{ "--net", "user,mac=02:00:00:00:00", "--net" },
-	{ "--net", "user,mac=02:00:00:00:00:0g", "--net" },
-	{ "--net", "user,mac=02-00-00-00-00-00", "--net" },
-	{ "--net", "user,mtu=67", "--net" },
+	{ "--net", "user,mac=02:00:00:00:00", "/devices/nets/0/mac: this is no address" },
+	{ "--net", "user,mac=02:00:00:00:00:0g", "/devices/nets/0/mac" },
+	{ "--net", "user,mac=02-00-00-00-00-00", "/devices/nets/0/mac" },
+	{ "--net", "user,mtu=67", "/devices/nets/0/mtu" },
+	{ "--net", "user,queues=2", "/devices/nets/0/queues: only a network of kind \"tap\"" },
 	{ "--net", "user,hostfwd=tcp:80-80", "--net" },
 	{ "--net", "user,hostfwd=sctp::80-:80", "--net" },
 	{ "--net", "user,hostfwd=tcp::0-:80", "--net" },
 	{ "--net", "user,hostfwd=tcp::80", "--net" },
-	{ "--vsock", "2", "--vsock: '2' is no CID" },
-	{ "--vsock", "4294967295", "--vsock" },
+	{ "--vsock", "2", "/devices/vsock/cid: out of range" },
+	{ "--vsock", "4294967295", "/devices/vsock/cid" },
 	{ "--vsock", "3,/a", "--vsock: '/a' is no such setting" },
 	{ "--balloon", "1x", "--balloon: '1x' is no SIZE" },
 	{ "--share", "/folder", "'/folder' is no FOLDER:TAG" },
-	{ "--share", "/a:b,owners=mine", "--share: 'owners=mine' is no such setting" },
+	{ "--share", "/a:b,owners=mine", "/devices/shares/0/owners: this is not known; write one" },
+	{ "--name", "", "/name: empty" },
 	{ "--memory", "-1", "--memory" },
 	{ "--memory", "18446744073709551616", "--memory" },
 	{ "--memory", "17592186044416M", "--memory" },
@@ -449,13 +347,13 @@ START_TEST(devices_reach_the_library)
 	ck_assert_int_eq(run_plain(&r, ARGS("run", "--disk", "help")), 0);
 	ck_assert_ptr_nonnull(strstr(r.text, "--disk FILE[,NAME=VALUE]...  "));
 	ck_assert_ptr_nonnull(strstr(r.text, "  queues "));
-	start_pipes(&r, ARGS("run", "--kernel", "k", "--vsock", "77,path=/run/v,connections=9",
-			     "--balloon", "0", "--balloon", "64M,split"));
+	start_pipes(&r, ARGS("run", "--kernel", "k", "--vsock", "77,path=v,connections=9",
+			     "--balloon", "64M,split"));
 	type(&r, "off\n");
 	close(r.in);
 	ck_assert_int_eq(finish(&r), 0);
-	ck_assert_ptr_nonnull(strstr(r.text, "vsock 77 path /run/v connections 9\n"));
-	ck_assert_ptr_nonnull(strstr(r.text, "balloon 0 flags 0\nballoon 67108864 flags 1\n"));
+	ck_assert_ptr_nonnull(strstr(r.text, "vsock 77 path v connections 9\n"));
+	ck_assert_ptr_nonnull(strstr(r.text, "balloon 67108864 flags 1\n"));
 	start_pipes(&r, ARGS("run", "--kernel", "k", "--console", "virtio"));
 	type(&r, "off\n");
 	close(r.in);
@@ -508,14 +406,14 @@ START_TEST(options_reach_the_library)
 	start_pipes(&r,
 		    ARGS("run", "--kernel", "bz", "--initrd", "rd", "--cmdline", "a b", "--memory",
 			 "2G", "--cpus", "4", "--stop-on-reset", "--hyperv", "--stats", "--share",
-			 "/a:b:t", "--share", "d:u,readonly,owners=mapped,uid=7,gid=8"));
+			 "a:b:t", "--share", "d:u,readonly,owners=mapped,uid=7,gid=8"));
 	type(&r, "off\n");
 	close(r.in);
 	ck_assert_int_eq(finish(&r), 0);
 	ck_assert_ptr_nonnull(strstr(r.text, "memory 2147483648 cpus 4 flags 5\n"));
 	ck_assert_ptr_nonnull(strstr(r.text, "kernel bz initrd rd cmdline a b\n"));
 	ck_assert_ptr_nonnull(strstr(r.text, "12345"));
-	ck_assert_ptr_nonnull(strstr(r.text, "share /a:b as t readonly 0 owners 0 uid 0 gid 0\n"));
+	ck_assert_ptr_nonnull(strstr(r.text, "share a:b as t readonly 0 owners 0 uid 0 gid 0\n"));
 	ck_assert_ptr_nonnull(strstr(r.text, "share d as u readonly 1 owners 1 uid 7 gid 8\n"));
 	start_pipes(&r, RUN);
 	type(&r, "off\n");
@@ -533,29 +431,19 @@ START_TEST(errors_of_the_library)
 
 	ck_assert_int_eq(run_plain(&r, ARGS("run", "--kernel", "absent")), 1);
 	ck_assert_ptr_nonnull(
-		strstr(r.text, "macrohard-hypervisor: kernel 'absent': no such file\n"));
+		strstr(r.text, "macrohard-hypervisor: command line: /boot/kernel: \"absent\": No "
+			       "such file or directory; correct the path, or put it there\n"));
 	ck_assert_int_eq(run_plain(&r, ARGS("run", "--kernel", "k", "--name", "no-module")), 1);
 	ck_assert_ptr_nonnull(strstr(r.text, "the module is not loaded\n"));
 	ck_assert_ptr_nonnull(strstr(r.text, "'macrohard-hypervisor probe' examines"));
 }
 END_TEST
 
-static unsigned int lines_of(const char *text)
-{
-	unsigned int lines = 0;
-
-	for (; *text; text++)
-		lines += *text == '\n';
-	return lines;
-}
-
 START_TEST(help_fits_one_screen)
 {
 	static char *const ways[][2] = {
-		{ "--help", NULL },
-		{ "help", "run" },
-		{ "run", "--help" },
-		{ "probe", "-h" },
+		{ "--help", NULL }, { "help", "run" }, { "run", "--help" },
+		{ "probe", "-h" },  { "help", NULL },
 	};
 	struct run r;
 	size_t i;
@@ -581,8 +469,8 @@ START_TEST(probe)
 	ck_assert_ptr_nonnull(strstr(r.text, "cure: modprobe macrohard\n"));
 	ck_assert_ptr_nonnull(strstr(r.text, "cure: be root\n"));
 	ck_assert_ptr_null(strstr(r.text, "no cure"));
-	ck_assert_ptr_nonnull(
-		strstr(r.text, "cannot run here: the module is not loaded (MH_ENODEV)"));
+	ck_assert_ptr_nonnull(strstr(
+		r.text, "cannot run here: the macrohard kernel module is not loaded (MH_ENODEV)"));
 	ck_assert_ptr_null(strchr(r.text, '\033'));
 	ck_assert_int_eq(run_plain(&r, ARGS("probe", "--color", "always")), 1);
 	ck_assert_ptr_nonnull(strstr(r.text, "\033[31mNO"));
@@ -601,8 +489,35 @@ START_TEST(probe)
 }
 END_TEST
 
+static void touch(const char *name)
+{
+	close(open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+}
+
+/* What the options above name has to be there. */
+static bool make_files(char *folder)
+{
+	if (!mkdtemp(folder) || chdir(folder))
+		return false;
+	for (size_t n = 0; n < sizeof(files) / sizeof(files[0]); n++)
+		touch(files[n]);
+	for (size_t n = 0; n < sizeof(folders) / sizeof(folders[0]); n++)
+		mkdir(folders[n], 0700);
+	return true;
+}
+
+static void remove_files(const char *folder)
+{
+	for (size_t n = 0; n < sizeof(files) / sizeof(files[0]); n++)
+		unlink(files[n]);
+	for (size_t n = 0; n < sizeof(folders) / sizeof(folders[0]); n++)
+		rmdir(folders[n]);
+	rmdir(folder);
+}
+
 int main(void)
 {
+	char folder[] = "/tmp/test-cli-XXXXXX";
 	Suite *suite = suite_create("cli");
 	TCase *tcase = tcase_create("all");
 	SRunner *runner;
@@ -626,9 +541,12 @@ int main(void)
 	tcase_add_test(tcase, help_fits_one_screen);
 	tcase_add_test(tcase, probe);
 	suite_add_tcase(suite, tcase);
+	if (!make_files(folder))
+		return EXIT_FAILURE;
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
+	remove_files(folder);
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

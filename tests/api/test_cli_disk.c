@@ -75,6 +75,39 @@ static void tear_down(void)
 	run("sh", "-c", "rm -rf -- \"$PWD\"", NULL);
 }
 
+/* "create" makes disks, and leaves none behind when it fails; a start that fails loses nothing. */
+START_TEST(disks_of_vms)
+{
+	char state[96];
+
+	snprintf(state, sizeof(state), "%s/state", folder);
+	setenv("XDG_STATE_HOME", state, 1);
+	MUST("touch", "kernel");
+	ck_assert_int_eq(run(CLI_PATH, "create", "--name", "Windows 11", "--disk",
+			     "new.qcow2,size=1G", "--disk", "none", NULL),
+			 1);
+	ck_assert_msg(says("/devices/disks/1/path: \"") && says("/none\": No such file"), "%s",
+		      output);
+	ck_assert_int_ne(run("test", "-e", "new.qcow2", NULL), 0);
+	MUST(CLI_PATH, "create", "--name", "Windows 11", "--kernel", "kernel", "--disk",
+	     "new.qcow2,size=1G", "--disk", "raw,,1,size=1M,format=raw,readonly");
+	ck_assert_int_eq(CLI("info", "new.qcow2"), 0);
+	ck_assert_msg(says("1 GiB (1073741824 bytes)"), "%s", output);
+	ck_assert_int_eq(CLI("info", "--format", "raw", "raw,1"), 0);
+	ck_assert_int_eq(
+		run(CLI_PATH, "create", "--name", "Other", "--disk", "new.qcow2,size=1G", NULL), 1);
+	ck_assert_msg(says("new.qcow2") && says("exists"), "%s", output);
+	/* Without the module, or with it: that is no kernel. */
+	ck_assert_int_eq(run(CLI_PATH, "start", "Windows 11", NULL), 1);
+	ck_assert_str_ne(output, "");
+	MUST(CLI_PATH, "list");
+	ck_assert_msg(says("Windows 11  created "), "%s", output);
+	MUST(CLI_PATH, "destroy", "Windows 11");
+	MUST("test", "-e", "new.qcow2");
+	unsetenv("XDG_STATE_HOME");
+}
+END_TEST
+
 START_TEST(create_and_info)
 {
 	ck_assert_msg(CLI("create", "a.qcow2", "10G") == 0, "%s", output);
@@ -225,6 +258,7 @@ int main(void)
 	tcase_set_timeout(tcase, 120);
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_test(tcase, create_and_info);
+	tcase_add_test(tcase, disks_of_vms);
 	tcase_add_test(tcase, mistakes_are_explained);
 	tcase_add_test(tcase, resize);
 	tcase_add_test(tcase, convert_a_chain);

@@ -71,6 +71,19 @@ static const struct option convert_options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
+/* Of all of them, for completions. */
+static const struct cli_option all_options[] = {
+	{ "format", "qcow2|raw", 0 },
+	{ "from", "qcow2|raw", 0 },
+	{ "backing", CLI_FILE, 0 },
+	{ "backing-format", "qcow2|raw", 0 },
+	{ "cluster", "SIZE", 0 },
+	{ "json", NULL, 0 },
+	{ "repair", NULL, 0 },
+	{ "quiet", NULL, 0 },
+	{ NULL, NULL, 0 },
+};
+
 /* ---- create, resize ---- */
 
 static int create(const struct cli_verb *verb, struct mh_ctx *ctx, const struct disk_options *o,
@@ -361,14 +374,6 @@ static const struct disk_verb *find(const char *name)
 	return NULL;
 }
 
-static int finish_output(int status)
-{
-	if (!fflush(stdout) && !ferror(stdout))
-		return status;
-	cli_message("cannot write the output");
-	return CLI_ERROR;
-}
-
 static int disk(const struct cli_verb *verb, int argc, char **argv)
 {
 	const struct disk_verb *sub = argc > 1 ? find(argv[1]) : NULL;
@@ -396,7 +401,7 @@ static int disk(const struct cli_verb *verb, int argc, char **argv)
 		return cli_library_error(NULL, error);
 	status = sub->run(verb, ctx, &o, argv + optind);
 	mh_ctx_destroy(ctx);
-	return finish_output(status);
+	return cli_finish_output(status);
 }
 
 static const char disk_usage[] =
@@ -430,4 +435,6 @@ const struct cli_verb cli_verb_disk = {
 	.summary = "create, describe, check, resize and convert disk images",
 	.usage = disk_usage,
 	.run = disk,
+	.options = all_options,
+	.args = "create|info|check|resize|convert",
 };

@@ -2,7 +2,6 @@
 /* The verb "probe": says whether VMs can run on this machine, and for every obstacle the cure. */
 #include "cli.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,12 +13,14 @@
 #define BOLD "\033[1m"
 #define PLAIN "\033[m"
 
-enum { OPT_JSON = 1, OPT_COLOR };
+struct probe_options {
+	bool json, colour;
+};
 
-static const struct option long_options[] = {
-	{ "json", no_argument, NULL, OPT_JSON },
-	{ "color", required_argument, NULL, OPT_COLOR },
-	{ NULL, 0, NULL, 0 },
+static const struct cli_option probe_options[] = {
+	{ "json", NULL, 0 },
+	{ "color", "auto|always|never", 0 },
+	{ NULL, NULL, 0 },
 };
 
 /* Colour only where a person looks at it: https://no-color.org. */
@@ -109,26 +110,18 @@ static void print_table(const struct mh_probe *probe, bool colour)
 	}
 }
 
-static int parse(const struct cli_verb *verb, int argc, char **argv, bool *json, bool *colour)
+static int take_option(const struct cli_verb *verb, void *opaque, const char *option, char *value)
 {
-	int option;
+	struct probe_options *o = opaque;
 
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, "+:", long_options, NULL)) != -1) {
-		if (option == OPT_JSON)
-			*json = true;
-		else if (option != OPT_COLOR)
-			return cli_option_error(verb, option, argv[optind - 1]);
-		else if (!strcmp(optarg, "always"))
-			*colour = true;
-		else if (!strcmp(optarg, "never"))
-			*colour = false;
-		else if (strcmp(optarg, "auto"))
-			return cli_usage_error(verb, "--color: auto, always or never, not '%s'",
-					       optarg);
-	}
-	if (optind < argc)
-		return cli_usage_error(verb, "'%s' belongs to no option", argv[optind]);
+	if (!strcmp(option, "json"))
+		o->json = true;
+	else if (!strcmp(value, "always"))
+		o->colour = true;
+	else if (!strcmp(value, "never"))
+		o->colour = false;
+	else if (strcmp(value, "auto"))
+		return cli_usage_error(verb, "--color: auto, always or never, not '%s'", value);
 	return CLI_OK;
 }
 
@@ -152,26 +145,23 @@ static int report(struct mh_ctx *ctx, bool json, bool colour)
 		print_table(probe, colour);
 	}
 	mh_probe_free(probe);
-	if (fflush(stdout) || ferror(stdout)) {
-		cli_message("cannot write the report");
-		status = CLI_ERROR;
-	}
-	return status;
+	return cli_finish_output(status);
 }
 
 static int probe(const struct cli_verb *verb, int argc, char **argv)
 {
-	bool json = false, colour = colour_wanted();
+	static const int none[2] = { 0, 0 };
+	struct probe_options o = { false, colour_wanted() };
 	struct mh_ctx *ctx;
 	int status, error;
 
-	status = parse(verb, argc, argv, &json, &colour);
+	status = cli_parse(verb, argc, argv, take_option, &o, none);
 	if (status)
 		return status;
 	error = mh_ctx_create(NULL, &ctx);
 	if (error)
 		return cli_library_error(NULL, error);
-	status = report(ctx, json, colour);
+	status = report(ctx, o.json, o.colour);
 	mh_ctx_destroy(ctx);
 	return status;
 }
@@ -195,4 +185,5 @@ const struct cli_verb cli_verb_probe = {
 	.summary = "say whether VMs can run on this machine, and what to do if not",
 	.usage = probe_usage,
 	.run = probe,
+	.options = probe_options,
 };

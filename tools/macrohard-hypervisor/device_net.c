@@ -1,66 +1,49 @@
 /* SPDX-License-Identifier: MIT */
 /* The values of --net. */
-#include "devices.h"
+#include "document.h"
 
-#include <ctype.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* fd=N[:N]...: one for each queue. */
-static bool parse_fds(char *text, struct device_net *net)
+static bool add_fds(char *text, cJSON *device)
 {
-	uint32_t count = 0, number;
+	cJSON *fds = cJSON_AddArrayToObject(device, "fds"), *item;
+	uint32_t number;
 
 	while (text) {
 		char *next = strchr(text, ':');
 
 		if (next)
 			*next++ = '\0';
-		if (count == MH_NET_QUEUES_MAX || !cli_parse_number(text, 0, INT32_MAX, &number))
+		if (!cli_parse_number(text, 0, INT32_MAX, &number))
 			return false;
-		net->fd[count++] = (int)number;
+		item = cJSON_CreateNumber(number);
+		if (!cJSON_AddItemToArray(fds, item)) {
+			cJSON_Delete(item);
+			return false;
+		}
 		text = next;
 	}
-	net->config.queues = count;
 	return true;
 }
 
-bool device_net_value(char *text, union device_config *config)
+static bool set_kind(cJSON *device, const char *kind)
 {
-	struct device_net *net = &config->net;
-
-	if (!strcmp(text, "none")) {
-		net->none = true;
-		return true;
-	}
-	if (!strncmp(text, "tap=", 4)) {
-		net->config.kind = MH_NET_TAP;
-		net->config.name = text + 4;
-		return text[4] != '\0';
-	}
-	if (!strncmp(text, "fd=", 3)) {
-		net->config.kind = MH_NET_FD;
-		return parse_fds(text + 3, net);
-	}
-	return !strcmp(text, "user");
+	return cJSON_AddStringToObject(device, "kind", kind) != NULL;
 }
 
-/* Six pairs of hexadecimal digits. */
-bool device_net_mac(char *text, union device_config *config)
+bool device_net_value(struct document *d, char *text, cJSON *device)
 {
-	for (unsigned int n = 0; n < 6; n++, text += 3) {
-		char *end;
-
-		if (!isxdigit((unsigned char)text[0]) || !isxdigit((unsigned char)text[1]) ||
-		    text[2] != (n < 5 ? ':' : '\0'))
-			return false;
-		config->net.config.mac[n] = (uint8_t)strtoul(text, &end, 16);
-	}
-	return true;
+	if (!strncmp(text, "tap=", 4))
+		return text[4] && set_kind(device, "tap") &&
+		       cJSON_AddStringToObject(device, "tap", text + 4);
+	if (!strncmp(text, "fd=", 3))
+		return set_kind(device, "fd") && add_fds(text + 3, device);
+	return !strcmp(text, "user") && set_kind(device, "user");
 }
 
-/* [ADDRESS]:PORT, cut in two. */
-static bool parse_end(char *text, const char **address, uint16_t *port)
+/* [ADDRESS]:PORT */
+static bool add_end(char *text, cJSON *forward, const char *address_key, const char *port_key)
 {
 	char *colon = strrchr(text, ':');
 	uint32_t number;
@@ -68,39 +51,28 @@ static bool parse_end(char *text, const char **address, uint16_t *port)
 	if (!colon || !cli_parse_number(colon + 1, 1, UINT16_MAX, &number))
 		return false;
 	*colon = '\0';
-	*address = *text ? text : NULL;
-	*port = (uint16_t)number;
-	return true;
+	return (!*text || cJSON_AddStringToObject(forward, address_key, text)) &&
+	       cJSON_AddNumberToObject(forward, port_key, number);
 }
 
 /* tcp|udp:[HOST-ADDRESS]:PORT-[GUEST-ADDRESS]:PORT */
-bool device_net_forward(char *text, union device_config *config)
+bool device_net_forward(struct document *d, char *text, cJSON *device)
 {
-	struct device_net *net = &config->net;
-	struct mh_net_forward *f = &net->forward[net->config.forwards];
+	cJSON *list = cJSON_GetObjectItemCaseSensitive(device, "forwards");
+	cJSON *forward = cJSON_CreateObject();
 	char *guest = strchr(text, '-');
+	bool udp = !strncmp(text, "udp:", 4);
 
-	if (net->config.forwards == DEVICE_FORWARDS_MAX || !guest)
+	if (!list)
+		list = cJSON_AddArrayToObject(device, "forwards");
+	if (!cJSON_AddItemToArray(list, forward)) {
+		cJSON_Delete(forward);
+		return false;
+	}
+	if (!guest || (!udp && strncmp(text, "tcp:", 4)))
 		return false;
 	*guest++ = '\0';
-	if (!strncmp(text, "udp:", 4))
-		f->udp = 1;
-	else if (strncmp(text, "tcp:", 4))
-		return false;
-	if (!parse_end(text + 4, &f->host, &f->host_port) ||
-	    !parse_end(guest, &f->guest, &f->guest_port))
-		return false;
-	net->config.forwards++;
-	return true;
-}
-
-int device_net_attach(struct mh_vm *vm, const union device_config *config)
-{
-	struct mh_net_config c = config->net.config;
-
-	if (config->net.none)
-		return 0;
-	c.fd = config->net.fd;
-	c.forward = config->net.forward;
-	return mh_net_attach(vm, &c, NULL);
+	return cJSON_AddStringToObject(forward, "protocol", udp ? "udp" : "tcp") &&
+	       add_end(text + 4, forward, "host", "host_port") &&
+	       add_end(guest, forward, "guest", "guest_port");
 }

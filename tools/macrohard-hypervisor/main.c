@@ -1,32 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* macrohard-hypervisor: the table of verbs, and what belongs to none of them. */
+/* macrohard-hypervisor: finds the verb, and says what belongs to none of them. */
 #include "cli.h"
 
-#include <stdio.h>
 #include <string.h>
-
-static const struct cli_verb *const verbs[] = { &cli_verb_run, &cli_verb_disk, &cli_verb_probe };
-
-#define VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
 static void usage(FILE *to)
 {
-	size_t i;
-
 	fprintf(to, "usage: %s VERB [OPTION...]\n\n", CLI_NAME);
-	for (i = 0; i < VERBS; i++)
-		fprintf(to, "  %-8s  %s\n", verbs[i]->name, verbs[i]->summary);
-	fprintf(to, "  %-8s  %s\n", "version", "the versions of this program and of the library");
-	fprintf(to, "\n'%s VERB --help' tells the rest.\n", CLI_NAME);
+	for (size_t i = 0; cli_verbs[i]; i++)
+		fprintf(to, "  %-10s  %s\n", cli_verbs[i]->name, cli_verbs[i]->summary);
+	fprintf(to, "  %-10s  %s\n", "version", "the versions of this program and of the library");
+	fprintf(to, "\n'%s VERB --help' tells the rest, with the exit statuses.\n", CLI_NAME);
 }
 
 static const struct cli_verb *find_verb(const char *name)
 {
-	size_t i;
-
-	for (i = 0; i < VERBS; i++)
-		if (!strcmp(verbs[i]->name, name))
-			return verbs[i];
+	for (size_t i = 0; cli_verbs[i]; i++)
+		if (!strcmp(cli_verbs[i]->name, name))
+			return cli_verbs[i];
 	return NULL;
 }
 

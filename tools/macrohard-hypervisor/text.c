@@ -66,6 +66,14 @@ int cli_option_error(const struct cli_verb *verb, int result, const char *option
 	return cli_usage_error(verb, "unknown option '%s'", option);
 }
 
+int cli_finish_output(int status)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return status;
+	cli_message("cannot write the output");
+	return status ? status : CLI_ERROR;
+}
+
 static bool parse_u64(const char *text, uint64_t *value, const char **end)
 {
 	unsigned long long result;

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/* What can be asked of a VM's process: the methods of docs/control-socket.md. */
+#include "process.h"
+
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+const char *control_state(enum mh_vm_state state)
+{
+	static const char *const names[] = {
+		[MH_VM_CREATED] = "created",
+		[MH_VM_RUNNING] = "running",
+		[MH_VM_PAUSED] = "paused",
+		[MH_VM_STOPPED] = "stopped",
+	};
+
+	return names[state];
+}
+
+const char *control_reason(enum mh_stop_reason reason)
+{
+	static const char *const names[] = {
+		[MH_STOP_NONE] = "none",	 [MH_STOP_REQUEST] = "request",
+		[MH_STOP_POWEROFF] = "poweroff", [MH_STOP_RESET] = "reset",
+		[MH_STOP_SHUTDOWN] = "shutdown", [MH_STOP_ERROR] = "error",
+	};
+
+	return names[reason];
+}
+
+static const char *event_name(uint32_t kind)
+{
+	static const char *const names[] = {
+		[MH_EVENT_STATE] = "state",
+		[MH_EVENT_RESET] = "reset",
+		[MH_EVENT_PANIC] = "panic",
+		[MH_EVENT_CRASH_KERNEL] = "crash-kernel",
+	};
+
+	return kind < sizeof(names) / sizeof(names[0]) ? names[kind] : "other";
+}
+
+/* ---- methods: 0, or the library's error ---- */
+
+static int do_hello(struct process *p, struct client *c, const cJSON *params, cJSON *result)
+{
+	cJSON_AddNumberToObject(result, "protocol", RPC_VERSION);
+	cJSON_AddStringToObject(result, "program", CLI_VERSION);
+	cJSON_AddStringToObject(result, "library", mh_version());
+	return 0;
+}
+
+static int do_status(struct process *p, struct client *c, const cJSON *params, cJSON *result)
+{
+	bool virtio = p->info.console == MH_CONFIG_VIRTIO;
+
+	cJSON_AddStringToObject(result, "name", p->info.name);
+	cJSON_AddStringToObject(result, "state", control_state(mh_vm_state(p->vm)));
+	cJSON_AddNumberToObject(result, "pid", getpid());
+	cJSON_AddNumberToObject(result, "cpus", p->info.cpus);
+	cJSON_AddNumberToObject(result, "memory_bytes", (double)p->info.memory_bytes);
+	cJSON_AddNumberToObject(result, "started", (double)p->started_s);
+	cJSON_AddNumberToObject(result, "uptime_s", (double)(time(NULL) - p->started_s));
+	cJSON_AddStringToObject(result, "console", virtio ? "virtio" : "serial");
+	return 0;
+}
+
+static int do_pause(struct process *p, struct client *c, const cJSON *params, cJSON *result)
+{
+	return mh_vm_pause(p->vm);
+}
+
+static int do_resume(struct process *p, struct client *c, const cJSON *params, cJSON *result)
+{
+	return mh_vm_resume(p->vm);
+}
+
+static int do_reset(struct process *p, struct client *c, const cJSON *params, cJSON *result)
+{
+	int error = mh_vm_stop(p->vm);
+
+	return error ? error : mh_vm_start(p->vm);
+}
+
+/* A paused guest does not see its button. */
+static int do_stop(struct process *p, struct client *c, const cJSON *params, cJSON *result)
+{
+	int error = 0;
+
+	if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(params, "force")))
+		return mh_vm_stop(p->vm);
+	if (mh_vm_state(p->vm) == MH_VM_PAUSED)
+		error = mh_vm_resume(p->vm);
+	return error ? error : mh_vm_power_button(p->vm);
+}
+
+static void add_vcpu(struct process *p, uint32_t index, cJSON *list)
+{
+	struct mh_vcpu_stats s = { .size = sizeof(s) };
+	cJSON *vcpu;
+
+	if (mh_vcpu_stats(p->vm, index, &s))
+		return;
+	vcpu = cJSON_CreateObject();
+	cJSON_AddNumberToObject(vcpu, "entries", (double)s.entries);
+	cJSON_AddNumberToObject(vcpu, "user_exits", (double)s.user_exits);
+	cJSON_AddNumberToObject(vcpu, "faults", (double)s.faults);
+	cJSON_AddNumberToObject(vcpu, "halts", (double)s.halts);
+	cJSON_AddNumberToObject(vcpu, "interrupts", (double)s.interrupts);
+	cJSON_AddNumberToObject(vcpu, "doorbells", (double)s.doorbells);
+	cJSON_AddItemToArray(list, vcpu);
+}
+
+static void add_balloon(struct process *p, cJSON *result)
+{
+	struct mh_balloon_stats s = MH_BALLOON_STATS_INIT;
+	cJSON *balloon;
+
+	if (!p->parts.balloon || mh_balloon_stats(p->parts.balloon, &s))
+		return;
+	balloon = cJSON_AddObjectToObject(result, "balloon");
+	cJSON_AddNumberToObject(balloon, "target_bytes", (double)s.target_bytes);
+	cJSON_AddNumberToObject(balloon, "actual_bytes", (double)s.actual_bytes);
+}
+
+static int do_stats(struct process *p, struct client *c, const cJSON *params, cJSON *result)
+{
+	cJSON *list = cJSON_AddArrayToObject(result, "vcpus");
+
+	for (uint32_t n = 0; n < p->info.cpus; n++)
+		add_vcpu(p, n, list);
+	add_balloon(p, result);
+	return 0;
+}
+
+static int do_events(struct process *p, struct client *c, const cJSON *params, cJSON *result)
+{
+	c->events = true;
+	return 0;
+}
+
+static int do_console(struct process *p, struct client *c, const cJSON *params, cJSON *result)
+{
+	c->console = true;
+	c->events = false;
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	int (*run)(struct process *p, struct client *c, const cJSON *params, cJSON *result);
+	const char *param; /* the only one that it knows: true or false */
+} methods[] = {
+	{ "hello", do_hello, NULL },	 { "status", do_status, NULL },
+	{ "pause", do_pause, NULL },	 { "resume", do_resume, NULL },
+	{ "reset", do_reset, NULL },	 { "stop", do_stop, "force" },
+	{ "stats", do_stats, NULL },	 { "events", do_events, NULL },
+	{ "console", do_console, NULL },
+};
+
+/* ---- JSON-RPC 2.0 ---- */
+
+static cJSON *new_answer(const cJSON *id)
+{
+	cJSON *answer = cJSON_CreateObject(), *copy = id ? cJSON_Duplicate(id, 0) : NULL;
+
+	cJSON_AddStringToObject(answer, "jsonrpc", "2.0");
+	cJSON_AddItemToObject(answer, "id", copy ? copy : cJSON_CreateNull());
+	return answer;
+}
+
+static void answer_error(struct client *c, const cJSON *id, int code, const char *text,
+			 const char *name)
+{
+	cJSON *answer = new_answer(id), *error = cJSON_AddObjectToObject(answer, "error");
+
+	cJSON_AddNumberToObject(error, "code", code);
+	cJSON_AddStringToObject(error, "message", text);
+	if (name)
+		cJSON_AddStringToObject(cJSON_AddObjectToObject(error, "data"), "error", name);
+	client_send_document(c, answer);
+	cJSON_Delete(answer);
+}
+
+static bool known_params(const cJSON *params, const char *known)
+{
+	const cJSON *item;
+
+	if (params && !cJSON_IsObject(params))
+		return false;
+	cJSON_ArrayForEach(item, params) if (!known || strcmp(item->string, known) ||
+					     !cJSON_IsBool(item)) return false;
+	return true;
+}
+
+static void call(struct process *p, struct client *c, const cJSON *id, const char *method,
+		 const cJSON *params)
+{
+	cJSON *answer, *result;
+	size_t n = 0;
+	int error;
+
+	while (n < sizeof(methods) / sizeof(methods[0]) && strcmp(methods[n].name, method))
+		n++;
+	if (n == sizeof(methods) / sizeof(methods[0])) {
+		answer_error(c, id, RPC_METHOD, "no such method", NULL);
+		return;
+	}
+	if (!known_params(params, methods[n].param)) {
+		answer_error(c, id, RPC_PARAMS, "unknown or wrong parameters", NULL);
+		return;
+	}
+	answer = new_answer(id);
+	result = cJSON_AddObjectToObject(answer, "result");
+	error = methods[n].run(p, c, params, result);
+	if (error)
+		answer_error(c, id, RPC_FAILED, mh_last_error(p->ctx), mh_err_name(error));
+	else if (id)
+		client_send_document(c, answer);
+	cJSON_Delete(answer);
+}
+
+void control_line(struct process *p, struct client *c, const char *line, size_t bytes)
+{
+	const char *end = line;
+	cJSON *request = cJSON_ParseWithLengthOpts(line, bytes, &end, 0);
+	const cJSON *id = cJSON_GetObjectItemCaseSensitive(request, "id");
+	const cJSON *method = cJSON_GetObjectItemCaseSensitive(request, "method");
+
+	while (request && end < line + bytes && strchr(" \t\r", *end))
+		end++;
+	if (!request || end < line + bytes)
+		answer_error(c, NULL, RPC_PARSE, "this line is no JSON document", NULL);
+	else if (strcmp(rpc_text(request, "jsonrpc"), "2.0") || !cJSON_IsString(method))
+		answer_error(c, id, RPC_REQUEST, "this is no request of JSON-RPC 2.0", NULL);
+	else
+		call(p, c, id, method->valuestring,
+		     cJSON_GetObjectItemCaseSensitive(request, "params"));
+	cJSON_Delete(request);
+}
+
+cJSON *control_event(const struct mh_event *event)
+{
+	cJSON *document = cJSON_CreateObject(), *params;
+
+	cJSON_AddStringToObject(document, "jsonrpc", "2.0");
+	cJSON_AddStringToObject(document, "method", "event");
+	params = cJSON_AddObjectToObject(document, "params");
+	cJSON_AddStringToObject(params, "kind", event_name(event->kind));
+	cJSON_AddStringToObject(params, "state", control_state((enum mh_vm_state)event->state));
+	if (event->state == MH_VM_STOPPED)
+		cJSON_AddStringToObject(params, "reason",
+					control_reason((enum mh_stop_reason)event->reason));
+	cJSON_AddNumberToObject(params, "number", (double)event->number);
+	cJSON_AddNumberToObject(params, "time", (double)(event->time_ns / 1000000) / 1000);
+	cJSON_AddStringToObject(params, "text", event->text);
+	return document;
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A VM's process: one VM, its console, the signals, and, if the VM has a folder, its control
+ * socket. "run" is such a process in the foreground, for a VM that has none.
+ */
+#ifndef PROCESS_H
+#define PROCESS_H
+
+#include "output.h"
+#include "rpc.h"
+
+#include <signal.h>
+
+/* What is typed and the guest's port did not take yet. */
+struct input {
+	unsigned char data[512];
+	size_t bytes;
+};
+
+#define CLIENTS_MAX 16
+
+/* Somebody at the control socket. */
+struct client {
+	int fd; /* -1: nobody */
+	char line[8192];
+	size_t line_bytes;
+	char *out; /* what it has not read yet */
+	size_t out_bytes;
+	bool events;  /* it wants to know them */
+	bool console; /* its bytes are the console's from now on */
+	uint64_t at;  /* of the output, up to where it has it */
+	struct input input;
+};
+
+struct server {
+	int listen; /* -1: there is no socket */
+	struct client client[CLIENTS_MAX];
+};
+
+struct process {
+	/* (c), from the caller */
+	const struct store_vm *store; /* NULL: none */
+	const struct mh_config *config;
+	bool foreground; /* standard input and output are the console */
+	int escape;	 /* the key that ends it, or -1 */
+	uint32_t grace_s;
+	bool verbose, stats;
+	int ready; /* a pipe that hears '\0' when the VM runs; -1: none */
+
+	struct mh_config_info info; /* (c) */
+	struct mh_ctx *ctx;
+	struct mh_vm *vm;
+	struct mh_config_parts parts;
+	struct terminal terminal;
+	struct output output;
+	struct input input; /* of the foreground */
+	bool input_open;
+	int signals, events; /* descriptors */
+	sigset_t old_mask;   /* signals that were blocked before */
+	int64_t deadline_ms; /* of CLOCK_MONOTONIC, when the grace is over; 0: no SIGTERM yet */
+	int64_t started_s;   /* of CLOCK_REALTIME */
+	struct server server;
+};
+
+/* Runs the VM to its end; returns the CLI's status. */
+int process_run(struct process *p);
+
+/* Types what waits into the guest's port, as far as it takes it. */
+void input_type(struct process *p, struct input *in);
+
+/* ---- server.c ---- */
+
+#define SERVER_FDS (1 + CLIENTS_MAX)
+
+struct pollfd;
+
+/* 0 or -1 with errno. */
+int server_init(struct process *p);
+void server_fini(struct process *p);
+/* fds: [SERVER_FDS] */
+void server_fill(struct process *p, struct pollfd *fds);
+void server_serve(struct process *p, const struct pollfd *fds);
+/* Is there input that the guest did not take yet? */
+bool server_typing(const struct process *p);
+/* To everybody who wants to know events. */
+void server_tell(struct process *p, const struct mh_event *event);
+/* Append to what a client is to read. It is dropped if it does not read. */
+void client_send(struct client *c, const char *text, size_t bytes);
+void client_send_document(struct client *c, const cJSON *document);
+void client_drop(struct client *c);
+
+/* ---- control.c ---- */
+
+/* Answers one line of a client. */
+void control_line(struct process *p, struct client *c, const char *line, size_t bytes);
+const char *control_state(enum mh_vm_state state);
+const char *control_reason(enum mh_stop_reason reason);
+cJSON *control_event(const struct mh_event *event);
+
+#endif

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+/* The control socket of a VM's process: who is connected, what they send and have yet to read. */
+#include "process.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Who does not read so much is dropped. */
+#define OUT_MAX (1u << 20)
+#define CHUNK 16384
+
+int server_init(struct process *p)
+{
+	for (unsigned int n = 0; n < CLIENTS_MAX; n++)
+		p->server.client[n].fd = -1;
+	p->server.listen = rpc_listen(p->store);
+	return p->server.listen < 0 ? -1 : 0;
+}
+
+void client_drop(struct client *c)
+{
+	if (c->fd >= 0)
+		close(c->fd);
+	free(c->out);
+	memset(c, 0, sizeof(*c));
+	c->fd = -1;
+}
+
+/* ---- to clients ---- */
+
+void client_send(struct client *c, const char *text, size_t bytes)
+{
+	char *out;
+
+	if (c->fd < 0)
+		return;
+	out = c->out_bytes + bytes > OUT_MAX ? NULL : realloc(c->out, c->out_bytes + bytes);
+	if (!out) {
+		client_drop(c);
+		return;
+	}
+	memcpy(out + c->out_bytes, text, bytes);
+	c->out = out;
+	c->out_bytes += bytes;
+}
+
+void client_send_document(struct client *c, const cJSON *document)
+{
+	char *text = cJSON_PrintUnformatted(document);
+
+	if (text) {
+		client_send(c, text, strlen(text));
+		client_send(c, "\n", 1);
+	} else {
+		client_drop(c);
+	}
+	cJSON_free(text);
+}
+
+/* True while the socket takes more. */
+static bool send_out(struct client *c)
+{
+	ssize_t n = send(c->fd, c->out, c->out_bytes, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+	if (n < 0 && errno != EAGAIN && errno != EINTR)
+		client_drop(c);
+	if (n <= 0)
+		return false;
+	c->out_bytes -= (size_t)n;
+	memmove(c->out, c->out + n, c->out_bytes);
+	return !c->out_bytes;
+}
+
+static void flush(struct process *p, struct client *c)
+{
+	char chunk[CHUNK];
+	size_t n;
+
+	while (c->fd >= 0) {
+		if (c->out_bytes && !send_out(c))
+			return;
+		n = c->fd >= 0 && c->console ? output_read(&p->output, &c->at, chunk, CHUNK) : 0;
+		if (!n)
+			return;
+		client_send(c, chunk, n);
+	}
+}
+
+void server_fini(struct process *p)
+{
+	struct server *s = &p->server;
+
+	if (s->listen < 0)
+		return;
+	for (unsigned int n = 0; n < CLIENTS_MAX; n++) {
+		flush(p, &s->client[n]);
+		client_drop(&s->client[n]);
+	}
+	close(s->listen);
+	s->listen = -1;
+	unlinkat(p->store->dir, STORE_SOCKET, 0);
+}
+
+void server_tell(struct process *p, const struct mh_event *event)
+{
+	cJSON *document;
+
+	if (p->server.listen < 0)
+		return;
+	document = control_event(event);
+	for (unsigned int n = 0; n < CLIENTS_MAX; n++)
+		if (p->server.client[n].events)
+			client_send_document(&p->server.client[n], document);
+	cJSON_Delete(document);
+}
+
+/* ---- from clients ---- */
+
+/* Only who started the VM, and root: the socket's mode says the same. */
+static bool may_connect(int fd)
+{
+	struct ucred peer;
+	socklen_t bytes = sizeof(peer);
+
+	return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) &&
+	       (peer.uid == geteuid() || peer.uid == 0);
+}
+
+static void accept_client(struct process *p)
+{
+	int fd = accept4(p->server.listen, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct client *c = p->server.client;
+
+	while (c < p->server.client + CLIENTS_MAX && c->fd >= 0)
+		c++;
+	if (fd >= 0 && (c == p->server.client + CLIENTS_MAX || !may_connect(fd))) {
+		close(fd);
+		return;
+	}
+	if (fd >= 0)
+		c->fd = fd;
+}
+
+/* What follows a line that asks for the console is typed already. */
+static void start_typing(struct client *c)
+{
+	c->input.bytes =
+		c->line_bytes < sizeof(c->input.data) ? c->line_bytes : sizeof(c->input.data);
+	memcpy(c->input.data, c->line, c->input.bytes);
+	c->line_bytes = 0;
+}
+
+static void take_lines(struct process *p, struct client *c)
+{
+	char *end;
+
+	while (c->fd >= 0 && !c->console && (end = memchr(c->line, '\n', c->line_bytes))) {
+		size_t bytes = (size_t)(end - c->line);
+		char line[sizeof(c->line)];
+
+		memcpy(line, c->line, bytes);
+		c->line_bytes -= bytes + 1;
+		memmove(c->line, end + 1, c->line_bytes);
+		control_line(p, c, line, bytes);
+	}
+	if (c->console && c->line_bytes)
+		start_typing(c);
+	if (c->line_bytes == sizeof(c->line))
+		client_drop(c);
+}
+
+static void receive(struct process *p, struct client *c)
+{
+	void *to = c->console ? (void *)c->input.data : c->line + c->line_bytes;
+	size_t room = c->console ? sizeof(c->input.data) : sizeof(c->line) - c->line_bytes;
+	ssize_t n = recv(c->fd, to, room, MSG_DONTWAIT);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		client_drop(c);
+	} else if (c->console) {
+		c->input.bytes = (size_t)n;
+	} else {
+		c->line_bytes += (size_t)n;
+		take_lines(p, c);
+	}
+}
+
+/* ---- the loop ---- */
+
+bool server_typing(const struct process *p)
+{
+	if (p->server.listen < 0)
+		return false;
+	for (unsigned int n = 0; n < CLIENTS_MAX; n++)
+		if (p->server.client[n].input.bytes)
+			return true;
+	return false;
+}
+
+void server_fill(struct process *p, struct pollfd *fds)
+{
+	bool on = p->server.listen >= 0;
+
+	fds[0] = (struct pollfd){ .fd = p->server.listen, .events = POLLIN };
+	for (unsigned int n = 0; n < CLIENTS_MAX; n++) {
+		struct client *c = &p->server.client[n];
+		struct pollfd *fd = &fds[1 + n];
+
+		*fd = (struct pollfd){ .fd = on ? c->fd : -1 };
+		if (!c->input.bytes)
+			fd->events |= POLLIN;
+		if (c->out_bytes || (c->console && output_has(&p->output, c->at)))
+			fd->events |= POLLOUT;
+	}
+}
+
+void server_serve(struct process *p, const struct pollfd *fds)
+{
+	if (p->server.listen < 0)
+		return;
+	for (unsigned int n = 0; n < CLIENTS_MAX; n++) {
+		struct client *c = &p->server.client[n];
+
+		if (c->fd < 0 || fds[1 + n].fd != c->fd)
+			continue;
+		if (fds[1 + n].revents & (POLLIN | POLLHUP | POLLERR))
+			receive(p, c);
+		input_type(p, &c->input);
+		flush(p, c);
+	}
+	if (fds[0].revents)
+		accept_client(p);
+}
