@@ -126,7 +126,7 @@ static bool execute(struct vblk *disk, struct vblk_req *r)
 
 /* ---- requests; the lock is held; true: it took longer ---- */
 
-static bool refuse(struct vblk *disk, struct vblk_req *r, u8 status)
+static bool answer(struct vblk *disk, struct vblk_req *r, u8 status)
 {
 	finish(disk, r, status);
 	return false;
@@ -170,7 +170,7 @@ static bool transfer(struct vblk *disk, struct vblk_req *r, bool write, u64 sect
 		r->filled = (u32)r->req.bytes;
 	}
 	if (r->req.bytes > 0x7fffffff || !mhi_mul_u64(sector, MHI_BLK_SECTOR, &r->req.offset))
-		return refuse(disk, r, S_IOERR);
+		return answer(disk, r, S_IOERR);
 	return execute(disk, r);
 }
 
@@ -181,7 +181,7 @@ static bool get_id(struct vblk *disk, struct vblk_req *r)
 	if (room > MHI_VBLK_SERIAL)
 		room = MHI_VBLK_SERIAL;
 	r->filled = (u32)mhi_chain_write(&r->chain, 0, disk->serial, room);
-	return refuse(disk, r, S_OK);
+	return answer(disk, r, S_OK);
 }
 
 /* Discard and write zeroes: one range, as the configuration says. */
@@ -192,17 +192,17 @@ static bool range(struct vblk *disk, struct vblk_req *r, bool zeroes)
 
 	if (r->chain.out_bytes != HEADER_BYTES + SEGMENT_ENTRY ||
 	    mhi_chain_read(&r->chain, HEADER_BYTES, entry, sizeof(entry)) != sizeof(entry))
-		return refuse(disk, r, S_IOERR);
+		return answer(disk, r, S_IOERR);
 	sectors = mhi_get_le32(entry + 8);
 	flags = mhi_get_le32(entry + 12);
 	if (flags & ~(zeroes ? ZEROES_F_UNMAP : 0))
-		return refuse(disk, r, S_UNSUPP);
+		return answer(disk, r, S_UNSUPP);
 	r->req.op = zeroes ? MHI_BLK_WRITE_ZEROES : MHI_BLK_DISCARD;
 	r->req.flags = flags & ZEROES_F_UNMAP ? MHI_BLK_UNMAP : 0;
 	r->req.bytes = (u64)sectors * MHI_BLK_SECTOR;
 	if (sectors > RANGE_SECTORS_MAX ||
 	    !mhi_mul_u64(mhi_get_le64(entry), MHI_BLK_SECTOR, &r->req.offset))
-		return refuse(disk, r, S_IOERR);
+		return answer(disk, r, S_IOERR);
 	return execute(disk, r);
 }
 
@@ -222,9 +222,9 @@ static bool dispatch(struct vblk *disk, struct vblk_req *r, u32 type, u64 sector
 	case T_WRITE_ZEROES:
 		if (disk->dev.offered & (type == T_DISCARD ? F_DISCARD : F_WRITE_ZEROES))
 			return range(disk, r, type == T_WRITE_ZEROES);
-		return refuse(disk, r, S_UNSUPP);
+		return answer(disk, r, S_UNSUPP);
 	default:
-		return refuse(disk, r, S_UNSUPP);
+		return answer(disk, r, S_UNSUPP);
 	}
 }
 
@@ -246,7 +246,7 @@ static bool serve(struct vblk *disk, struct vblk_req *r)
 	r->status = status_byte(&r->chain);
 	if (mhi_chain_read(&r->chain, 0, header, sizeof(header)) != sizeof(header)) {
 		mhi_vdev_complain(&disk->dev, "a request without a whole header");
-		return refuse(disk, r, S_IOERR);
+		return answer(disk, r, S_IOERR);
 	}
 	return dispatch(disk, r, mhi_get_le32(header), mhi_get_le64(header + 8));
 }
