@@ -12,7 +12,10 @@ extern "C" {
 enum mh_event_kind {
 	/* The VM is in another state: state; for MH_VM_STOPPED also reason. */
 	MH_EVENT_STATE = 0,
-	/* The guest reset itself, and begins again; without MH_VM_STOP_ON_RESET. */
+	/*
+	 * The VM begins again. reason: MH_STOP_RESET (the guest reset itself, without
+	 * MH_VM_STOP_ON_RESET) or MH_STOP_REQUEST (mh_vm_reset).
+	 */
 	MH_EVENT_RESET,
 	/*
 	 * The guest's kernel has panicked, and says so by the pvpanic device (Linux: module
@@ -30,7 +33,7 @@ struct mh_event {
 	size_t size;	 /* sizeof(struct mh_event), by MH_EVENT_INIT */
 	uint32_t kind;	 /* enum mh_event_kind; newer libraries may tell of more */
 	uint32_t state;	 /* enum mh_vm_state, when it happened */
-	uint32_t reason; /* enum mh_stop_reason, while the state is MH_VM_STOPPED */
+	uint32_t reason; /* enum mh_stop_reason: of MH_VM_STOPPED, and of MH_EVENT_RESET */
 	uint32_t reserved;
 	uint64_t number;	  /* counts the VM's events from 1: after a gap some were lost */
 	uint64_t time_ns;	  /* when it happened: nanoseconds since 1970, UTC */

@@ -78,7 +78,7 @@ struct mh_vm_metrics {
 	size_t size;		 /* sizeof(struct mh_vm_metrics), by MH_VM_METRICS_INIT */
 	uint64_t uptime_ns;	 /* since the last mh_vm_start, with pauses; 0: it is not started */
 	uint64_t vcpu_ns;	 /* CPU time of the vCPUs' threads */
-	uint64_t starts, resets; /* by mh_vm_start; by the guest */
+	uint64_t starts, resets; /* by mh_vm_start; by the guest and mh_vm_reset */
 	/* Of the engine: with MH_ENGINE_KVM 0. */
 	uint64_t entries;    /* VM entries */
 	uint64_t interrupts; /* that the guests took */

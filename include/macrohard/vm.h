@@ -104,6 +104,18 @@ MH_API int mh_vm_resume(struct mh_vm *vm);
  */
 MH_API int mh_vm_stop(struct mh_vm *vm);
 
+/**
+ * Press the reset button of a VM that is Running or Paused; it stays so. vCPUs, platform and
+ * devices begin in their reset state, memory is kept, boot data are loaded anew; devices stay
+ * attached, their back ends open. Returns when that is done. With MH_VM_STOP_ON_RESET too. From a
+ * handler [vcpu], or a device's callback, it returns at once, and the VM is reset when that has
+ * returned.
+ * Thread: [any]
+ * Returns 0; MH_ESTATE (Created, Stopped, or it stops at this moment); the reasons of mh_vm_start
+ * from Stopped: the VM is Stopped then, with MH_STOP_ERROR.   Since: 1.0
+ */
+MH_API int mh_vm_reset(struct mh_vm *vm);
+
 /** Thread: [any]. Since: 1.0 */
 MH_API enum mh_vm_state mh_vm_state(struct mh_vm *vm);
 MH_API enum mh_stop_reason mh_vm_stop_reason(struct mh_vm *vm);

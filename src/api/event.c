@@ -24,7 +24,7 @@ static struct mh_event *place(struct mhi_events *e, u64 number)
 	return &e->ring[number % MHI_COUNT(e->ring)];
 }
 
-void mhi_vm_emit(struct mh_vm *vm, enum mh_event_kind kind, const char *text)
+struct mh_event *mhi_vm_emit(struct mh_vm *vm, enum mh_event_kind kind, const char *text)
 {
 	struct mhi_events *e = &vm->events;
 	struct mh_event *event = place(e, ++e->last);
@@ -41,6 +41,7 @@ void mhi_vm_emit(struct mh_vm *vm, enum mh_event_kind kind, const char *text)
 	if (e->fd >= 0)
 		eventfd_write(e->fd, 1);
 	pthread_cond_broadcast(&vm->cond);
+	return event;
 }
 
 /* The event behind *taken, or the oldest that is left. False: there is none. */

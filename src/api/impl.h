@@ -146,8 +146,11 @@ void mhi_vm_free_devs(struct mh_vm *vm);
 
 /* ---- event.c: all under vm->lock ---- */
 
-/* text: of several lines the first is told. */
-void mhi_vm_emit(struct mh_vm *vm, enum mh_event_kind kind, const char *text);
+/*
+ * text: of several lines the first is told. Returns the event, for what its kind tells beside that:
+ * nobody sees it before the lock is let go.
+ */
+struct mh_event *mhi_vm_emit(struct mh_vm *vm, enum mh_event_kind kind, const char *text);
 /*
  * Call back for the next event, with the lock let go meanwhile. The keeper. False: there is none,
  * and the lock was held.

@@ -190,28 +190,33 @@ out:
 	return rc;
 }
 
-static void reset_guest(struct mh_vm *vm)
+/*
+ * Under vm->lock, busy, all parked: begin again, and go on if it ran. On error the VM is Stopped:
+ * what it was is gone.
+ */
+static int reset_now(struct mh_vm *vm, enum mh_stop_reason reason, const char *text,
+		     struct mhi_err *err)
 {
-	struct mhi_err err = { 0 };
 	int rc;
 
 	vm->request = MHI_REQ_NONE;
 	pthread_mutex_unlock(&vm->lock);
-	mhi_log(&vm->ctx->log, MH_LOG_INFO, "VM \"%s\": reset", vm->name);
-	rc = prepare(vm, &err);
+	mhi_log(&vm->ctx->log, MH_LOG_INFO, "VM \"%s\" begins again: %s", vm->name, text);
+	rc = prepare(vm, err);
 	if (rc) {
-		mhi_err_wrap(&err, "reset VM \"%s\"", vm->name);
-		mhi_log(&vm->ctx->log, MH_LOG_ERROR, "%s", err.text);
+		mhi_err_wrap(err, "reset VM \"%s\"", vm->name);
+		mhi_log(&vm->ctx->log, MH_LOG_ERROR, "%s", err->text);
 	}
 	pthread_mutex_lock(&vm->lock);
 	if (rc) {
-		stopped(vm, MH_STOP_ERROR, err.text);
-		return;
+		stopped(vm, MH_STOP_ERROR, err->text);
+		return rc;
 	}
 	vm->resets++;
-	mhi_vm_emit(vm, MH_EVENT_RESET, "the guest reset itself");
+	mhi_vm_emit(vm, MH_EVENT_RESET, text)->reason = reason;
 	if (vm->state == MH_VM_RUNNING)
 		let_run(vm);
+	return 0;
 }
 
 /* ---- requests ---- */
@@ -242,14 +247,26 @@ static void stop_as_requested(struct mh_vm *vm)
 	stopped(vm, vm->request_reason, vm->request_text);
 }
 
+/* A guest's reset may be the end of the VM; the embedder's is not. */
+static bool begins_again(const struct mh_vm *vm)
+{
+	return vm->request == MHI_REQ_RESET &&
+	       (vm->request_reason == MH_STOP_REQUEST || !(vm->flags & MH_VM_STOP_ON_RESET));
+}
+
 void mhi_vm_serve_request(struct mh_vm *vm)
 {
+	char text[MH_EVENT_TEXT];
+	struct mhi_err err = { 0 };
+
 	vm->busy = true;
 	park_all(vm);
-	if (vm->request == MHI_REQ_RESET && !(vm->flags & MH_VM_STOP_ON_RESET))
-		reset_guest(vm);
-	else
+	if (begins_again(vm)) {
+		snprintf(text, sizeof(text), "%.*s", MH_EVENT_TEXT - 1, vm->request_text);
+		reset_now(vm, vm->request_reason, text, &err);
+	} else {
 		stop_as_requested(vm);
+	}
 	end_busy(vm);
 }
 
@@ -360,10 +377,10 @@ static void stop_now(struct mh_vm *vm)
 	end_busy(vm);
 }
 
-static int stop_from_handler(struct mh_vm *vm)
+static int request_from_handler(struct mh_vm *vm, enum mhi_request what, const char *text)
 {
 	pthread_mutex_unlock(&vm->lock);
-	mhi_vm_request(vm, MHI_REQ_STOP, MH_STOP_REQUEST, "stopped on request, from a handler");
+	mhi_vm_request(vm, what, MH_STOP_REQUEST, text);
 	pthread_mutex_lock(&vm->lock);
 	return 0;
 }
@@ -378,9 +395,43 @@ int mh_vm_stop(struct mh_vm *vm)
 	if (vm->state == MH_VM_CREATED)
 		rc = wrong_state(vm, "stop");
 	else if (mhi_vm_inside(vm))
-		rc = stop_from_handler(vm);
+		rc = request_from_handler(vm, MHI_REQ_STOP, "stopped on request, from a handler");
 	else if (vm->state != MH_VM_STOPPED)
 		stop_now(vm);
+	mhi_vm_leave(vm);
+	return rc;
+}
+
+static int reset_on_request(struct mh_vm *vm)
+{
+	int rc;
+
+	vm->busy = true;
+	park_all(vm);
+	/* It switched itself off, or failed, while it was recalled: that came first. */
+	if (vm->request == MHI_REQ_STOP) {
+		end_busy(vm);
+		settle(vm);
+		return wrong_state(vm, "reset");
+	}
+	rc = reset_now(vm, MH_STOP_REQUEST, "reset on request", mhi_ctx_err(vm->ctx));
+	end_busy(vm);
+	return rc;
+}
+
+int mh_vm_reset(struct mh_vm *vm)
+{
+	int rc;
+
+	if (!vm)
+		return MH_EINVAL;
+	mhi_vm_enter(vm);
+	if (vm->state != MH_VM_RUNNING && vm->state != MH_VM_PAUSED)
+		rc = wrong_state(vm, "reset");
+	else if (mhi_vm_inside(vm))
+		rc = request_from_handler(vm, MHI_REQ_RESET, "reset on request, from a handler");
+	else
+		rc = reset_on_request(vm);
 	mhi_vm_leave(vm);
 	return rc;
 }

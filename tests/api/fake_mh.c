@@ -406,6 +406,13 @@ int mh_vm_stop(struct mh_vm *vm)
 	return 0;
 }
 
+int mh_vm_reset(struct mh_vm *vm)
+{
+	int rc = mh_vm_stop(vm);
+
+	return rc ? rc : mh_vm_start(vm);
+}
+
 void mh_vm_destroy(struct mh_vm *vm)
 {
 	mh_vm_stop(vm);

@@ -94,12 +94,15 @@ while [ ! -s events.txt ]; do
 done
 mh 0 stats "$N"
 awk '$1 == "0" && $2 > 1000 { good = 1 } END { exit !good }' said.txt || fail "no entries counted"
+before=$(pid)
 mh 0 reset "$N"
 said 'waiting for the power button' 2
+[ "$(pid)" = "$before" ] || fail "another process after the reset"
 
 kill -9 "$(pid)"
 wait
-grep -q '"reason":"request"' events.txt || fail "no event of the reset"
+grep -q '"kind":"reset".*"reason":"request"' events.txt || fail "no event of the reset"
+! grep -q '"state":"stopped"' events.txt || fail "the reset stopped it"
 for _ in $(seq 100); do
 	[ ! -e "/proc/$(pid)" ] && break
 	sleep 0.1
@@ -118,11 +121,15 @@ mh 0 stop --timeout 200 "$N"
 state 'stopped (poweroff)'
 [ "$(macrohard-hypervisor logs "$N" | grep -c 'GUEST TESTS: 0 failed')" = 1 ] || fail "no button"
 
-# Another command line; a person at the console.
+# Another command line; a person at the console, who resets the guest in mid-request, and reboots it.
 VISUAL="sed -i s/mh.run=power/mh.shell/" mh 0 edit "$N"
 mh 0 start "$N"
 ptyrun -t 120 -x "switches the guest off" -s 'modprobe virtio_pci; modprobe virtio_blk\r' \
 	-s 'echo $((6*7))x\r' -x 42x -s 'yes life | head -c 4096 >/dev/vda && sync; echo $?w\r' -x 0w \
+	-s 'while :; do cat /dev/vda >/dev/null; done & echo $((7*7))y\r' -x 49y \
+	-c "macrohard-hypervisor reset '$N'" -x "switches the guest off" \
+	-s 'modprobe virtio_pci; modprobe virtio_blk; head -c 4 /dev/vda; echo =\r' -x life \
+	-s 'reboot -f\r' -x "switches the guest off" \
 	-s 'exit\r' -x 'switching off' -- macrohard-hypervisor console "$N" || fail "the console"
 for _ in $(seq 100); do
 	macrohard-hypervisor list | grep -q 'stopped (poweroff)' && break

@@ -109,6 +109,7 @@ START_TEST(by_callback)
 	ck_assert_uint_eq(kept[1].kind, MH_EVENT_PANIC);
 	ck_assert_str_eq(kept[1].text, "the guest's kernel panicked");
 	ck_assert_uint_eq(kept[2].kind, MH_EVENT_RESET);
+	ck_assert_uint_eq(kept[2].reason, MH_STOP_RESET);
 	ck_assert_str_eq(kept[2].text, "the guest reset itself");
 	ck_assert_uint_eq(kept[3].state, MH_VM_STOPPED);
 	ck_assert_uint_eq(kept[3].reason, MH_STOP_POWEROFF);

@@ -284,6 +284,138 @@ START_TEST(reset_fails)
 }
 END_TEST
 
+static struct mh_event next_event(struct mh_vm *vm)
+{
+	struct mh_event event = MH_EVENT_INIT;
+
+	ck_assert_int_eq(mh_vm_event_read(vm, &event), 0);
+	return event;
+}
+
+/* The reset button: a new VM of the engine, which runs on, with the memory as it was. */
+START_TEST(reset_button)
+{
+	struct mh_vm_metrics m = MH_VM_METRICS_INIT;
+	struct mh_vm *vm = busy_vm(2);
+	struct mh_event event;
+	u32 word = 0x12345678;
+	int fd;
+
+	ck_assert_int_eq(mh_vm_reset(NULL), MH_EINVAL);
+	ck_assert_int_eq(mh_vm_reset(vm), MH_ESTATE);
+	ck_error_has("reset VM \"test\": it is created");
+	fd = mh_vm_events_fd(vm);
+	ck_assert_int_eq(mh_vm_start(vm), 0);
+	wait_for_outs(10);
+	ck_assert_int_eq(mh_vm_mem_write(vm, 0x1000, &word, 4), 0);
+	ck_assert_int_eq(mh_vm_reset(vm), 0);
+	ck_assert_int_eq(mh_vm_state(vm), MH_VM_RUNNING);
+	ck_assert_uint_eq(fake_engine.vms_made, 2);
+	ck_assert_uint_eq(fake_engine.vms, 1);
+	wait_for_outs(outs() + 10);
+	word = 0;
+	ck_assert_int_eq(mh_vm_mem_read(vm, 0x1000, &word, 4), 0);
+	ck_assert_uint_eq(word, 0x12345678);
+	ck_assert_int_eq(mh_vm_metrics(vm, &m), 0);
+	ck_assert_uint_eq(m.starts, 1);
+	ck_assert_uint_eq(m.resets, 1);
+	ck_assert_int_eq(mh_vm_events_fd(vm), fd);
+	ck_assert_uint_eq(next_event(vm).kind, MH_EVENT_STATE);
+	event = next_event(vm);
+	ck_assert_uint_eq(event.kind, MH_EVENT_RESET);
+	ck_assert_uint_eq(event.state, MH_VM_RUNNING);
+	ck_assert_uint_eq(event.reason, MH_STOP_REQUEST);
+	ck_assert_str_eq(event.text, "reset on request");
+	ck_assert_int_eq(mh_vm_stop(vm), 0);
+	ck_assert_int_eq(mh_vm_reset(vm), MH_ESTATE);
+	ck_error_has("it is stopped");
+	mh_vm_destroy(vm);
+}
+END_TEST
+
+/* A paused VM begins again when it is resumed, not before. */
+START_TEST(reset_button_paused)
+{
+	struct mh_vm *vm = busy_vm(2);
+	struct mh_regs regs;
+	u32 seen;
+
+	ck_assert_int_eq(mh_vm_start(vm), 0);
+	wait_for_outs(10);
+	ck_assert_int_eq(mh_vm_pause(vm), 0);
+	fake_engine.vcpu[0]->page.state.rip = 0x1234;
+	seen = outs();
+	ck_assert_int_eq(mh_vm_reset(vm), 0);
+	ck_assert_int_eq(mh_vm_reset(vm), 0);
+	ck_assert_int_eq(mh_vm_state(vm), MH_VM_PAUSED);
+	ck_assert_uint_eq(fake_engine.vms, 1);
+	ck_assert_int_eq(mh_vcpu_get_regs(vm, 0, &regs), 0);
+	ck_assert_uint_eq(regs.rip, 0xfff0);
+	usleep(2000);
+	ck_assert_uint_eq(outs(), seen);
+	ck_assert_int_eq(mh_vm_resume(vm), 0);
+	wait_for_outs(seen + 10);
+	mh_vm_destroy(vm);
+}
+END_TEST
+
+static int halted_guest_script(struct mhi_eng_vcpu *v, struct mhk_run *page)
+{
+	return fake_exit_halt(v, page);
+}
+
+/* Boot data are loaded again, whatever the guest's own resets end in. */
+START_TEST(reset_button_boots)
+{
+	struct mh_vm *vm = booting_vm(2, MH_VM_STOP_ON_RESET);
+
+	fake_engine.script = halted_guest_script;
+	ck_assert_int_eq(mh_vm_start(vm), 0);
+	ck_assert_int_eq(mh_vm_reset(vm), 0);
+	ck_assert_int_eq(mh_vm_state(vm), MH_VM_RUNNING);
+	ck_assert_uint_eq(fake_machine.resets, 2);
+	ck_assert_uint_eq(fake_machine.loads, 2);
+	/* What fails on the way up ends in Stopped, and another start may come. */
+	fake_machine.load_error = MH_ERANGE;
+	ck_assert_int_eq(mh_vm_reset(vm), MH_ERANGE);
+	ck_error_has("reset VM \"test\": fake: does not fit");
+	ck_assert_int_eq(mh_vm_state(vm), MH_VM_STOPPED);
+	ck_assert_int_eq(mh_vm_stop_reason(vm), MH_STOP_ERROR);
+	ck_assert_str_eq(mh_vm_stop_text(vm), "reset VM \"test\": fake: does not fit");
+	fake_machine.load_error = 0;
+	ck_assert_int_eq(mh_vm_start(vm), 0);
+	mh_vm_destroy(vm);
+}
+END_TEST
+
+static void reset_twice(void *opaque, uint64_t offset, unsigned int bytes, uint64_t value)
+{
+	if (fake_engine.vms_made < 3)
+		ck_assert_int_eq(mh_vm_reset(opaque), 0);
+	else
+		ck_assert_int_eq(mh_vm_stop(opaque), 0);
+}
+
+START_TEST(reset_button_in_a_handler)
+{
+	const struct mh_io_ops ops = { 1, NULL, reset_twice };
+	struct mh_vm *vm = api_vm(1, MH_VM_BARE | MH_VM_STOP_ON_RESET, 0);
+
+	fake_engine.script = busy_guest;
+	ck_assert_int_eq(mh_vm_pio_add(vm, PORT, 1, &ops, vm), 0);
+	ck_assert_int_ge(mh_vm_events_fd(vm), 0);
+	ck_assert_int_eq(mh_vm_start(vm), 0);
+	ck_assert_int_eq(mh_vm_wait(vm, 5000), 0);
+	ck_assert_int_eq(mh_vm_stop_reason(vm), MH_STOP_REQUEST);
+	ck_assert_uint_eq(fake_engine.vms_made, 3);
+	ck_assert_uint_eq(next_event(vm).kind, MH_EVENT_STATE);
+	ck_assert_str_eq(next_event(vm).text, "reset on request, from a handler");
+	ck_assert_uint_eq(next_event(vm).reason, MH_STOP_REQUEST);
+	ck_assert_uint_eq(next_event(vm).state, MH_VM_STOPPED);
+	mh_vm_destroy(vm);
+}
+END_TEST
+
 static enum mh_vm_state told[16];
 static u32 told_count;
 
@@ -383,6 +515,10 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, reset);
 	tcase_add_test(tcase, reset_stops);
 	tcase_add_test(tcase, reset_fails);
+	tcase_add_test(tcase, reset_button);
+	tcase_add_test(tcase, reset_button_paused);
+	tcase_add_test(tcase, reset_button_boots);
+	tcase_add_test(tcase, reset_button_in_a_handler);
 	tcase_add_test(tcase, state_callback);
 	tcase_add_test(tcase, destroy_ends_waits);
 	tcase_add_test(tcase, no_unrestricted_guest);

@@ -52,7 +52,7 @@ static void one_call(struct mh_vm *vm, u32 which)
 	struct mh_regs regs;
 	int rc = 0;
 
-	switch (which % 8) {
+	switch (which % 9) {
 	case 0:
 	case 1:
 		rc = mh_vm_start(vm);
@@ -75,8 +75,11 @@ static void one_call(struct mh_vm *vm, u32 which)
 	case 7:
 		rc = mh_vm_msi(vm, 0xfee00000, 0x40);
 		break;
+	case 8:
+		rc = mh_vm_reset(vm);
+		break;
 	}
-	ck_assert_msg(rc == 0 || rc == MH_ESTATE, "call %u: %s: %s", which % 8, mh_err_name(rc),
+	ck_assert_msg(rc == 0 || rc == MH_ESTATE, "call %u: %s: %s", which % 9, mh_err_name(rc),
 		      mh_last_error(ctx));
 }
 

@@ -341,14 +341,14 @@ const struct cli_verb cli_verb_resume = {
 	.args = CLI_VM,
 };
 
-static const char reset_usage[] =
-	"usage: " CLI_NAME " reset NAME\n"
-	"\n"
-	"Cuts a VM's power and starts it again at once; the guest is not asked.\n" CALL_STATUS;
+static const char reset_usage[] = "usage: " CLI_NAME " reset NAME\n"
+				  "\n"
+				  "Presses a VM's reset button: the guest begins again at once, "
+				  "and is not asked.\n" CALL_STATUS;
 
 const struct cli_verb cli_verb_reset = {
 	.name = "reset",
-	.summary = "cut a VM's power and start it again",
+	.summary = "press a VM's reset button",
 	.usage = reset_usage,
 	.run = call,
 	.args = CLI_VM,

@@ -78,9 +78,7 @@ static int do_resume(struct process *p, struct client *c, const cJSON *params, c
 
 static int do_reset(struct process *p, struct client *c, const cJSON *params, cJSON *result)
 {
-	int error = mh_vm_stop(p->vm);
-
-	return error ? error : mh_vm_start(p->vm);
+	return mh_vm_reset(p->vm);
 }
 
 /* A paused guest does not see its button. */
@@ -249,7 +247,7 @@ cJSON *control_event(const struct mh_event *event)
 	params = cJSON_AddObjectToObject(document, "params");
 	cJSON_AddStringToObject(params, "kind", event_name(event->kind));
 	cJSON_AddStringToObject(params, "state", control_state((enum mh_vm_state)event->state));
-	if (event->state == MH_VM_STOPPED)
+	if (event->state == MH_VM_STOPPED || event->kind == MH_EVENT_RESET)
 		cJSON_AddStringToObject(params, "reason",
 					control_reason((enum mh_stop_reason)event->reason));
 	cJSON_AddNumberToObject(params, "number", (double)event->number);

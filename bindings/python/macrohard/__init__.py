@@ -185,6 +185,10 @@ class VM:
     def stop(self):
         self._call(lib.mh_vm_stop)
 
+    def reset(self):
+        """Press the reset button: it begins again, and goes on if it ran."""
+        self._call(lib.mh_vm_reset)
+
     def wait(self, timeout=None):
         """Until it is stopped; seconds. Raises Error MH_ETIMEDOUT."""
         self._call(lib.mh_vm_wait, -1 if timeout is None else int(timeout * 1000))
