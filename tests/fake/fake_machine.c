@@ -116,8 +116,11 @@ void mhi_boot_destroy(struct mhi_boot *boot)
 int mhi_boot_load(const struct mhi_boot *boot, const struct mhi_machine *machine,
 		  struct mhi_entry *entry, struct mhi_err *err)
 {
-	if (fake_machine.load_error)
-		return mhi_err_set(err, fake_machine.load_error, "fake: does not fit");
+	/* Set while another thread may be here. */
+	int error = __atomic_load_n(&fake_machine.load_error, __ATOMIC_SEQ_CST);
+
+	if (error)
+		return mhi_err_set(err, error, "fake: does not fit");
 	fake_machine.loads++;
 	*entry = fake_machine.entry;
 	return 0;

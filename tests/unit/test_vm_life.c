@@ -274,7 +274,7 @@ START_TEST(reset_fails)
 
 	resets_wanted = 5;
 	ck_assert_int_eq(mh_vm_start(vm), 0);
-	fake_machine.load_error = MH_ERANGE;
+	__atomic_store_n(&fake_machine.load_error, MH_ERANGE, __ATOMIC_SEQ_CST);
 	ck_assert_int_eq(mh_vm_wait(vm, 5000), 0);
 	if (mh_vm_stop_reason(vm) != MH_STOP_POWEROFF) {
 		ck_assert_int_eq(mh_vm_stop_reason(vm), MH_STOP_ERROR);
