@@ -36,7 +36,7 @@ MH_API int mh_serial_input(struct mh_vm *vm, unsigned int port, const void *data
  */
 MH_API int mh_vm_power_button(struct mh_vm *vm);
 
-/* ---- virtio devices ---- */
+/* ---- devices on PCI ---- */
 
 /*
  * An attached device. It lives until mh_dev_detach, or until its VM is destroyed. Devices have a
@@ -205,6 +205,39 @@ MH_API int mh_console_input(struct mh_dev *dev, uint32_t port, const void *data,
  * Thread: [any]   Returns 0; MH_EINVAL (no console device, no such port).   Since: 1.0
  */
 MH_API int mh_console_resize(struct mh_dev *dev, uint32_t port, uint16_t columns, uint16_t rows);
+
+/* What a watchdog does when it expires. */
+enum mh_watchdog_action {
+	/* As if the guest reset itself: with MH_VM_STOP_ON_RESET the VM is Stopped then. */
+	MH_WATCHDOG_RESET = 0,
+	MH_WATCHDOG_POWEROFF, /* Stopped, with MH_STOP_WATCHDOG */
+	MH_WATCHDOG_PAUSE,    /* Paused, until mh_vm_resume */
+	MH_WATCHDOG_NONE      /* nothing but the event */
+};
+
+struct mh_watchdog_config {
+	size_t size;	 /* sizeof(struct mh_watchdog_config), by MH_WATCHDOG_CONFIG_INIT */
+	uint32_t flags;	 /* MH_VIRTIO_SLOT */
+	uint32_t action; /* enum mh_watchdog_action */
+};
+
+#define MH_WATCHDOG_CONFIG_INIT                           \
+	{                                                 \
+		sizeof(struct mh_watchdog_config), 0u, 0u \
+	}
+
+/**
+ * Give the guest a watchdog (Intel 6300ESB; Linux: module i6300esb). Once the guest has started it
+ * and does not reload it in time, there is MH_EVENT_WATCHDOG, and the action. In a pause of the VM
+ * it stands still.
+ * @config  NULL: defaults
+ * @out     the device; NULL: not needed
+ * Thread: [setup]
+ * Returns 0; MH_EINVAL (config; MH_VM_BARE), MH_ESTATE, MH_ERANGE, MH_EEXIST (PCI slot), MH_ENOMEM.
+ * Since: 1.0
+ */
+MH_API int mh_watchdog_attach(struct mh_vm *vm, const struct mh_watchdog_config *config,
+			      struct mh_dev **out);
 
 struct mh_balloon_config {
 	size_t size;	/* sizeof(struct mh_balloon_config), by MH_BALLOON_CONFIG_INIT */

@@ -14,7 +14,8 @@ enum mh_event_kind {
 	MH_EVENT_STATE = 0,
 	/*
 	 * The VM begins again. reason: MH_STOP_RESET (the guest reset itself, without
-	 * MH_VM_STOP_ON_RESET) or MH_STOP_REQUEST (mh_vm_reset).
+	 * MH_VM_STOP_ON_RESET), MH_STOP_WATCHDOG (its watchdog did), or MH_STOP_REQUEST
+	 * (mh_vm_reset).
 	 */
 	MH_EVENT_RESET,
 	/*
@@ -24,17 +25,22 @@ enum mh_event_kind {
 	 */
 	MH_EVENT_PANIC,
 	/* The same, but a crash kernel goes on to save what can be saved. */
-	MH_EVENT_CRASH_KERNEL
+	MH_EVENT_CRASH_KERNEL,
+	/*
+	 * A watchdog has not heard of its guest. detail: enum mh_watchdog_action, which comes
+	 * next. MH_WATCHDOG_NONE is told at most once a second.
+	 */
+	MH_EVENT_WATCHDOG
 };
 
 #define MH_EVENT_TEXT 256
 
 struct mh_event {
-	size_t size;	 /* sizeof(struct mh_event), by MH_EVENT_INIT */
-	uint32_t kind;	 /* enum mh_event_kind; newer libraries may tell of more */
-	uint32_t state;	 /* enum mh_vm_state, when it happened */
-	uint32_t reason; /* enum mh_stop_reason: of MH_VM_STOPPED, and of MH_EVENT_RESET */
-	uint32_t reserved;
+	size_t size;		  /* sizeof(struct mh_event), by MH_EVENT_INIT */
+	uint32_t kind;		  /* enum mh_event_kind; newer libraries may tell of more */
+	uint32_t state;		  /* enum mh_vm_state, when it happened */
+	uint32_t reason;	  /* enum mh_stop_reason: of MH_VM_STOPPED, and of MH_EVENT_RESET */
+	uint32_t detail;	  /* by kind */
 	uint64_t number;	  /* counts the VM's events from 1: after a gap some were lost */
 	uint64_t time_ns;	  /* when it happened: nanoseconds since 1970, UTC */
 	char text[MH_EVENT_TEXT]; /* one line for people */

@@ -30,6 +30,7 @@ enum mh_stop_reason {
 	MH_STOP_RESET,	  /* the guest reset itself; with MH_VM_STOP_ON_RESET only */
 	MH_STOP_SHUTDOWN, /* triple fault */
 	MH_STOP_ERROR,	  /* an error that cannot be continued: see mh_vm_stop_text */
+	MH_STOP_WATCHDOG, /* its watchdog expired: power off, or reset with MH_VM_STOP_ON_RESET */
 };
 
 /* a guest's reset ends in Stopped instead of starting again */

@@ -99,8 +99,13 @@ struct mhi_cfg_balloon {
 	struct mh_balloon_config c;
 };
 
+struct mhi_cfg_watchdog {
+	struct mhi_cfg_place place;
+	struct mh_watchdog_config c;
+};
+
 struct mhi_cfg_devices {
-	struct mhi_cfg_list disks, nets, shares, rng, vsock, balloon;
+	struct mhi_cfg_list disks, nets, shares, rng, vsock, balloon, watchdog;
 };
 
 struct mhi_cfg_chunk; /* config.c: memory that goes with the document */

@@ -35,6 +35,12 @@ static const char *const owners[] = {
 	[MH_SHARE_SQUASH] = "squash", [MH_SHARE_MAPPED] = "mapped", [MH_SHARE_HOST] = "host", NULL
 };
 
+static const char *const actions[] = { [MH_WATCHDOG_RESET] = "reset",
+				       [MH_WATCHDOG_POWEROFF] = "poweroff",
+				       [MH_WATCHDOG_PAUSE] = "pause",
+				       [MH_WATCHDOG_NONE] = "none",
+				       NULL };
+
 #define KEY(n, k, field) .name = (n), .kind = (k), .at = (field)
 #define NUMBER(n, field, from, to) KEY(n, MHI_CFG_NUMBER, field), .least = (from), .most = (to)
 #define SIZE(n, field, from) KEY(n, MHI_CFG_SIZE, field), .least = (from), .most = MEMORY_MOST
@@ -158,6 +164,16 @@ static const struct mhi_cfg_balloon balloon_defaults = { .c = MH_BALLOON_CONFIG_
 static const struct mhi_cfg_object balloon = { balloon_keys, sizeof(balloon_defaults),
 					       &balloon_defaults };
 
+static const struct mhi_cfg_key watchdog_keys[] = {
+	{ CHOICE("action", offsetof(struct mhi_cfg_watchdog, c.action), actions) },
+	{ SLOT },
+	END,
+};
+
+static const struct mhi_cfg_watchdog watchdog_defaults = { .c = MH_WATCHDOG_CONFIG_INIT };
+static const struct mhi_cfg_object watchdog = { watchdog_keys, sizeof(watchdog_defaults),
+						&watchdog_defaults };
+
 #define DEVICES(field) offsetof(struct mhi_cfg_devices, field)
 
 static const struct mhi_cfg_key devices_keys[] = {
@@ -167,6 +183,7 @@ static const struct mhi_cfg_key devices_keys[] = {
 	{ KEY("rng", MHI_CFG_OPTION, DEVICES(rng)), .object = &rng },
 	{ KEY("vsock", MHI_CFG_OPTION, DEVICES(vsock)), .object = &vsock },
 	{ KEY("balloon", MHI_CFG_OPTION, DEVICES(balloon)), .object = &balloon },
+	{ KEY("watchdog", MHI_CFG_OPTION, DEVICES(watchdog)), .object = &watchdog },
 	END,
 };
 

@@ -82,6 +82,14 @@ static int add_balloon(struct build *b, const void *item, u32 slot)
 	return mh_balloon_attach(b->vm, &c, &b->parts->balloon);
 }
 
+static int add_watchdog(struct build *b, const void *item, u32 slot)
+{
+	struct mh_watchdog_config c = ((const struct mhi_cfg_watchdog *)item)->c;
+
+	c.flags |= slot;
+	return mh_watchdog_attach(b->vm, &c, NULL);
+}
+
 static const struct {
 	size_t at;
 	int (*add)(struct build *b, const void *item, u32 slot);
@@ -92,6 +100,7 @@ static const struct {
 	{ offsetof(struct mhi_cfg_devices, rng), add_rng },
 	{ offsetof(struct mhi_cfg_devices, vsock), add_vsock },
 	{ offsetof(struct mhi_cfg_devices, balloon), add_balloon },
+	{ offsetof(struct mhi_cfg_devices, watchdog), add_watchdog },
 };
 
 static int add_device(struct mhi_cfg_at *at, const struct mhi_cfg_key *family, void *item,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Virtio devices: making them, plugging them into a VM, taking them out. */
+/* Devices on PCI: making them, plugging them into a VM, taking them out. */
 #include "api/dev.h"
 
 #include <stdio.h>
@@ -66,21 +66,43 @@ int mhi_dev_begin(struct mh_vm *vm, const char *what, const void *config, size_t
 	return 0;
 }
 
-static int plug(struct mh_dev *dev, u32 flags, struct mhi_err *err)
+static int make_card(struct mh_dev *dev, u32 flags, struct mhi_err *err)
 {
-	struct mh_vm *vm = dev->vm;
 	int rc;
 
+	if (!dev->vdev) {
+		dev->card = mhi_watchdog_pci(dev->watchdog);
+		return 0;
+	}
 	if (flags & MH_VIRTIO_SPLIT)
 		dev->vdev->offered &= ~VIRTIO_F_RING_PACKED;
-	rc = mhi_vpci_init(&dev->pci, dev->vdev, vm->ops->doorbell != NULL);
+	rc = mhi_vpci_init(&dev->pci, dev->vdev, dev->vm->ops->doorbell != NULL);
 	if (rc)
 		return mhi_err_set(err, rc, "out of memory or file descriptors");
-	dev->pci.pci.want_slot = (flags & SLOT_FLAGS) / MH_VIRTIO_SLOT(1);
-	rc = mhi_machine_pci_add(vm->machine, &dev->pci.pci, err);
+	dev->card = &dev->pci.pci;
+	return 0;
+}
+
+static int plug(struct mh_dev *dev, u32 flags, struct mhi_err *err)
+{
+	int rc = make_card(dev, flags, err);
+
 	if (rc)
+		return rc;
+	dev->card->want_slot = (flags & SLOT_FLAGS) / MH_VIRTIO_SLOT(1);
+	return mhi_machine_pci_add(dev->vm->machine, dev->card, err);
+}
+
+/* It is not plugged in, and may be half made. */
+static void dev_free(struct mh_dev *dev)
+{
+	if (dev->vdev && dev->card)
 		mhi_vpci_fini(&dev->pci);
-	return rc;
+	if (dev->vdev)
+		dev->vdev->ops->destroy(dev->vdev);
+	if (dev->watchdog)
+		mhi_watchdog_destroy(dev->watchdog);
+	free(dev);
 }
 
 int mhi_dev_end(struct mh_dev *dev, u32 flags, int rc, struct mh_dev **out)
@@ -92,9 +114,7 @@ int mhi_dev_end(struct mh_dev *dev, u32 flags, int rc, struct mh_dev **out)
 		rc = plug(dev, flags, err);
 	if (rc) {
 		mhi_err_wrap(err, "%s of VM \"%s\"", dev->what, vm->name);
-		if (dev->vdev)
-			dev->vdev->ops->destroy(dev->vdev);
-		free(dev);
+		dev_free(dev);
 	} else {
 		if (dev->adopted)
 			*dev->adopted = true;
@@ -107,12 +127,10 @@ int mhi_dev_end(struct mh_dev *dev, u32 flags, int rc, struct mh_dev **out)
 	return rc;
 }
 
-static void dev_free(struct mh_dev *dev)
+static void unplug(struct mh_dev *dev)
 {
-	mhi_machine_pci_remove(dev->vm->machine, &dev->pci.pci);
-	mhi_vpci_fini(&dev->pci);
-	dev->vdev->ops->destroy(dev->vdev);
-	free(dev);
+	mhi_machine_pci_remove(dev->vm->machine, dev->card);
+	dev_free(dev);
 }
 
 void mhi_vm_free_devs(struct mh_vm *vm)
@@ -121,7 +139,7 @@ void mhi_vm_free_devs(struct mh_vm *vm)
 		struct mh_dev *dev = vm->devs;
 
 		vm->devs = dev->next;
-		dev_free(dev);
+		unplug(dev);
 	}
 }
 
@@ -140,7 +158,7 @@ int mh_dev_detach(struct mh_dev *dev)
 	for (at = &vm->devs; *at != dev;)
 		at = &(*at)->next;
 	*at = dev->next;
-	dev_free(dev);
+	unplug(dev);
 	mhi_vm_leave(vm);
 	return 0;
 }

@@ -4,27 +4,32 @@
 #define MHI_API_DEV_H
 
 #include "api/impl.h"
+#include "platform/watchdog.h"
 #include "virtio/tr_pci.h"
 
 struct mh_dev {
-	struct mh_vm *vm;	 /* (c) */
-	const char *what;	 /* (c) its name in messages */
-	struct mh_dev *next;	 /* (p) */
-	struct mhi_vdev *vdev;	 /* (c) */
-	struct mhi_vdev_env env; /* (c) */
-	struct mhi_vpci pci;	 /* (c) */
-	bool console;		 /* (c) it has ports */
-	struct mhi_net *frames;	 /* (c) the embedder's end of a network card; NULL: none */
-	bool *adopted;		 /* (c) the back end's: set when the device is there; NULL: none */
-	char owner[64];		 /* (c) "VM \"name\"" */
+	struct mh_vm *vm;	       /* (c) */
+	const char *what;	       /* (c) its name in messages */
+	struct mh_dev *next;	       /* (p) */
+	struct mhi_vdev *vdev;	       /* (c) NULL: a watchdog */
+	struct mhi_vdev_env env;       /* (c) */
+	struct mhi_vpci pci;	       /* (c) */
+	struct mhi_pci_dev *card;      /* (c) what is plugged in */
+	struct mhi_watchdog *watchdog; /* (c) or NULL */
+	u32 action;		       /* (c) the watchdog's: enum mh_watchdog_action */
+	u64 told_ns;		       /* (l) when it was told of last */
+	bool console;		       /* (c) it has ports */
+	struct mhi_net *frames;	       /* (c) the embedder's end of a network card; NULL: none */
+	bool *adopted;	/* (c) the back end's: set when the device is there; NULL: none */
+	char owner[64]; /* (c) "VM \"name\"" */
 };
 
 /*
- * Attaching is begin, checking the config and making dev->vdev, end. Begin refuses a VM that is
- * NULL or bare and a config that is NULL or whose first field, its size, is not config_bytes; it
- * enters the VM for setup. End plugs the device in if rc is 0, frees it else, and leaves the VM.
- * what names the device in messages; end puts it and the VM's name before the sentence that rc came
- * with.
+ * Attaching is begin, checking the config and making dev->vdev or dev->watchdog, end. Begin
+ * refuses a VM that is NULL or bare and a config that is NULL or whose first field, its size, is
+ * not config_bytes; it enters the VM for setup. End plugs the device in if rc is 0, frees it else,
+ * and leaves the VM. what names the device in messages; end puts it and the VM's name before the
+ * sentence that rc came with.
  */
 int mhi_dev_begin(struct mh_vm *vm, const char *what, const void *config, size_t config_bytes,
 		  struct mh_dev **out);

@@ -42,7 +42,7 @@ int mh_balloon_attach(struct mh_vm *vm, const struct mh_balloon_config *config, 
 
 static int check_balloon(struct mh_dev *dev)
 {
-	if (dev->vdev->ops->id != MHI_BALLOON_ID)
+	if (!dev->vdev || dev->vdev->ops->id != MHI_BALLOON_ID)
 		return mhi_err_set(mhi_ctx_err(dev->vm->ctx), MH_EINVAL,
 				   "balloon of VM \"%s\": the device is no balloon", dev->vm->name);
 	return 0;

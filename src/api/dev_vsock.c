@@ -43,7 +43,7 @@ int mh_vsock_attach(struct mh_vm *vm, const struct mh_vsock_config *config, stru
 
 static int check_vsock(struct mh_dev *dev)
 {
-	if (dev->vdev->ops->id != MHI_VSOCK_ID)
+	if (!dev->vdev || dev->vdev->ops->id != MHI_VSOCK_ID)
 		return mhi_err_set(mhi_ctx_err(dev->vm->ctx), MH_EINVAL,
 				   "vsock of VM \"%s\": the device is no vsock", dev->vm->name);
 	return 0;

@@ -61,8 +61,8 @@ struct mh_vcpu {
 	bool has_thread;		  /* (m) */
 };
 
-/* What a vCPU thread asks of the VM's own thread. */
-enum mhi_request { MHI_REQ_NONE, MHI_REQ_RESET, MHI_REQ_STOP };
+/* What other threads of the VM ask of its own one: what comes later outdoes what comes before. */
+enum mhi_request { MHI_REQ_NONE, MHI_REQ_PAUSE, MHI_REQ_RESET, MHI_REQ_STOP };
 
 /* Numbers count from 1. */
 struct mhi_events {
@@ -114,7 +114,7 @@ struct mh_vm {
 	u32 active;			    /* (m) vCPU threads that are not parked */
 	u32 callers;			    /* (m) threads inside a public function */
 	enum mhi_request request;	    /* (m) */
-	enum mh_stop_reason request_reason; /* (m) of MHI_REQ_STOP */
+	enum mh_stop_reason request_reason; /* (m) not of MHI_REQ_PAUSE */
 	char request_text[MHI_STOP_TEXT];   /* (m) */
 	struct mhi_events events;	    /* (m) */
 	u64 started_ns;			    /* (m) monotonic: the last start */
@@ -200,8 +200,8 @@ struct mh_vcpu *mhi_vm_self(struct mh_vm *vm);
  */
 bool mhi_vm_inside(struct mh_vm *vm);
 /*
- * Ask for a stop or a reset, from any thread of the VM. A stop outdoes a reset; else the first
- * request counts.
+ * Ask for a transition, from any thread of the VM. A stop outdoes a reset, and that a pause; else
+ * the first request counts.
  */
 void mhi_vm_request(struct mh_vm *vm, enum mhi_request what, enum mh_stop_reason reason,
 		    const char *text);

@@ -148,7 +148,7 @@ static u64 ticks_to_ns(const struct mh_vm *vm, u64 ticks)
 int mh_dev_metrics(struct mh_dev *dev, struct mh_dev_metrics *out)
 {
 	struct mh_dev_metrics m = MH_DEV_METRICS_INIT;
-	struct mhi_vdev_counts c;
+	struct mhi_vdev_counts c = { 0 };
 
 	if (!dev)
 		return MH_EINVAL;
@@ -157,7 +157,8 @@ int mh_dev_metrics(struct mh_dev *dev, struct mh_dev_metrics *out)
 				   "metrics of %s of VM \"%s\": out is NULL, or out->size is not "
 				   "set; use MH_DEV_METRICS_INIT",
 				   dev->what, dev->vm->name);
-	mhi_vdev_counts(dev->vdev, &c);
+	if (dev->vdev)
+		mhi_vdev_counts(dev->vdev, &c);
 	m.requests = c.requests;
 	m.errors = c.errors;
 	m.to_guest_bytes = c.to_guest;

@@ -254,6 +254,13 @@ static bool begins_again(const struct mh_vm *vm)
 	       (vm->request_reason == MH_STOP_REQUEST || !(vm->flags & MH_VM_STOP_ON_RESET));
 }
 
+static void pause_as_requested(struct mh_vm *vm)
+{
+	vm->request = MHI_REQ_NONE;
+	if (vm->state == MH_VM_RUNNING)
+		set_state(vm, MH_VM_PAUSED, vm->request_text);
+}
+
 void mhi_vm_serve_request(struct mh_vm *vm)
 {
 	char text[MH_EVENT_TEXT];
@@ -261,7 +268,9 @@ void mhi_vm_serve_request(struct mh_vm *vm)
 
 	vm->busy = true;
 	park_all(vm);
-	if (begins_again(vm)) {
+	if (vm->request == MHI_REQ_PAUSE) {
+		pause_as_requested(vm);
+	} else if (begins_again(vm)) {
 		snprintf(text, sizeof(text), "%.*s", MH_EVENT_TEXT - 1, vm->request_text);
 		reset_now(vm, vm->request_reason, text, &err);
 	} else {

@@ -11,6 +11,7 @@
 #define MHI_PCI_BARS 6
 #define MHI_PCI_CAPS 8
 #define MHI_PCI_CAP_BODY 18
+#define MHI_PCI_REGS 16
 
 /* A capability. The bus adds the link to the next one. */
 struct mhi_pci_cap {
@@ -43,6 +44,11 @@ struct mhi_pci_dev_ops {
 	/* Before a read and after a write of [at, at + bytes) of a watched capability's body. */
 	void (*cap)(void *opaque, unsigned int cap, u8 *body, bool write, unsigned int at,
 		    unsigned int bytes);
+	/*
+	 * Before a read and after a write of the device's own registers in configuration space:
+	 * [regs_bytes] of them.
+	 */
+	void (*regs)(void *opaque, u8 *body, bool write);
 	/* Power-up state. No vCPU runs, nor does the device. */
 	void (*reset)(void *opaque);
 	/*
@@ -77,6 +83,9 @@ struct mhi_pci_dev {
 	u32 msix_table, msix_pba; /* offsets in that BAR, multiples of 8 */
 	struct mhi_pci_cap cap[MHI_PCI_CAPS];
 	unsigned int caps;
+	/* Registers of its own in configuration space, behind capabilities; 0 at power-up. */
+	u8 regs_at, regs_bytes;		     /* 0, 0: there are none */
+	u8 regs_writable[MHI_PCI_REGS];	     /* bits that the guest may change */
 	unsigned int want_slot;		     /* 1 to 31; 0: the next free one */
 	const struct mhi_pci_port_ops *port; /* NULL while not plugged in */
 	void *slot;

@@ -44,6 +44,12 @@ static bool msix_possible(const struct mhi_pci_dev *dev)
 	       dev->msix_pba + pba <= bar;
 }
 
+static bool regs_possible(const struct mhi_pci_dev *dev, unsigned int caps_end)
+{
+	return !dev->regs_bytes || (dev->regs_bytes <= MHI_PCI_REGS && dev->regs_at >= caps_end &&
+				    dev->regs_at + dev->regs_bytes <= MHI_PCI_CONFIG_BYTES);
+}
+
 int mhi_pci_cfg_check(const struct mhi_pci_dev *dev)
 {
 	unsigned int bytes = PCI_FIRST_CAP + (dev->msix_vectors ? MSIX_CAP_BYTES : 0);
@@ -58,7 +64,7 @@ int mhi_pci_cfg_check(const struct mhi_pci_dev *dev)
 			return MH_EINVAL;
 		bytes += (dev->cap[i].bytes + CAP_HEAD + 3) & ~3u;
 	}
-	return bytes <= MHI_PCI_CONFIG_BYTES ? 0 : MH_EINVAL;
+	return bytes <= MHI_PCI_CONFIG_BYTES && regs_possible(dev, bytes) ? 0 : MH_EINVAL;
 }
 
 /* ---- power-up state ---- */
@@ -143,6 +149,7 @@ void mhi_pci_cfg_reset(struct mhi_pci_slot *slot)
 	}
 	put_bars(slot);
 	put_caps(slot);
+	memcpy(slot->mask + dev->regs_at, dev->regs_writable, dev->regs_bytes);
 	mhi_msix_reset(&slot->msix);
 	mhi_pci_gate(slot, false);
 }
@@ -168,6 +175,14 @@ static void tell_cap(struct mhi_pci_slot *slot, unsigned int at, unsigned int by
 	}
 }
 
+static void tell_regs(struct mhi_pci_slot *slot, unsigned int at, unsigned int bytes, bool write)
+{
+	const struct mhi_pci_dev *dev = slot->dev;
+
+	if (touches(at, bytes, dev->regs_at, dev->regs_bytes))
+		dev->ops->regs(dev->opaque, slot->config + dev->regs_at, write);
+}
+
 static u16 status(const struct mhi_pci_slot *slot)
 {
 	u16 status = mhi_get_le16(slot->config + PCI_STATUS);
@@ -184,6 +199,7 @@ u32 mhi_pci_cfg_read(struct mhi_pci_slot *slot, unsigned int at, unsigned int by
 	u32 value = 0;
 
 	tell_cap(slot, at, bytes, false);
+	tell_regs(slot, at, bytes, false);
 	if (touches(at, bytes, PCI_STATUS, 2))
 		mhi_put_le16(slot->config + PCI_STATUS, status(slot));
 	for (unsigned int i = 0; i < bytes; i++)
@@ -208,4 +224,5 @@ void mhi_pci_cfg_write(struct mhi_pci_slot *slot, unsigned int at, unsigned int 
 	if (touches(at, bytes, PCI_COMMAND, 2) || touches(at, bytes, PCI_BAR0, 4 * MHI_PCI_BARS))
 		mhi_pci_bar_update(slot);
 	tell_cap(slot, at, bytes, true);
+	tell_regs(slot, at, bytes, true);
 }

@@ -214,6 +214,13 @@ int mh_vsock_attach(struct mh_vm *vm, const struct mh_vsock_config *config, stru
 	return 0;
 }
 
+int mh_watchdog_attach(struct mh_vm *vm, const struct mh_watchdog_config *config,
+		       struct mh_dev **out)
+{
+	printf("watchdog %u flags %x\n", config->action, config->flags);
+	return 0;
+}
+
 int mh_balloon_stats(struct mh_dev *dev, struct mh_balloon_stats *stats)
 {
 	stats->target_bytes = 1 << 20;

@@ -348,12 +348,13 @@ START_TEST(devices_reach_the_library)
 	ck_assert_ptr_nonnull(strstr(r.text, "--disk FILE[,NAME=VALUE]...  "));
 	ck_assert_ptr_nonnull(strstr(r.text, "  queues "));
 	start_pipes(&r, ARGS("run", "--kernel", "k", "--vsock", "77,path=v,connections=9",
-			     "--balloon", "64M,split"));
+			     "--balloon", "64M,split", "--watchdog", "pause,slot=3"));
 	type(&r, "off\n");
 	close(r.in);
 	ck_assert_int_eq(finish(&r), 0);
 	ck_assert_ptr_nonnull(strstr(r.text, "vsock 77 path v connections 9\n"));
 	ck_assert_ptr_nonnull(strstr(r.text, "balloon 67108864 flags 1\n"));
+	ck_assert_ptr_nonnull(strstr(r.text, "watchdog 2 flags 30000\n"));
 	start_pipes(&r, ARGS("run", "--kernel", "k", "--console", "virtio"));
 	type(&r, "off\n");
 	close(r.in);

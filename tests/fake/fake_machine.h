@@ -10,7 +10,7 @@ extern struct fake_machine {
 	u32 machines, boots;	    /* alive */
 	u32 resets, loads, eois, buttons;
 	u32 eoi_vector;
-	struct mhi_pci_dev *devs[8];
+	struct mhi_pci_dev *devs[16];
 	unsigned int dev_count;
 	bool running;
 	int add_error;

@@ -31,6 +31,7 @@ static const char *const words[] = {
 	"\"vsock\":{\"cid\":3",
 	"\"balloon\":{\"bytes\":",
 	"\"rng\":{\"slot\":",
+	"\"watchdog\":{\"action\":\"pause\"}",
 	"\"mac\":\"02:00:00:00:00:01\"",
 	"\"tap\":\"t0\"",
 	"\"slot\":5",

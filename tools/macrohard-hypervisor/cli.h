@@ -20,6 +20,7 @@ enum cli_exit {
 	CLI_RESET = 10,	    /* the guest reset itself (--stop-on-reset) */
 	CLI_SHUTDOWN = 11,  /* triple fault */
 	CLI_QUIT = 12,	    /* the escape key */
+	CLI_WATCHDOG = 13,  /* the guest's watchdog expired */
 	CLI_SIGNALLED = 128 /* + the signal's number */
 };
 

@@ -160,6 +160,7 @@ static const char create_usage[] =
 	"  --share DIR:TAG[,NAME=VALUE...]  a folder for \"mount -t 9p\"; '--share help'\n"
 	"  --vsock CID[,NAME=VALUE...]      sockets to this host (AF_VSOCK); '--vsock help'\n"
 	"  --rng, --balloon SIZE            random numbers; the guest gives memory back\n"
+	"  --watchdog ACTION                what a guest that hangs ends in; '--watchdog help'\n"
 	"  --kernel FILE    what it boots: bzImage, or ELF vmlinux (PVH); there is no firmware "
 	"yet\n"
 	"  --initrd FILE    initial RAM disk\n"

@@ -109,7 +109,8 @@ static const char run_usage[] =
 	"  --net user|tap=NAME|fd=N|none[,NAME=VALUE...]  default: user; '--net help'\n"
 	"  --share DIR:TAG[,NAME=VALUE...]  a folder for \"mount -t 9p\"; '--share help'\n"
 	"  --vsock CID[,NAME=VALUE...]      sockets to this host (AF_VSOCK); '--vsock help'\n"
-	"  --rng, --balloon SIZE            random numbers; the guest gives memory back\n"
+	"  --rng, --balloon SIZE, --watchdog ACTION  random numbers; memory back; '--watchdog "
+	"help'\n"
 	"  --engine NAME    shim (default): our kernel module; kvm: the host's KVM\n"
 	"  --hyperv         for Windows' clock: speak for Hyper-V, too\n"
 	"  --stop-on-reset  end when the guest resets itself, instead of starting it again\n"
@@ -120,8 +121,8 @@ static const char run_usage[] =
 	"SIGTERM presses the power button; a second signal, or the end of --grace, ends the VM.\n"
 	"Exit status: 0 the guest switched itself off, 1 error, 2 wrong command line, 10 the "
 	"guest\n"
-	"reset itself (--stop-on-reset), 11 triple fault, 12 escape key, 128+N ended by signal "
-	"N.\n";
+	"reset itself (--stop-on-reset), 11 triple fault, 12 escape key, 13 its watchdog, "
+	"128+N a signal.\n";
 
 const struct cli_verb cli_verb_run = {
 	.name = "run",

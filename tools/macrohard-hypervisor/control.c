@@ -24,6 +24,7 @@ const char *control_reason(enum mh_stop_reason reason)
 		[MH_STOP_NONE] = "none",	 [MH_STOP_REQUEST] = "request",
 		[MH_STOP_POWEROFF] = "poweroff", [MH_STOP_RESET] = "reset",
 		[MH_STOP_SHUTDOWN] = "shutdown", [MH_STOP_ERROR] = "error",
+		[MH_STOP_WATCHDOG] = "watchdog",
 	};
 
 	return names[reason];
@@ -32,10 +33,9 @@ const char *control_reason(enum mh_stop_reason reason)
 static const char *event_name(uint32_t kind)
 {
 	static const char *const names[] = {
-		[MH_EVENT_STATE] = "state",
-		[MH_EVENT_RESET] = "reset",
-		[MH_EVENT_PANIC] = "panic",
-		[MH_EVENT_CRASH_KERNEL] = "crash-kernel",
+		[MH_EVENT_STATE] = "state",	  [MH_EVENT_RESET] = "reset",
+		[MH_EVENT_PANIC] = "panic",	  [MH_EVENT_CRASH_KERNEL] = "crash-kernel",
+		[MH_EVENT_WATCHDOG] = "watchdog",
 	};
 
 	return kind < sizeof(names) / sizeof(names[0]) ? names[kind] : "other";

@@ -175,6 +175,13 @@ static bool balloon_value(struct document *d, char *text, cJSON *device)
 
 static const struct setting plain_settings[] = { SPLIT, SLOT, END };
 
+static bool watchdog_value(struct document *d, char *text, cJSON *device)
+{
+	return add_text(device, "action", text);
+}
+
+static const struct setting watchdog_settings[] = { SLOT, END };
+
 /* ---- all of them ---- */
 
 static const struct device_kind kinds[] = {
@@ -188,6 +195,8 @@ static const struct device_kind kinds[] = {
 	  vsock_value, vsock_settings },
 	{ "balloon", "SIZE", "memory that the guest gives back, besides what it does not use",
 	  "balloon", false, balloon_value, plain_settings },
+	{ "watchdog", "reset|poweroff|pause|none", "what a guest that hangs ends in (i6300esb)",
+	  "watchdog", false, watchdog_value, watchdog_settings },
 };
 
 static const struct device_kind *find_kind(const char *option)

@@ -216,6 +216,9 @@ static int stop_status(struct process *p)
 	case MH_STOP_RESET:
 		cli_message("the guest reset itself");
 		return CLI_RESET;
+	case MH_STOP_WATCHDOG:
+		cli_message("%s", mh_vm_stop_text(p->vm));
+		return CLI_WATCHDOG;
 	case MH_STOP_SHUTDOWN:
 	case MH_STOP_ERROR:
 		cli_message("%s", mh_vm_stop_text(p->vm));
