@@ -15,23 +15,21 @@
 #define AHEAD_MAX 16
 
 /*
- * Remove the entries of a range, and make sure that no vCPU uses them any more. In pieces: the
- * lock is spun for with interrupts off. Nobody can bring an entry back meanwhile: the slot is
- * gone, or its notifier's sequence says that an invalidation is on.
+ * Remove the entries of a range, and make sure that no vCPU uses them any more; also when there are
+ * none: whoever removed them just now may not have come that far. In pieces: the lock is spun for
+ * with interrupts off. Nobody can bring an entry back meanwhile: the slot is gone, or its
+ * notifier's sequence says that an invalidation is on.
  */
 static void drop_entries(struct drv_vm *vm, mh_gpa gpa, u64 bytes)
 {
-	bool flush = false;
 	u64 piece;
 
 	for (; bytes; gpa += piece, bytes -= piece) {
 		piece = min_t(u64, bytes, DROP_BYTES);
 		spin_lock(&vm->mmu_lock);
-		flush |= mhi_npt_unmap(&vm->arch.npt, gpa, piece) != 0;
+		mhi_npt_unmap(&vm->arch.npt, gpa, piece);
 		spin_unlock(&vm->mmu_lock);
 	}
-	if (!flush)
-		return;
 	atomic_inc((atomic_t *)&vm->arch.flush_gen);
 	mhi_host_sync_sections(vm);
 }
