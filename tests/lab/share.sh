@@ -33,10 +33,10 @@ macrohard-hypervisor run --kernel /lab/bin/vmlinuz-full --initrd /lab/bin/initra
 	--memory 384M --cpus 2 --stop-on-reset --engine "${ENGINE:-shim}" \
 	--share work:work --share work:beside --share mapped:mapped,owners=mapped \
 	--share mapped:mapped-raw --share host:host,owners=host --share ro:ro,readonly --cmdline \
-	"console=ttyS0 quiet panic=-1 mh.run=share mh.arg.ops=${OPS:-120}" >/tmp/out
+	"console=ttyS0 quiet panic=-1 mh.run=share mh.arg.ops=${OPS:-120}" >/tmp/out 2>/tmp/err
 status=$?
 cat /tmp/out
-[ $status = 0 ] && grep -q 'GUEST TESTS: 0 failed' /tmp/out || fail "exit status $status"
+[ $status = 0 ] && grep -q 'GUEST TESTS: 0 failed' /tmp/out || fail "exit status $status: $(cat /tmp/err)"
 ! grep -q 'WARNING: \|BUG: \|Call Trace' /tmp/out || fail "the guest's kernel complains"
 
 tr -d '\r' </tmp/out | sed -n 's/^SUM \([0-9a-f]*\) /\1  work\//p' >/tmp/sums
