@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # A thousand VMs with devices live and die, by four threads: nothing is left in the process or the host.
-# lab: svm --smp 2
+# lab: svm --smp 2 --parallel
 # bring: @BUILD@/tests/lab/cycles
 # timeout: 300
 set -e

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # A process that runs guests keeps its own CPU state, whatever the guest does with its copy.
-# lab: svm --smp 2
+# lab: svm --smp 2 --parallel
 # lab: svm-full
 # lab: vmx
 # lab: vmx-noug

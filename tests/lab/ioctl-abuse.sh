@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Abuse of the kernel's interface: wrong arguments, states and processes, memory that changes under the
 # guest, processes that are stopped and killed. Afterwards nothing may be left, and the module can go.
-# lab: svm --smp 2
+# lab: svm --smp 2 --parallel
 # lab: svm-full --env SIZE=quick
 # lab: vmx --env SIZE=quick
 # bring: @BUILD@/tests/lab/ioctl_abuse

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # The life of VMs on the shim: pause, stop, start again, destroy at any moment; guests out of control.
-# lab: svm --smp 2
+# lab: svm --smp 2 --parallel
 # lab: svm-full
 # lab: vmx
 # bring: @BUILD@/tests/lab/life

@@ -4,7 +4,7 @@
 # qemu_command: sets EMULATOR (array) from the OPT_ variables.
 qemu_command()
 {
-	local cpu=max append=$LAB_APPEND khz
+	local cpu=max append=$LAB_APPEND threads=single khz
 	need qemu-system-x86_64 qemu-system-x86
 	case $OPT_MODE in
 	svm-nonpt) cpu=max,-npt ;;
@@ -15,7 +15,11 @@ qemu_command()
 	# On a busy machine QEMU's timer may not tick ten times in the time in which Linux tests it so, and a
 	# CPU may get no turn for 20 s, which Linux would report as stuck.
 	append="$append no_timer_check watchdog_thresh=30 rcupdate.rcu_cpu_stall_timeout=60"
-	EMULATOR=(qemu-system-x86_64 -accel tcg)
+	# In turns, as Bochs does it: half the time on a busy machine, where a CPU whose thread has no turn
+	# makes the others spin for it. In parallel QEMU 7.2 took triple faults now and then, of hosts and of
+	# guests, that nobody saw of CPUs in turns.
+	[ "$OPT_PARALLEL" = 0 ] || threads=multi
+	EMULATOR=(qemu-system-x86_64 -accel "tcg,thread=$threads")
 	khz=$("$(as_cached_tool "$LAB_DIR/tsckhz.c")") || exit $?
 	if [ "$OPT_ICOUNT" = 1 ]; then
 		[ "$OPT_SMP" = 1 ] || die "--icount works with one CPU only"
