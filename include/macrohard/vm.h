@@ -219,9 +219,9 @@ struct mh_boot_config {
 /**
  * Choose what the VM boots: the files are read now, and loaded into memory at each start.
  * Thread: [setup]
- * Returns 0; MH_EINVAL (MH_VM_BARE, no memory), MH_ENOENT, MH_EIO, MH_EFORMAT (not a kernel,
- * truncated, corrupt), MH_ERANGE (kernel + initrd do not fit into memory, command line too long),
- * MH_ENOMEM.   Since: 1.0
+ * Returns 0; MH_EINVAL (MH_VM_BARE, no memory), MH_ENOENT, MH_EPERM, MH_EIO, MH_EFORMAT (not a
+ * kernel, truncated, corrupt), MH_ERANGE (kernel + initrd do not fit into memory, command line too
+ * long), MH_ENOMEM.   Since: 1.0
  */
 MH_API int mh_vm_boot(struct mh_vm *vm, const struct mh_boot_config *config);
 

@@ -95,11 +95,11 @@ int mh_config_parse(struct mh_ctx *ctx, const char *text, size_t bytes, const ch
 		return MH_EINVAL;
 	err = mhi_ctx_err(ctx);
 	if (!text || !out)
-		return mhi_err_set(err, MH_EINVAL, "read a document: %s is NULL",
+		return mhi_err_set(err, MH_EINVAL, "read a document: %s is NULL; pass one",
 				   text ? "out" : "text");
 	config = config_new(source, folder);
 	if (!config)
-		return mhi_err_set(err, MH_ENOMEM, "read a document: out of memory");
+		return mhi_err_set(err, MH_ENOMEM, "read a document: " MHI_NO_MEMORY);
 	rc = read_text(config, text, bytes, err);
 	if (rc)
 		mh_config_free(config);
@@ -162,14 +162,16 @@ int mh_config_load(struct mh_ctx *ctx, const char *path, struct mh_config **out)
 		return MH_EINVAL;
 	err = mhi_ctx_err(ctx);
 	if (!path || !out)
-		return mhi_err_set(err, MH_EINVAL, "read a document: %s is NULL",
+		return mhi_err_set(err, MH_EINVAL, "read a document: %s is NULL; pass one",
 				   path ? "out" : "path");
 	folder = realpath(path, NULL);
 	rc = folder ? read_file(path, &text, &bytes) : errno;
 	if (rc) {
 		free(folder);
-		return mhi_err_set(err, file_error(rc), "%s: %s; correct the path", path,
-				   strerror(rc));
+		return mhi_err_set(
+			err, file_error(rc), "read a document: %s: %s; %s", path, strerror(rc),
+			file_error(rc) == MH_EPERM ? "give yourself the permission (chmod, chown)"
+						   : "correct the path");
 	}
 	slash = strrchr(folder, '/');
 	slash[slash == folder] = '\0';
@@ -270,7 +272,7 @@ int mh_config_check(struct mh_ctx *ctx, const struct mh_config *config)
 		return MH_EINVAL;
 	at.err = mhi_ctx_err(ctx);
 	if (!config)
-		return mhi_err_set(at.err, MH_EINVAL, "check a document: config is NULL");
+		return mhi_err_set(at.err, MH_EINVAL, "check a document: config is NULL; pass one");
 	mark = mhi_cfg_enter(&at, "boot");
 	rc = check_path(&at, "kernel", config->boot.kernel, R_OK);
 	if (!rc)

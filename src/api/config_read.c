@@ -162,7 +162,7 @@ static int read_list(struct mhi_cfg_at *at, struct mh_config *config, const stru
 		return rc;
 	list->items = mhi_cfg_alloc(config, (count + 1) * bytes);
 	if (!list->items)
-		return mhi_cfg_fail(at, MH_ENOMEM, "out of memory");
+		return mhi_cfg_fail(at, MH_ENOMEM, MHI_NO_MEMORY);
 	for (v = mhi_json_first(value); v && !rc; v = mhi_json_next(v), list->count++) {
 		size_t mark = mhi_cfg_enter_item(at, list->count);
 
@@ -183,7 +183,7 @@ static int read_option(struct mhi_cfg_at *at, struct mh_config *config,
 		return rc;
 	list->items = mhi_cfg_alloc(config, key->object->bytes);
 	if (!list->items)
-		return mhi_cfg_fail(at, MH_ENOMEM, "out of memory");
+		return mhi_cfg_fail(at, MH_ENOMEM, MHI_NO_MEMORY);
 	list->count = 1;
 	return read_object(at, config, key->object, value, list->items);
 }

@@ -103,7 +103,7 @@ static int keep(struct mhi_cfg_at *at, struct mh_config *config, const char *fol
 	char *copy = mhi_cfg_alloc(config, bytes);
 
 	if (!copy)
-		return mhi_cfg_fail(at, MH_ENOMEM, "out of memory");
+		return mhi_cfg_fail(at, MH_ENOMEM, MHI_NO_MEMORY);
 	snprintf(copy, bytes, "%s%s%s", folder ? folder : "", folder ? "/" : "", text);
 	*to = copy;
 	return 0;

@@ -31,7 +31,7 @@ static int add_net(struct build *b, const void *item, u32 slot)
 	int rc;
 
 	if (!to)
-		return mhi_err_set(b->err, MH_ENOMEM, "out of memory");
+		return mhi_err_set(b->err, MH_ENOMEM, MHI_NO_MEMORY);
 	for (u32 n = 0; n < net->forwards.count; n++)
 		to[n] = (struct mh_net_forward){ from[n].udp, (u16)from[n].host_port,
 						 (u16)from[n].guest_port, from[n].host,

@@ -16,13 +16,17 @@ static int check_config(struct mh_vm *vm, const void *config, size_t want)
 	size_t size;
 
 	if (!config)
-		return mhi_err_set(err, MH_EINVAL, "config is NULL");
+		return mhi_err_set(
+			err, MH_EINVAL,
+			"config is NULL; pass a pointer to one that its INIT macro began");
 	memcpy(&size, config, sizeof(size));
 	if (size != want)
 		return mhi_err_set(err, MH_EINVAL,
 				   "config.size is %zu, not %zu; use the INIT macro", size, want);
 	if (!vm->machine)
-		return mhi_err_set(err, MH_EINVAL, "a bare VM (MH_VM_BARE) has no place for it");
+		return mhi_err_set(err, MH_EINVAL,
+				   "a bare VM (MH_VM_BARE) has no place for it; create the VM "
+				   "without that flag");
 	return 0;
 }
 
@@ -46,7 +50,7 @@ int mhi_dev_begin(struct mh_vm *vm, const char *what, const void *config, size_t
 		return rc;
 	dev = calloc(1, sizeof(*dev));
 	if (!dev) {
-		rc = mhi_err_set(err, MH_ENOMEM, "out of memory");
+		rc = mhi_err_set(err, MH_ENOMEM, MHI_NO_MEMORY);
 	} else {
 		snprintf(dev->owner, sizeof(dev->owner), "VM \"%s\"", vm->name);
 		dev->vm = vm;
@@ -78,7 +82,9 @@ static int make_card(struct mh_dev *dev, u32 flags, struct mhi_err *err)
 		dev->vdev->offered &= ~VIRTIO_F_RING_PACKED;
 	rc = mhi_vpci_init(&dev->pci, dev->vdev, dev->vm->ops->doorbell != NULL);
 	if (rc)
-		return mhi_err_set(err, rc, "out of memory or file descriptors");
+		return mhi_err_set(err, rc,
+				   "out of memory or file descriptors; free some, or raise the "
+				   "limit (ulimit -n)");
 	dev->card = &dev->pci.pci;
 	return 0;
 }
@@ -168,8 +174,10 @@ int mhi_dev_check_flags(struct mh_dev *dev, u32 flags, u32 known)
 	u32 unknown = flags & ~(MH_VIRTIO_SPLIT | SLOT_FLAGS | known);
 
 	if (unknown)
-		return mhi_err_set(mhi_ctx_err(dev->vm->ctx), MH_EINVAL,
-				   "config.flags has unknown bits 0x%x", unknown);
+		return mhi_err_set(
+			mhi_ctx_err(dev->vm->ctx), MH_EINVAL,
+			"config.flags has unknown bits 0x%x; use those that go with this device",
+			unknown);
 	return 0;
 }
 
@@ -180,7 +188,7 @@ static int make_rng(struct mh_dev *dev, const struct mh_rng_config *config)
 	if (rc)
 		return rc;
 	rc = mhi_rng_create(&dev->env, &dev->vdev);
-	return rc ? mhi_err_set(mhi_ctx_err(dev->vm->ctx), rc, "out of memory") : 0;
+	return rc ? mhi_err_set(mhi_ctx_err(dev->vm->ctx), rc, MHI_NO_MEMORY) : 0;
 }
 
 int mh_rng_attach(struct mh_vm *vm, const struct mh_rng_config *config, struct mh_dev **out)

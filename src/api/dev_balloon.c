@@ -8,7 +8,7 @@ static int check_bytes(struct mh_vm *vm, const char *name, u64 bytes, u32 *pages
 {
 	if (bytes % MH_PAGE_SIZE || bytes > vm->ram_bytes || bytes / MH_PAGE_SIZE > UINT32_MAX)
 		return mhi_err_set(mhi_ctx_err(vm->ctx), MH_EINVAL,
-				   "%s is %llu: it must be a multiple of %u, and no more than the "
+				   "%s is %llu; it must be a multiple of %u, and no more than the "
 				   "VM's memory",
 				   name, bytes, MH_PAGE_SIZE);
 	*pages = (u32)(bytes / MH_PAGE_SIZE);
@@ -25,7 +25,7 @@ static int make(struct mh_dev *dev, const struct mh_balloon_config *config)
 	if (rc)
 		return rc;
 	rc = mhi_balloon_create(&dev->env, pages, &dev->vdev);
-	return rc ? mhi_err_set(mhi_ctx_err(dev->vm->ctx), rc, "out of memory") : 0;
+	return rc ? mhi_err_set(mhi_ctx_err(dev->vm->ctx), rc, MHI_NO_MEMORY) : 0;
 }
 
 int mh_balloon_attach(struct mh_vm *vm, const struct mh_balloon_config *config, struct mh_dev **out)
@@ -44,7 +44,9 @@ static int check_balloon(struct mh_dev *dev)
 {
 	if (!dev->vdev || dev->vdev->ops->id != MHI_BALLOON_ID)
 		return mhi_err_set(mhi_ctx_err(dev->vm->ctx), MH_EINVAL,
-				   "balloon of VM \"%s\": the device is no balloon", dev->vm->name);
+				   "balloon of VM \"%s\": the device is no balloon; pass what "
+				   "mh_balloon_attach gave",
+				   dev->vm->name);
 	return 0;
 }
 

@@ -9,15 +9,17 @@ static int check(struct mh_dev *dev, const struct mh_console_config *config)
 
 	if (!config->ports || config->ports > MHI_CONSOLE_PORTS_MAX || !config->port)
 		return mhi_err_set(err, MH_EINVAL,
-				   "config.ports is %u, not 1 to %d, or config.port is NULL",
+				   "config.ports is %u, not 1 to %d, or config.port is NULL; "
+				   "describe the ports there",
 				   config->ports, MHI_CONSOLE_PORTS_MAX);
 	for (u32 n = 0; n < config->ports; n++) {
 		const char *name = config->port[n].name;
 
 		if (name && (!*name || strlen(name) >= MHI_CONSOLE_NAME))
 			return mhi_err_set(err, MH_EINVAL,
-					   "config.port[%u].name has %zu bytes, not 1 to %d", n,
-					   strlen(name), MHI_CONSOLE_NAME - 1);
+					   "config.port[%u].name has %zu bytes, not 1 to %d; "
+					   "choose another name, or NULL",
+					   n, strlen(name), MHI_CONSOLE_NAME - 1);
 	}
 	return mhi_dev_check_flags(dev, config->flags, 0);
 }
@@ -37,7 +39,7 @@ static int make(struct mh_dev *dev, const struct mh_console_config *config)
 	}
 	dev->console = true;
 	rc = mhi_console_create(&dev->env, port, config->ports, &dev->vdev);
-	return rc ? mhi_err_set(mhi_ctx_err(dev->vm->ctx), rc, "out of memory") : 0;
+	return rc ? mhi_err_set(mhi_ctx_err(dev->vm->ctx), rc, MHI_NO_MEMORY) : 0;
 }
 
 int mh_console_attach(struct mh_vm *vm, const struct mh_console_config *config, struct mh_dev **out)
@@ -54,11 +56,14 @@ static int check_port(struct mh_dev *dev, u32 port)
 
 	if (!dev->console)
 		return mhi_err_set(mhi_ctx_err(vm->ctx), MH_EINVAL,
-				   "console of VM \"%s\": the device is no console", vm->name);
+				   "console of VM \"%s\": the device is no console; pass what "
+				   "mh_console_attach gave",
+				   vm->name);
 	if (port >= mhi_console_ports(dev->vdev))
-		return mhi_err_set(mhi_ctx_err(vm->ctx), MH_EINVAL,
-				   "console of VM \"%s\": there is no port %u, only 0 to %u",
-				   vm->name, port, mhi_console_ports(dev->vdev) - 1);
+		return mhi_err_set(
+			mhi_ctx_err(vm->ctx), MH_EINVAL,
+			"console of VM \"%s\": there is no port %u; choose one from 0 to %u",
+			vm->name, port, mhi_console_ports(dev->vdev) - 1);
 	return 0;
 }
 

@@ -16,12 +16,16 @@ static int check(struct mh_dev *dev, const struct mh_disk_config *config)
 	struct mhi_err *err = mhi_ctx_err(dev->vm->ctx);
 
 	if (!config->path == !config->ops)
-		return mhi_err_set(err, MH_EINVAL, "config.path and config.ops: one is needed");
+		return mhi_err_set(err, MH_EINVAL,
+				   "config.path and config.ops are both %s; set one of them",
+				   config->path ? "set" : "NULL");
 	if (config->queues > MHI_VBLK_QUEUES_MAX)
-		return mhi_err_set(err, MH_EINVAL, "config.queues is %u, not 0 to %d",
+		return mhi_err_set(err, MH_EINVAL,
+				   "config.queues is %u, not 0 to %d; choose a number from there",
 				   config->queues, MHI_VBLK_QUEUES_MAX);
 	if (config->serial && strlen(config->serial) > MHI_VBLK_SERIAL)
-		return mhi_err_set(err, MH_EINVAL, "config.serial has more than %d bytes",
+		return mhi_err_set(err, MH_EINVAL,
+				   "config.serial has more than %d bytes; shorten it",
 				   MHI_VBLK_SERIAL);
 	return mhi_dev_check_flags(dev, config->flags, DISK_FLAGS);
 }
@@ -34,20 +38,22 @@ static int check_ops(struct mh_dev *dev, const struct mh_disk_config *config, u3
 	if (config->format || (config->flags & MH_DISK_DIRECT))
 		return mhi_err_set(err, MH_EINVAL,
 				   "config.format and MH_DISK_DIRECT are for images, not for "
-				   "config.ops");
+				   "config.ops; leave them out");
 	if (ops->version != 1)
-		return mhi_err_set(err, MH_EINVAL, "config.ops->version is %u, not 1",
+		return mhi_err_set(err, MH_EINVAL, "config.ops->version is %u, not 1; set it to 1",
 				   ops->version);
 	if (!ops->read || !ops->write || !ops->flush)
-		return mhi_err_set(err, MH_EINVAL, "config.ops has no read, write or flush");
+		return mhi_err_set(err, MH_EINVAL,
+				   "config.ops has no read, write or flush; give it all three");
 	if (block < MHI_BLK_SECTOR || block > BLOCK_MAX || (block & (block - 1)))
 		return mhi_err_set(err, MH_EINVAL,
-				   "config.block_bytes is %u, no power of two from 512 to %u",
+				   "config.block_bytes is %u; choose a power of two from 512 to %u",
 				   block, BLOCK_MAX);
 	if (!config->bytes || config->bytes % block || config->bytes > DISK_MAX)
-		return mhi_err_set(err, MH_EINVAL,
-				   "config.bytes is %llu, not a multiple of %u, or 0, or too much",
-				   (u64)config->bytes, block);
+		return mhi_err_set(
+			err, MH_EINVAL,
+			"config.bytes is %llu, not a multiple of %u, or 0, or too much; correct it",
+			(u64)config->bytes, block);
 	return 0;
 }
 
@@ -60,7 +66,7 @@ static int open_ops(struct mh_dev *dev, const struct mh_disk_config *config, str
 		return rc;
 	rc = mhi_embed_blk_create(config->ops, config->opaque, config->bytes, block, node);
 	if (rc)
-		return mhi_err_set(mhi_ctx_err(dev->vm->ctx), rc, "out of memory");
+		return mhi_err_set(mhi_ctx_err(dev->vm->ctx), rc, MHI_NO_MEMORY);
 	(*node)->read_only = config->flags & MH_DISK_READONLY;
 	dev->adopted = mhi_embed_blk_adopted(*node);
 	return 0;
@@ -106,7 +112,7 @@ static int make(struct mh_dev *dev, const struct mh_disk_config *config)
 		return rc;
 	rc = mhi_vblk_create(&dev->env, &blk, &dev->vdev);
 	if (rc) {
-		mhi_err_set(err, rc, "out of memory");
+		mhi_err_set(err, rc, MHI_NO_MEMORY);
 		blk.node->ops->close(blk.node);
 	}
 	return rc;

@@ -28,26 +28,33 @@ static int check(struct mh_dev *dev, const struct mh_net_config *c)
 	if (rc)
 		return rc;
 	if (c->kind > MH_NET_OPS)
-		return invalid(dev, "config.kind is none of MH_NET_*");
+		return mhi_err_set(mhi_ctx_err(dev->vm->ctx), MH_EINVAL,
+				   "config.kind is %u; use one of MH_NET_USER, _TAP, _FD, _OPS",
+				   c->kind);
 	if (c->kind == MH_NET_TAP && !c->name)
-		return invalid(dev, "config.name is NULL: a TAP interface needs it");
+		return invalid(dev, "config.name is NULL; a TAP interface needs it");
 	if (c->kind == MH_NET_FD && !c->fd)
-		return invalid(dev, "config.fd is NULL");
+		return invalid(dev, "config.fd is NULL; pass the descriptors");
 	if (c->kind == MH_NET_OPS && (!c->ops || c->ops->version != 1 || !c->ops->send))
-		return invalid(dev, "config.ops is NULL, has no send, or its version is not 1");
+		return invalid(
+			dev,
+			"config.ops is NULL, has no send, or its version is not 1; correct it");
 	if (c->queues > MH_NET_QUEUES_MAX ||
 	    (c->queues > 1 && (c->kind == MH_NET_USER || c->kind == MH_NET_OPS)))
 		return invalid(dev, "config.queues is more than 16, or more than the 1 of a user "
-				    "network and of MH_NET_OPS");
+				    "network and of MH_NET_OPS; take fewer");
 	if (c->mtu && (c->mtu < MHI_NET_MTU_MIN || c->mtu > MHI_NET_MTU_MAX))
-		return invalid(dev, "config.mtu is not 68 to 65535");
+		return invalid(dev, "config.mtu is not 68 to 65535; choose a number from there");
 	if (c->mac[0] & 1)
-		return invalid(dev, "config.mac is the address of a group: its first byte is odd");
+		return invalid(dev, "config.mac is the address of a group: its first byte is odd; "
+				    "make it even");
 	if (c->kind != MH_NET_USER && (c->forwards || (c->flags & NET_FLAGS)))
 		return invalid(dev, "only a user network (MH_NET_USER) has port forwards and "
-				    "MH_NET_* flags");
+				    "MH_NET_* flags; leave them out");
 	if (c->forwards > FORWARDS_MAX || (c->forwards && !c->forward))
-		return invalid(dev, "config.forwards is more than 256, or config.forward is NULL");
+		return invalid(
+			dev,
+			"config.forwards is more than 256, or config.forward is NULL; correct it");
 	return 0;
 }
 
@@ -67,10 +74,11 @@ static int copy_forwards(struct mh_dev *dev, const struct mh_net_config *c,
 
 		if (from->udp > 1 || !from->host_port || !from->guest_port ||
 		    !address(from->host, &to[n].host) || !address(from->guest, &to[n].guest))
-			return mhi_err_set(mhi_ctx_err(dev->vm->ctx), MH_EINVAL,
-					   "config.forward[%u] has no port, or an address that is "
-					   "not IPv4's",
-					   n);
+			return mhi_err_set(
+				mhi_ctx_err(dev->vm->ctx), MH_EINVAL,
+				"config.forward[%u] has no port, or an address that is "
+				"not IPv4's; write ports from 1 on, and addresses in numbers",
+				n);
 		to[n].udp = from->udp;
 		to[n].host_port = from->host_port;
 		to[n].guest_port = from->guest_port;
@@ -91,7 +99,7 @@ static int open_user(struct mh_dev *dev, const struct mh_net_config *c, struct m
 	int rc;
 
 	if (!forward)
-		return mhi_err_set(mhi_ctx_err(dev->vm->ctx), MH_ENOMEM, "out of memory");
+		return mhi_err_set(mhi_ctx_err(dev->vm->ctx), MH_ENOMEM, MHI_NO_MEMORY);
 	rc = copy_forwards(dev, c, forward);
 	if (!rc)
 		rc = mhi_user_net_open(&dev->env, &user, net, mhi_ctx_err(dev->vm->ctx));
@@ -102,7 +110,7 @@ static int open_user(struct mh_dev *dev, const struct mh_net_config *c, struct m
 static int open_socket(struct mh_dev *dev, const struct mh_net_config *c, struct mhi_net **net)
 {
 	if (c->queues > 1)
-		return invalid(dev, "config.queues is more than the 1 of a socket");
+		return invalid(dev, "config.queues is more than the 1 of a socket; take one");
 	return mhi_net_socket_open(&dev->env, c->fd[0], c->mtu ? c->mtu : MTU_DEFAULT, net,
 				   mhi_ctx_err(dev->vm->ctx));
 }
@@ -113,7 +121,7 @@ static int open_ops(struct mh_dev *dev, const struct mh_net_config *c, struct mh
 				      net);
 
 	if (rc)
-		return mhi_err_set(mhi_ctx_err(dev->vm->ctx), rc, "out of memory");
+		return mhi_err_set(mhi_ctx_err(dev->vm->ctx), rc, MHI_NO_MEMORY);
 	dev->frames = *net;
 	dev->adopted = mhi_embed_net_adopted(*net);
 	return 0;
@@ -152,7 +160,8 @@ static int choose_mac(struct mh_dev *dev, const struct mh_net_config *c, u8 *mac
 	if (memcmp(mac, none, sizeof(none)))
 		return 0;
 	if (getrandom(mac, sizeof(c->mac), 0) != (ssize_t)sizeof(c->mac))
-		return mhi_err_set(mhi_ctx_err(dev->vm->ctx), MH_EIO, "no random numbers");
+		return mhi_err_set(mhi_ctx_err(dev->vm->ctx), MH_EIO,
+				   "the kernel gives no random numbers; set config.mac");
 	/* IEEE 802, 8.2: one station's, locally administered. */
 	mac[0] = (u8)((mac[0] & 0xfc) | 2);
 	return 0;
@@ -175,7 +184,7 @@ static int make(struct mh_dev *dev, const struct mh_net_config *c)
 	if (!rc) {
 		rc = mhi_vnet_create(&dev->env, &vnet, &dev->vdev);
 		if (rc)
-			mhi_err_set(mhi_ctx_err(dev->vm->ctx), rc, "out of memory");
+			mhi_err_set(mhi_ctx_err(dev->vm->ctx), rc, MHI_NO_MEMORY);
 	}
 	if (rc)
 		mhi_loop_call(dev->env.loop, close_back_end, vnet.net);
@@ -195,7 +204,7 @@ static int check_frames(struct mh_dev *dev)
 	if (!dev->frames)
 		return mhi_err_set(mhi_ctx_err(dev->vm->ctx), MH_EINVAL,
 				   "frames of VM \"%s\": the device is no network card of kind "
-				   "MH_NET_OPS",
+				   "MH_NET_OPS; pass one",
 				   dev->vm->name);
 	return 0;
 }
@@ -214,10 +223,16 @@ int mh_net_input(struct mh_dev *dev, const void *frame, size_t bytes)
 	if (!rc)
 		return 0;
 	err = mhi_ctx_err(dev->vm->ctx);
-	return mhi_err_set(err, rc, "frame for VM \"%s\": %s", dev->vm->name,
-			   rc == MH_ENOSPC   ? "too many wait for the guest"
-			   : rc == MH_EINVAL ? "its length is not 14 to 65597 bytes"
-					     : "out of memory");
+	if (rc == MH_EINVAL)
+		return mhi_err_set(err, rc,
+				   "frame for VM \"%s\": its length is %zu, not 14 to 65597 bytes; "
+				   "pass whole Ethernet frames",
+				   dev->vm->name, bytes);
+	return mhi_err_set(
+		err, rc, "frame for VM \"%s\": %s", dev->vm->name,
+		rc == MH_ENOSPC
+			? "too many wait for the guest; send it again when the guest has taken some"
+			: MHI_NO_MEMORY);
 }
 
 int mh_net_ready(struct mh_dev *dev)

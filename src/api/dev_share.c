@@ -9,9 +9,11 @@ static int check(struct mh_dev *dev, const struct mh_share_config *config)
 	struct mhi_err *err = mhi_ctx_err(dev->vm->ctx);
 
 	if (config->owners > MH_SHARE_HOST)
-		return mhi_err_set(err, MH_EINVAL, "config.owners is %u", config->owners);
+		return mhi_err_set(err, MH_EINVAL, "config.owners is %u; use one of MH_SHARE_*",
+				   config->owners);
 	if (config->readonly > 1)
-		return mhi_err_set(err, MH_EINVAL, "config.readonly is %u", config->readonly);
+		return mhi_err_set(err, MH_EINVAL, "config.readonly is %u; use 0 or 1",
+				   config->readonly);
 	return mhi_dev_check_flags(dev, config->flags, 0);
 }
 

@@ -10,8 +10,9 @@
 static int check_cid(struct mh_vm *vm, const char *name, u64 cid)
 {
 	if (cid < CID_FIRST || cid > CID_LAST)
-		return mhi_err_set(mhi_ctx_err(vm->ctx), MH_EINVAL, "%s is %llu, not %u to %u",
-				   name, cid, CID_FIRST, CID_LAST);
+		return mhi_err_set(mhi_ctx_err(vm->ctx), MH_EINVAL,
+				   "%s is %llu, not %u to %u; choose a number from there", name,
+				   cid, CID_FIRST, CID_LAST);
 	return 0;
 }
 
@@ -28,8 +29,10 @@ static int make(struct mh_dev *dev, const struct mh_vsock_config *config)
 	if (!rc)
 		rc = check_cid(dev->vm, "config.cid", config->cid);
 	if (!rc && config->connections > CONNECTIONS_MAX)
-		rc = mhi_err_set(err, MH_EINVAL, "config.connections is %u, not 0 to %u",
-				 config->connections, CONNECTIONS_MAX);
+		rc = mhi_err_set(
+			err, MH_EINVAL,
+			"config.connections is %u, not 0 to %u; choose a number from there",
+			config->connections, CONNECTIONS_MAX);
 	return rc ? rc : mhi_vsock_create(&dev->env, &c, &dev->vdev, err);
 }
 
@@ -45,7 +48,9 @@ static int check_vsock(struct mh_dev *dev)
 {
 	if (!dev->vdev || dev->vdev->ops->id != MHI_VSOCK_ID)
 		return mhi_err_set(mhi_ctx_err(dev->vm->ctx), MH_EINVAL,
-				   "vsock of VM \"%s\": the device is no vsock", dev->vm->name);
+				   "vsock of VM \"%s\": the device is no vsock; pass what "
+				   "mh_vsock_attach gave",
+				   dev->vm->name);
 	return 0;
 }
 
@@ -58,7 +63,8 @@ int mh_vsock_connect(struct mh_dev *dev, uint32_t port, uint32_t type)
 		return rc;
 	err = mhi_ctx_err(dev->vm->ctx);
 	if (type != MH_VSOCK_STREAM && type != MH_VSOCK_SEQPACKET)
-		rc = mhi_err_set(err, MH_EINVAL, "type is %u, no MH_VSOCK_*", type);
+		rc = mhi_err_set(err, MH_EINVAL,
+				 "type is %u; use MH_VSOCK_STREAM or MH_VSOCK_SEQPACKET", type);
 	else
 		rc = mhi_vsock_connect(dev->vdev, port, type, err);
 	if (rc < 0)

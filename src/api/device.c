@@ -8,12 +8,14 @@ static int check_serial(struct mh_vm *vm, unsigned int port)
 {
 	if (!vm->machine)
 		return mhi_err_set(mhi_ctx_err(vm->ctx), MH_EINVAL,
-				   "serial port of VM \"%s\": a bare VM (MH_VM_BARE) has none",
+				   "serial port of VM \"%s\": a bare VM (MH_VM_BARE) has none; "
+				   "create it without that flag",
 				   vm->name);
 	if (port >= SERIAL_PORTS)
-		return mhi_err_set(mhi_ctx_err(vm->ctx), MH_EINVAL,
-				   "serial port of VM \"%s\": there is no port %u, only 0 to %u",
-				   vm->name, port, SERIAL_PORTS - 1);
+		return mhi_err_set(
+			mhi_ctx_err(vm->ctx), MH_EINVAL,
+			"serial port of VM \"%s\": there is no port %u; choose one from 0 to %u",
+			vm->name, port, SERIAL_PORTS - 1);
 	return 0;
 }
 
@@ -45,7 +47,7 @@ int mh_serial_input(struct mh_vm *vm, unsigned int port, const void *data, size_
 		return rc;
 	if (!data && bytes)
 		return mhi_err_set(mhi_ctx_err(vm->ctx), MH_EINVAL,
-				   "serial port of VM \"%s\": data is NULL", vm->name);
+				   "serial port of VM \"%s\": data is NULL; pass some", vm->name);
 	return (int)mhi_machine_serial_input(vm->machine, port, data, bytes);
 }
 
@@ -57,12 +59,15 @@ int mh_vm_power_button(struct mh_vm *vm)
 		return MH_EINVAL;
 	if (!vm->machine)
 		return mhi_err_set(mhi_ctx_err(vm->ctx), MH_EINVAL,
-				   "power button of VM \"%s\": a bare VM (MH_VM_BARE) has none",
+				   "power button of VM \"%s\": a bare VM (MH_VM_BARE) has none; "
+				   "stop it by mh_vm_stop",
 				   vm->name);
 	state = mh_vm_state(vm);
 	if (state != MH_VM_RUNNING)
-		return mhi_err_set(mhi_ctx_err(vm->ctx), MH_ESTATE,
-				   "power button of VM \"%s\": it is not running", vm->name);
+		return mhi_err_set(
+			mhi_ctx_err(vm->ctx), MH_ESTATE,
+			"power button of VM \"%s\": it is not running; start or resume it first",
+			vm->name);
 	/*
 	 * Not under the VM's lock: the button raises an interrupt, and devices have locks of
 	 * their own.

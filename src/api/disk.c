@@ -16,11 +16,27 @@
 /* st_blocks counts these, whatever the file system's blocks are. */
 #define STAT_BLOCK 512u
 
+int mhi_disk_check_call(struct mhi_err *err, const char *what, const char *path, const void *sized,
+			size_t want)
+{
+	size_t size = want;
+
+	if (!path || !sized)
+		return mhi_err_set(err, MH_EINVAL, "%s '%s': %s is NULL; pass one", what,
+				   path ? path : "", path ? "what describes it" : "path");
+	memcpy(&size, sized, sizeof(size));
+	if (size == want)
+		return 0;
+	return mhi_err_set(err, MH_EINVAL, "%s '%s': size is %zu, not %zu; use the INIT macro",
+			   what, path, size, want);
+}
+
 int mhi_disk_format(const char *format, struct mhi_err *err)
 {
 	if (!format || !strcmp(format, "qcow2") || !strcmp(format, "raw"))
 		return 0;
-	return mhi_err_set(err, MH_EINVAL, "unknown image format '%.40s': raw or qcow2", format);
+	return mhi_err_set(err, MH_EINVAL, "unknown image format '%.40s'; use raw or qcow2",
+			   format);
 }
 
 static bool is_raw(const char *format)
@@ -43,6 +59,8 @@ static int make_file(const char *path, bool raw, const struct mhi_qcow2_create *
 		rc = file->ops->resize(file, options->size, err);
 	else
 		rc = mhi_qcow2_create(file, options, err);
+	if (rc)
+		mhi_err_wrap(err, "create '%s'", path);
 	if (!rc && raw)
 		rc = file->ops->flush(file);
 	rc_close = file->ops->close(file);
@@ -88,7 +106,7 @@ static int look_at_backing(const char *path, struct mhi_qcow2_create *options, s
 	int rc;
 
 	if (!backing)
-		return mhi_err_set(err, MH_ENOMEM, "create '%s': out of memory", path);
+		return mhi_err_set(err, MH_ENOMEM, "create '%s': " MHI_NO_MEMORY, path);
 	rc = mhi_image_open(backing, options->backing_format, MHI_OPEN_READ_ONLY, &b, err);
 	free(backing);
 	if (rc)
@@ -110,15 +128,16 @@ static int check_create(const struct mh_disk_create_config *config, struct mhi_e
 		return rc;
 	if (!config->bytes && !config->backing)
 		return mhi_err_set(err, MH_EINVAL,
-				   "create: bytes is 0 and there is no backing file");
+				   "bytes is 0 and there is no backing file; set one of them");
 	if (config->bytes % MHI_BLK_SECTOR || config->bytes >> 62)
 		return mhi_err_set(err, MH_EINVAL,
-				   "create: bytes is %llu: not a multiple of 512, or "
-				   "too large",
+				   "bytes is %llu: not a multiple of 512, or "
+				   "too large; round it",
 				   (u64)config->bytes);
 	if (is_raw(config->format) && (config->backing || config->cluster_bytes))
 		return mhi_err_set(err, MH_EINVAL,
-				   "create: a raw image has neither a backing file nor clusters");
+				   "a raw image has neither a backing file nor clusters; leave "
+				   "them out, or make it qcow2");
 	return 0;
 }
 
@@ -128,19 +147,24 @@ int mh_disk_create(struct mh_ctx *ctx, const char *path, const struct mh_disk_cr
 	struct mhi_err *err;
 	int rc;
 
-	if (!ctx || !path || !config || config->size != sizeof(*config))
+	if (!ctx)
 		return MH_EINVAL;
 	err = mhi_ctx_err(ctx);
-	rc = check_create(config, err);
+	rc = mhi_disk_check_call(err, "create", path, config, sizeof(*config));
 	if (rc)
 		return rc;
+	rc = check_create(config, err);
 	options.size = config->bytes;
 	options.cluster_bytes = config->cluster_bytes;
 	options.backing_name = config->backing;
 	options.backing_format = config->backing_format;
-	if (config->backing)
+	if (!rc && config->backing)
 		rc = look_at_backing(path, &options, err);
-	return rc ? rc : make_file(path, is_raw(config->format), &options, err);
+	if (rc) {
+		mhi_err_wrap(err, "create '%s'", path);
+		return rc;
+	}
+	return make_file(path, is_raw(config->format), &options, err);
 }
 
 /* ---- info ---- */
@@ -183,11 +207,16 @@ int mh_disk_info(struct mh_ctx *ctx, const char *path, const char *format,
 	struct stat st;
 	int rc;
 
-	if (!ctx || !path || !out)
+	if (!ctx)
 		return MH_EINVAL;
 	err = mhi_ctx_err(ctx);
+	if (!path || !out)
+		return mhi_err_set(err, MH_EINVAL, "info of '%s': %s is NULL; pass one",
+				   path ? path : "", path ? "out" : "path");
 	rc = mhi_disk_format(format, err);
-	if (!rc)
+	if (rc)
+		mhi_err_wrap(err, "info of '%s'", path);
+	else
 		rc = mhi_image_open(path, format,
 				    MHI_OPEN_READ_ONLY | MHI_OPEN_NO_LOCK | MHI_OPEN_NO_BACKING, &b,
 				    err);
@@ -198,7 +227,7 @@ int mh_disk_info(struct mh_ctx *ctx, const char *path, const char *format,
 	b->ops->close(b);
 	if (rc) {
 		mh_disk_info_free(info);
-		return mhi_err_set(err, rc, "info: out of memory");
+		return mhi_err_set(err, rc, "info of '%s': " MHI_NO_MEMORY, path);
 	}
 	if (!stat(path, &st) && S_ISREG(st.st_mode))
 		info->used_bytes = (u64)st.st_blocks * STAT_BLOCK;
@@ -251,23 +280,27 @@ int mh_disk_check(struct mh_ctx *ctx, const char *path, int repair, struct mh_di
 	struct mhi_err *err;
 	int rc, rc_close;
 
-	if (!ctx || !path || !report || report->size != sizeof(*report))
+	if (!ctx)
 		return MH_EINVAL;
 	err = mhi_ctx_err(ctx);
+	rc = mhi_disk_check_call(err, "check", path, report, sizeof(*report));
+	if (rc)
+		return rc;
 	rc = mhi_image_open(path, NULL, flags, &b, err);
 	if (rc)
 		return rc;
 	if (!mhi_qcow2_is(b)) {
 		b->ops->close(b);
 		return mhi_err_set(err, MH_ENOTSUP,
-				   "check '%s': it is a raw image, which has nothing to check",
+				   "check '%s': it is a raw image, which has nothing to check; "
+				   "check what is in it with its own tools",
 				   path);
 	}
 	rc = mhi_qcow2_check(b, repair != 0, &found, report_progress, &p);
 	if (rc)
 		mhi_err_set(err, rc, "check '%s': %s", path,
 			    mhi_qcow2_fault(b)[0] ? mhi_qcow2_fault(b)
-			    : rc == MH_ESTATE	  ? "stopped"
+			    : rc == MH_ESTATE	  ? "stopped by its progress function; begin anew"
 						  : mh_strerror(rc));
 	rc_close = b->ops->close(b);
 	if (!rc && rc_close)
@@ -284,16 +317,21 @@ int mh_disk_resize(struct mh_ctx *ctx, const char *path, const char *format, uin
 	struct mhi_err *err;
 	int rc, rc_close;
 
-	if (!ctx || !path)
+	if (!ctx)
 		return MH_EINVAL;
 	err = mhi_ctx_err(ctx);
+	if (!path)
+		return mhi_err_set(err, MH_EINVAL, "resize '': path is NULL; pass one");
 	rc = mhi_disk_format(format, err);
-	if (rc)
+	if (rc) {
+		mhi_err_wrap(err, "resize '%s'", path);
 		return rc;
+	}
 	if (!bytes || bytes % MHI_BLK_SECTOR || bytes >> 62)
-		return mhi_err_set(err, MH_EINVAL,
-				   "resize '%s': %llu bytes: not a multiple of 512, or too large",
-				   path, (u64)bytes);
+		return mhi_err_set(
+			err, MH_EINVAL,
+			"resize '%s': %llu bytes: not a multiple of 512, or too large; round it",
+			path, (u64)bytes);
 	rc = mhi_image_open(path, format, 0, &b, err);
 	if (rc)
 		return rc;

@@ -106,15 +106,33 @@ static int copy_all(struct copy *c)
 
 static int check_config(const struct mh_disk_convert_config *config, struct mhi_err *err)
 {
-	int rc = mhi_disk_format(config->from_format, err);
+	int rc;
 
+	if (!config->from || !config->to)
+		return mhi_err_set(err, MH_EINVAL, "convert '%s': config.%s is NULL; set it",
+				   config->from ? config->from : "", config->from ? "to" : "from");
+	rc = mhi_disk_format(config->from_format, err);
 	if (!rc)
 		rc = mhi_disk_format(config->to_format, err);
+	if (!rc && config->to_format && !strcmp(config->to_format, "raw") && config->cluster_bytes)
+		rc = mhi_err_set(err, MH_EINVAL, "a raw image has no clusters; leave them out");
 	if (rc)
-		return rc;
-	if (config->to_format && !strcmp(config->to_format, "raw") && config->cluster_bytes)
-		return mhi_err_set(err, MH_EINVAL, "convert: a raw image has no clusters");
-	return 0;
+		mhi_err_wrap(err, "convert '%s' to '%s'", config->from, config->to);
+	return rc;
+}
+
+static const char *cause_of(int rc)
+{
+	switch (rc) {
+	case MH_ESTATE:
+		return "stopped by its progress function; begin anew";
+	case MH_ENOSPC:
+		return "no space left; free some there, or choose another place";
+	case MH_ENOMEM:
+		return MHI_NO_MEMORY;
+	default:
+		return "input or output failed; check the image, and see the kernel log: dmesg";
+	}
 }
 
 static int convert(const struct mh_disk_convert_config *config, struct copy *c, struct mhi_err *err)
@@ -132,7 +150,7 @@ static int convert(const struct mh_disk_convert_config *config, struct copy *c, 
 		return 0;
 	unlink(config->to);
 	return mhi_err_set(err, rc, "convert '%s' to '%s': %s", config->from, config->to,
-			   rc == MH_ESTATE ? "stopped" : mh_strerror(rc));
+			   cause_of(rc));
 }
 
 int mh_disk_convert(struct mh_ctx *ctx, const struct mh_disk_convert_config *config)
@@ -141,10 +159,12 @@ int mh_disk_convert(struct mh_ctx *ctx, const struct mh_disk_convert_config *con
 	struct mhi_err *err;
 	int rc;
 
-	if (!ctx || !config || config->size != sizeof(*config) || !config->from || !config->to)
+	if (!ctx)
 		return MH_EINVAL;
 	err = mhi_ctx_err(ctx);
-	rc = check_config(config, err);
+	rc = mhi_disk_check_call(err, "convert", "", config, sizeof(*config));
+	if (!rc)
+		rc = check_config(config, err);
 	if (!rc)
 		rc = mhi_image_open(config->from, config->from_format, MHI_OPEN_READ_ONLY, &c.from,
 				    err);
@@ -154,7 +174,7 @@ int mh_disk_convert(struct mh_ctx *ctx, const struct mh_disk_convert_config *con
 	c.opaque = config->opaque;
 	c.buf = malloc(COPY_BYTES);
 	rc = c.buf ? convert(config, &c, err)
-		   : mhi_err_set(err, MH_ENOMEM, "convert: out of memory");
+		   : mhi_err_set(err, MH_ENOMEM, "convert '%s': " MHI_NO_MEMORY, config->from);
 	free(c.buf);
 	c.from->ops->close(c.from);
 	return rc;

@@ -35,7 +35,8 @@ static int enter_cpuid(struct mh_vm *vm)
 		return rc;
 	mhi_vm_leave(vm);
 	return mhi_err_set(mhi_ctx_err(vm->ctx), MH_ESTATE,
-			   "CPUID rule of VM \"%s\": it is paused; its guest has seen CPUID",
+			   "CPUID rule of VM \"%s\": it is paused, and its guest has seen CPUID; "
+			   "add rules before the start, or stop it",
 			   vm->name);
 }
 
@@ -52,13 +53,16 @@ int mh_vm_cpuid_rule(struct mh_vm *vm, const struct mh_cpuid_rule *rule)
 		return mhi_err_set(err, MH_EINVAL, "CPUID rule of VM \"%s\": %s", vm->name,
 				   MHI_SIZED_WRONG);
 	if (r.flags & ~MH_CPUID_SUBLEAF)
-		return mhi_err_set(err, MH_EINVAL, "CPUID rule of VM \"%s\": flags is 0x%x",
-				   vm->name, r.flags);
+		return mhi_err_set(
+			err, MH_EINVAL,
+			"CPUID rule of VM \"%s\": flags has unknown bits 0x%x; use MH_CPUID_* or 0",
+			vm->name, r.flags & ~MH_CPUID_SUBLEAF);
 	rc = enter_cpuid(vm);
 	if (rc)
 		return rc;
 	if (vm->policy.cpuids == MH_RULES_MAX) {
-		rc = mhi_err_set(err, MH_ERANGE, "there are %u rules already", MH_RULES_MAX);
+		rc = mhi_err_set(err, MH_ERANGE, "there are %u rules already; join some into one",
+				 MH_RULES_MAX);
 	} else {
 		vm->policy.cpuid[vm->policy.cpuids++] = r;
 		rc = mhi_vm_set_cpuid(vm, err);

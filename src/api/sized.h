@@ -52,8 +52,8 @@ static inline bool mhi_sized_take(void *to, size_t bytes, const void *from)
 	return true;
 }
 
-#define MHI_SIZED_WRONG                                                                     \
-	"it is NULL, its size is not set (use the INIT macro), or it asks for what only a " \
-	"newer library can do"
+#define MHI_SIZED_WRONG                                                                      \
+	"it is NULL, its size is not set, or it asks for what only a newer library can do; " \
+	"use the INIT macro"
 
 #endif

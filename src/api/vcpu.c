@@ -80,10 +80,11 @@ static int bad_argument(struct mh_vm *vm, const char *what, u32 index)
 {
 	if (index >= vm->cpus)
 		return mhi_err_set(mhi_ctx_err(vm->ctx), MH_EINVAL,
-				   "%s of VM \"%s\": there is no vCPU %u, only 0 to %u", what,
-				   vm->name, index, vm->cpus - 1);
+				   "%s of VM \"%s\": there is no vCPU %u; choose one from 0 to %u",
+				   what, vm->name, index, vm->cpus - 1);
 	return mhi_err_set(mhi_ctx_err(vm->ctx), MH_EINVAL,
-			   "%s of VM \"%s\": a pointer is NULL, or a size not set", what, vm->name);
+			   "%s of VM \"%s\": a pointer is NULL, or a size not set; set them", what,
+			   vm->name);
 }
 
 /* vm->lock is held on success; the vCPU is parked, or the caller is its own thread in a handler. */
@@ -114,14 +115,15 @@ static int end(struct mh_vcpu *v, const char *what, int rc)
 
 	if (rc == MH_EINVAL)
 		mhi_err_set(mhi_ctx_err(vm->ctx), rc,
-			    "%s of VM \"%s\": vCPU %u: no CPU can have these values (reserved "
-			    "bits, non-canonical "
-			    "addresses, or CR0, CR4 and EFER that contradict each other)",
+			    "%s of VM \"%s\": vCPU %u: no CPU can have these values; look for "
+			    "reserved bits, non-canonical addresses, limits above 0xffff of GDT "
+			    "and IDT, and CR0, CR4 and EFER that contradict each other",
 			    what, vm->name, v->index);
 	else if (rc)
 		mhi_err_set(mhi_ctx_err(vm->ctx), rc,
-			    "%s of VM \"%s\": vCPU %u: the engine cannot reach them", what,
-			    vm->name, v->index);
+			    "%s of VM \"%s\": vCPU %u: the engine cannot reach them; see the "
+			    "kernel log: dmesg",
+			    what, vm->name, v->index);
 	mhi_vm_leave(vm);
 	return rc;
 }
@@ -270,8 +272,9 @@ int mh_vcpu_stats(struct mh_vm *vm, uint32_t index, struct mh_vcpu_stats *out)
 	pthread_rwlock_unlock(&vm->engine_lock);
 	if (rc)
 		return mhi_err_set(mhi_ctx_err(vm->ctx), MH_ENOTSUP,
-				   "statistics of VM \"%s\": the %s engine keeps none", vm->name,
-				   vm->ops->name);
+				   "statistics of VM \"%s\": the %s engine keeps none; take the "
+				   "other engine, or mh_vm_metrics",
+				   vm->name, vm->ops->name);
 	s.entries = stats.entries;
 	s.user_exits = stats.user_exits;
 	s.faults = stats.faults;

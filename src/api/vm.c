@@ -18,17 +18,19 @@ static int check_config(const struct mh_vm_config *config, const char *name, str
 			name, config->size, sizeof(*config));
 	if (config->cpus < 1 || config->cpus > MHK_MAX_VCPUS)
 		return mhi_err_set(err, MH_EINVAL,
-				   "create VM \"%s\": config.cpus is %u, not 1 to %u", name,
-				   config->cpus, MHK_MAX_VCPUS);
+				   "create VM \"%s\": config.cpus is %u, not 1 to %u; choose a "
+				   "number from there",
+				   name, config->cpus, MHK_MAX_VCPUS);
 	if (config->memory_bytes % MH_PAGE_SIZE)
-		return mhi_err_set(
-			err, MH_EINVAL,
-			"create VM \"%s\": config.memory_bytes is %llu, not a multiple of %u", name,
-			(u64)config->memory_bytes, MH_PAGE_SIZE);
+		return mhi_err_set(err, MH_EINVAL,
+				   "create VM \"%s\": config.memory_bytes is %llu, not a multiple "
+				   "of %u; round it",
+				   name, (u64)config->memory_bytes, MH_PAGE_SIZE);
 	if (config->flags & ~VM_FLAGS)
 		return mhi_err_set(err, MH_EINVAL,
-				   "create VM \"%s\": config.flags has unknown bits 0x%x", name,
-				   config->flags & ~VM_FLAGS);
+				   "create VM \"%s\": config.flags has unknown bits 0x%x; use "
+				   "MH_VM_* of a library of this version",
+				   name, config->flags & ~VM_FLAGS);
 	return 0;
 }
 
@@ -85,7 +87,8 @@ static int alloc_ram(struct mh_vm *vm, struct mhi_err *err)
 	void *map;
 
 	if (span < vm->ram_bytes)
-		return mhi_err_set(err, MH_ENOMEM, "config.memory_bytes is too large");
+		return mhi_err_set(err, MH_ENOMEM,
+				   "config.memory_bytes is too large; give it less");
 	map = mmap(NULL, span, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
 		   -1, 0);
 	if (map == MAP_FAILED)
@@ -122,7 +125,7 @@ static int add_ram_slots(struct mh_vm *vm, struct mhi_err *err)
 		return mhi_err_set(
 			err, MH_EINVAL,
 			"config.memory_bytes: %llu MiB do not fit into the guest's %u-bit "
-			"physical addresses",
+			"physical addresses; give it less",
 			vm->ram_bytes >> 20, vm->info->phys_bits);
 	return 0;
 }
@@ -270,7 +273,7 @@ static int vm_init(struct mh_vm *vm, const struct mh_vm_config *config, struct m
 					    .policy = &vm->policy };
 	vm->name = strdup(config->name ? config->name : "vm");
 	if (init_locks(vm) || !vm->name || init_vcpus(vm))
-		return mhi_err_set(err, MH_ENOMEM, "out of memory");
+		return mhi_err_set(err, MH_ENOMEM, MHI_NO_MEMORY);
 	rc = mhi_ctx_engine_get(vm->ctx, &vm->engine, err);
 	if (rc)
 		return rc;
@@ -302,15 +305,17 @@ int mh_vm_create(struct mh_ctx *ctx, const struct mh_vm_config *config, struct m
 		return MH_EINVAL;
 	err = mhi_ctx_err(ctx);
 	if (!config || !out)
-		return mhi_err_set(err, MH_EINVAL, "create VM: %s is NULL",
-				   config ? "out" : "config");
+		return mhi_err_set(err, MH_EINVAL, "create VM: %s",
+				   config ? "out is NULL; pass where the VM goes"
+					  : "config is NULL; pass a pointer to one that "
+					    "MH_VM_CONFIG_INIT began");
 	name = config->size == sizeof(*config) && config->name ? config->name : "vm";
 	rc = check_config(config, name, err);
 	if (rc)
 		return rc;
 	vm = calloc(1, sizeof(*vm));
 	if (!vm)
-		return mhi_err_set(err, MH_ENOMEM, "create VM \"%s\": out of memory", name);
+		return mhi_err_set(err, MH_ENOMEM, "create VM \"%s\": " MHI_NO_MEMORY, name);
 	vm->ctx = ctx;
 	rc = vm_init(vm, config, err);
 	if (rc) {

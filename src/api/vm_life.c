@@ -168,7 +168,8 @@ int mh_vm_start(struct mh_vm *vm)
 	vm->busy = true;
 	rc = mhi_vm_start_threads(vm);
 	if (rc) {
-		mhi_err_set(err, rc, "out of memory or threads");
+		mhi_err_set(err, rc,
+			    "out of memory or threads; free some, or raise the limits (ulimit -u)");
 	} else {
 		pthread_mutex_unlock(&vm->lock);
 		rc = prepare(vm, err);
@@ -325,17 +326,28 @@ int mhi_vm_enter_setup(struct mh_vm *vm, const char *what)
 	if (vm->state != MH_VM_RUNNING && !mhi_vm_inside(vm))
 		return 0;
 	mhi_vm_leave(vm);
-	return mhi_err_set(mhi_ctx_err(vm->ctx), MH_ESTATE, "%s VM \"%s\": it is running", what,
-			   vm->name);
+	return mhi_err_set(mhi_ctx_err(vm->ctx), MH_ESTATE,
+			   "%s VM \"%s\": it is running; pause or stop it first", what, vm->name);
 }
 
 static int wrong_state(struct mh_vm *vm, const char *what)
 {
-	static const char *const names[] = { "created", "running", "paused", "stopped" };
+	static const struct {
+		const char *name, *cure;
+	} states[] = {
+		[MH_VM_CREATED] = { "created", "start it first" },
+		[MH_VM_RUNNING] = { "running", "pause it first" },
+		[MH_VM_PAUSED] = { "paused", "resume it first" },
+		[MH_VM_STOPPED] = { "stopped", "start it first" },
+	};
 
-	return mhi_err_set(mhi_ctx_err(vm->ctx), MH_ESTATE, "%s VM \"%s\": it is %s%s", what,
-			   vm->name, names[vm->state],
-			   mhi_vm_inside(vm) ? ", and the call comes from its handler" : "");
+	if (mhi_vm_inside(vm))
+		return mhi_err_set(mhi_ctx_err(vm->ctx), MH_ESTATE,
+				   "%s VM \"%s\": it is %s, and the call comes from its handler; "
+				   "call it from another thread",
+				   what, vm->name, states[vm->state].name);
+	return mhi_err_set(mhi_ctx_err(vm->ctx), MH_ESTATE, "%s VM \"%s\": it is %s; %s", what,
+			   vm->name, states[vm->state].name, states[vm->state].cure);
 }
 
 /* ---- transitions ---- */
@@ -503,12 +515,15 @@ int mh_vm_wait(struct mh_vm *vm, int timeout_ms)
 		rc = wrong_state(vm, "wait for");
 	while (!rc && !(vm->state == MH_VM_STOPPED && !vm->busy)) {
 		if (vm->dying)
-			rc = mhi_err_set(mhi_ctx_err(vm->ctx), MH_ESTATE,
-					 "wait for VM \"%s\": it is being destroyed", vm->name);
+			rc = mhi_err_set(
+				mhi_ctx_err(vm->ctx), MH_ESTATE,
+				"wait for VM \"%s\": it is being destroyed; end waits before that",
+				vm->name);
 		else if (timed_out)
 			rc = mhi_err_set(mhi_ctx_err(vm->ctx), MH_ETIMEDOUT,
-					 "wait for VM \"%s\": not stopped after %d ms", vm->name,
-					 timeout_ms);
+					 "wait for VM \"%s\": not stopped after %d ms; wait "
+					 "longer, or stop it",
+					 vm->name, timeout_ms);
 		else
 			wait_change(vm, timeout_ms >= 0 ? &until : NULL, &timed_out);
 	}

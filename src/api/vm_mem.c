@@ -11,8 +11,8 @@
 
 static int null_pointer(struct mh_vm *vm, const char *what)
 {
-	return vm ? mhi_err_set(mhi_ctx_err(vm->ctx), MH_EINVAL, "%s VM \"%s\": a pointer is NULL",
-				what, vm->name)
+	return vm ? mhi_err_set(mhi_ctx_err(vm->ctx), MH_EINVAL,
+				"%s VM \"%s\": a pointer is NULL; pass one", what, vm->name)
 		  : MH_EINVAL;
 }
 
@@ -47,13 +47,15 @@ static int slot_error(int rc)
 
 static int map_error(struct mh_vm *vm, int rc, const struct mhi_slot *slot)
 {
-	const char *why =
-		"alignment, size or wrap-around: gpa, hva and bytes must be multiples of 4096";
+	const char *why = "it is empty, wraps around, or is not aligned; gpa, hva and bytes must "
+			  "be multiples of 4096";
 
 	if (rc == MH_EEXIST)
-		why = "it overlaps memory that is mapped already";
+		why = "it overlaps memory that is mapped already; unmap that, or choose another "
+		      "place";
 	else if (rc == MH_ERANGE)
-		why = "beyond the guest's physical address width";
+		why = "beyond the guest's physical address width; map it below (mh_probe tells the "
+		      "width)";
 	return mhi_err_set(mhi_ctx_err(vm->ctx), rc,
 			   "map memory of VM \"%s\" at 0x%llx, 0x%llx bytes: %s", vm->name,
 			   slot->gpa, slot->bytes, why);
@@ -112,9 +114,10 @@ int mh_vm_mem_map(struct mh_vm *vm, uint64_t gpa, void *hva, uint64_t bytes, uin
 	if (!vm || !hva)
 		return null_pointer(vm, "map memory of");
 	if (flags & ~MH_MEM_READONLY)
-		return mhi_err_set(mhi_ctx_err(vm->ctx), MH_EINVAL,
-				   "map memory of VM \"%s\": flags has unknown bits 0x%x", vm->name,
-				   flags & ~MH_MEM_READONLY);
+		return mhi_err_set(
+			mhi_ctx_err(vm->ctx), MH_EINVAL,
+			"map memory of VM \"%s\": flags has unknown bits 0x%x; use MH_MEM_* or 0",
+			vm->name, flags & ~MH_MEM_READONLY);
 	rc = mhi_vm_enter_setup(vm, "map memory of");
 	if (rc)
 		return rc;
@@ -134,10 +137,10 @@ static int unmap(struct mh_vm *vm, u64 gpa)
 	int rc;
 
 	if (!slot || slot->gpa != gpa || is_own_ram(vm, slot))
-		return mhi_err_set(
-			mhi_ctx_err(vm->ctx), MH_ENOENT,
-			"unmap memory of VM \"%s\": no mapping of the caller starts at 0x%llx",
-			vm->name, gpa);
+		return mhi_err_set(mhi_ctx_err(vm->ctx), MH_ENOENT,
+				   "unmap memory of VM \"%s\": no mapping of the caller starts at "
+				   "0x%llx; name the gpa that mh_vm_mem_map was given",
+				   vm->name, gpa);
 	rc = engine_mem(vm, (unsigned int)(slot - vm->mem.slots.slot), slot, MHK_MEM_CLEAR);
 	if (rc)
 		return rc;
@@ -165,8 +168,9 @@ int mh_vm_mem_unmap(struct mh_vm *vm, uint64_t gpa)
 static int copy_error(struct mh_vm *vm, const char *what, u64 gpa, u64 bytes)
 {
 	return mhi_err_set(mhi_ctx_err(vm->ctx), MH_EFAULT,
-			   "%s VM \"%s\" at 0x%llx, %llu bytes: part of it is not memory", what,
-			   vm->name, gpa, bytes);
+			   "%s VM \"%s\" at 0x%llx, %llu bytes: part of it is not memory; stay "
+			   "within memory_bytes and what is mapped",
+			   what, vm->name, gpa, bytes);
 }
 
 int mh_vm_mem_read(struct mh_vm *vm, uint64_t gpa, void *buf, uint64_t bytes)
@@ -198,16 +202,16 @@ int mh_vm_mem_write(struct mh_vm *vm, uint64_t gpa, const void *buf, uint64_t by
 
 static int handler_error(struct mh_vm *vm, int rc, const char *what, u64 start, u64 count)
 {
-	const char *why = "the range is empty or wraps, or ops.version is not 1";
+	const char *why = "the range is empty or wraps, or ops.version is not 1; correct them";
 
 	if (!rc)
 		return 0;
 	if (rc == MH_EEXIST)
-		why = "another handler has part of the range";
+		why = "another handler has part of the range; choose another range";
 	else if (rc == MH_ENOENT)
-		why = "no handler starts there";
+		why = "no handler starts there; name the start that it was added with";
 	else if (rc == MH_ENOMEM)
-		why = "out of memory";
+		why = MHI_NO_MEMORY;
 	return mhi_err_set(mhi_ctx_err(vm->ctx), rc, "%s of VM \"%s\" at 0x%llx, 0x%llx long: %s",
 			   what, vm->name, start, count, why);
 }
@@ -284,11 +288,11 @@ int mh_vm_msi(struct mh_vm *vm, uint64_t addr, uint32_t data)
 		pthread_rwlock_unlock(&vm->engine_lock);
 	}
 	if (rc < 0)
-		return mhi_err_set(
-			mhi_ctx_err(vm->ctx), MH_EINVAL,
-			"message to VM \"%s\": 0x%llx, 0x%x is not an interrupt message (address "
-			"0xFEExxxxx, vector 16 or more)",
-			vm->name, (u64)addr, data);
+		return mhi_err_set(mhi_ctx_err(vm->ctx), MH_EINVAL,
+				   "message to VM \"%s\": 0x%llx, 0x%x is not an interrupt "
+				   "message; the address is "
+				   "0xFEExxxxx, the vector 16 or more",
+				   vm->name, (u64)addr, data);
 	return 0;
 }
 
@@ -326,7 +330,8 @@ static int check_boot(struct mh_vm *vm, const struct mh_boot_config *config, str
 				   "config.size is %zu, not %zu; use MH_BOOT_CONFIG_INIT",
 				   config->size, sizeof(*config));
 	if (!config->kernel)
-		return mhi_err_set(err, MH_EINVAL, "config.kernel is NULL: a path is needed");
+		return mhi_err_set(err, MH_EINVAL,
+				   "config.kernel is NULL; set it to a kernel's path");
 	if (vm->flags & MH_VM_BARE)
 		return mhi_err_set(err, MH_EINVAL,
 				   "it is a bare VM (MH_VM_BARE), without the machine that kernels "

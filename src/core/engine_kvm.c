@@ -59,15 +59,18 @@ int mhi_kvm_error(struct mhi_err *err, const char *what, int error)
 		return mhi_err_set(err, MH_ENOMEM, "%s: %s; free memory or raise the limit", what,
 				   strerror(error));
 	case EEXIST:
-		return mhi_err_set(err, MH_EEXIST, "%s: it exists or overlaps already", what);
+		return mhi_err_set(err, MH_EEXIST,
+				   "%s: it exists or overlaps already; choose another place", what);
 	case EINVAL:
-		return mhi_err_set(err, MH_EINVAL, "%s: KVM refuses the values", what);
+		return mhi_err_set(err, MH_EINVAL, "%s: KVM refuses the values; correct them",
+				   what);
 	case EBUSY:
 		return mhi_err_set(err, MH_EBUSY,
 				   "%s: another hypervisor holds the CPU; unload its kernel module",
 				   what);
 	default:
-		return mhi_err_set(err, MH_EIO, "%s: %s", what, strerror(error));
+		return mhi_err_set(err, MH_EIO, "%s: %s; see the kernel log: dmesg", what,
+				   strerror(error));
 	}
 }
 
@@ -97,7 +100,10 @@ static int check_extensions(const struct mhi_engine *e, const char *device, stru
 	int version = ioctl(e->fd, KVM_GET_API_VERSION, 0);
 
 	if (version < 0)
-		return mhi_err_set(err, MH_ENODEV, "%s is not the device of KVM", device);
+		return mhi_err_set(err, MH_ENODEV,
+				   "%s is not the device of KVM; leave mh_ctx_config.device NULL, "
+				   "or name /dev/kvm",
+				   device);
 	if (version != KVM_API_VERSION)
 		return mhi_err_set(err, MH_EABI, "%s speaks KVM interface version %d, needed is %d",
 				   device, version, KVM_API_VERSION);
@@ -117,7 +123,7 @@ static int read_cpuid(struct mhi_engine *e, struct mhi_err *err)
 {
 	e->cpuid = calloc(1, sizeof(*e->cpuid) + CPUID_ENTRIES * sizeof(e->cpuid->entries[0]));
 	if (!e->cpuid)
-		return mhi_err_set(err, MH_ENOMEM, "out of memory");
+		return mhi_err_set(err, MH_ENOMEM, MHI_NO_MEMORY);
 	e->cpuid->nent = CPUID_ENTRIES;
 	if (ioctl(e->fd, KVM_GET_SUPPORTED_CPUID, e->cpuid) < 0)
 		return mhi_kvm_error(err, "KVM's CPUID", errno);
@@ -232,7 +238,7 @@ static int kvm_open(const char *device, struct mhi_engine **out, struct mhi_err 
 	int rc, bytes;
 
 	if (!e)
-		return mhi_err_set(err, MH_ENOMEM, "out of memory");
+		return mhi_err_set(err, MH_ENOMEM, MHI_NO_MEMORY);
 	if (!device)
 		device = KVM_DEVICE;
 	e->fd = open(device, O_RDWR | O_CLOEXEC);
@@ -306,7 +312,7 @@ static int kvm_vm_create(struct mhi_engine *e, struct mhi_eng_vm **out, struct m
 	int rc;
 
 	if (!vm)
-		return mhi_err_set(err, MH_ENOMEM, "out of memory");
+		return mhi_err_set(err, MH_ENOMEM, MHI_NO_MEMORY);
 	vm->fd = ioctl(e->fd, KVM_CREATE_VM, 0);
 	if (vm->fd < 0) {
 		/* KVM's word for a CPU that it does not get is EIO from Linux 6.12 on. */

@@ -213,7 +213,7 @@ static int vcpu_map(struct mhi_eng_vcpu *v, struct mhi_err *err)
 	}
 	v->page = aligned_alloc(MHI_PAGE_SIZE, MHK_RUN_BYTES);
 	if (!v->page)
-		return mhi_err_set(err, MH_ENOMEM, "out of memory");
+		return mhi_err_set(err, MH_ENOMEM, MHI_NO_MEMORY);
 	memset(v->page, 0, MHK_RUN_BYTES);
 	return 0;
 }
@@ -249,7 +249,7 @@ int mhi_kvm_vcpu_create(struct mhi_eng_vm *vm, u32 apic_id, struct mhi_eng_vcpu 
 				   MHK_MAX_VCPUS - 1);
 	v = calloc(1, sizeof(*v));
 	if (!v)
-		return mhi_err_set(err, MH_ENOMEM, "out of memory");
+		return mhi_err_set(err, MH_ENOMEM, MHI_NO_MEMORY);
 	pthread_mutex_init(&v->lock, NULL);
 	v->vm = vm;
 	v->apic_id = apic_id;

@@ -47,10 +47,11 @@ static int open_error(struct mhi_err *err, const char *device, int error)
 	case EMFILE:
 	case ENFILE:
 		return mhi_err_set(err, MH_ENOMEM,
-				   "cannot open %s: %s; close files or raise the limit", device,
-				   strerror(error));
+				   "cannot open %s: %s; close files or raise the limit (ulimit -n)",
+				   device, strerror(error));
 	default:
-		return mhi_err_set(err, MH_EIO, "cannot open %s: %s", device, strerror(error));
+		return mhi_err_set(err, MH_EIO, "cannot open %s: %s; see the kernel log: dmesg",
+				   device, strerror(error));
 	}
 }
 
@@ -62,19 +63,24 @@ static int ioctl_error(struct mhi_err *err, const char *what, int error)
 	case EMFILE:
 	case ENFILE:
 	case ENOSPC:
-		return mhi_err_set(err, MH_ENOMEM, "%s: %s", what, strerror(error));
+		return mhi_err_set(err, MH_ENOMEM, "%s: %s; free memory or raise the limit", what,
+				   strerror(error));
 	case EEXIST:
-		return mhi_err_set(err, MH_EEXIST, "%s: it exists or overlaps already", what);
+		return mhi_err_set(err, MH_EEXIST,
+				   "%s: it exists or overlaps already; choose another place", what);
 	case EINVAL:
-		return mhi_err_set(err, MH_EINVAL, "%s: the kernel module refuses the values",
-				   what);
+		return mhi_err_set(err, MH_EINVAL,
+				   "%s: the kernel module refuses the values; correct them", what);
 	case ERANGE:
-		return mhi_err_set(err, MH_ERANGE, "%s: beyond the guest's physical address width",
+		return mhi_err_set(err, MH_ERANGE,
+				   "%s: beyond the guest's physical address width; stay below it",
 				   what);
 	case EBUSY:
-		return mhi_err_set(err, MH_EBUSY, "%s: busy", what);
+		return mhi_err_set(err, MH_EBUSY, "%s: busy; try again when its user has ended",
+				   what);
 	default:
-		return mhi_err_set(err, MH_EIO, "%s: %s", what, strerror(error));
+		return mhi_err_set(err, MH_EIO, "%s: %s; see the kernel log: dmesg", what,
+				   strerror(error));
 	}
 }
 
@@ -83,7 +89,9 @@ static int shim_read_info(struct mhi_engine *e, const char *device, struct mhi_e
 	e->info = (struct mhk_info){ .size = sizeof(e->info) };
 	if (ioctl(e->fd, MHK_INFO, &e->info) < 0) {
 		if (errno == ENOTTY)
-			return mhi_err_set(err, MH_ENODEV, "%s is not the device of macrohard",
+			return mhi_err_set(err, MH_ENODEV,
+					   "%s is not the device of macrohard; leave "
+					   "mh_ctx_config.device NULL, or name " MHK_DEVICE,
 					   device);
 		return ioctl_error(err, device, errno);
 	}
@@ -104,7 +112,7 @@ static int shim_open(const char *device, struct mhi_engine **out, struct mhi_err
 	if (!device)
 		device = MHK_DEVICE;
 	if (!e)
-		return mhi_err_set(err, MH_ENOMEM, "out of memory");
+		return mhi_err_set(err, MH_ENOMEM, MHI_NO_MEMORY);
 	e->fd = open(device, O_RDWR | O_CLOEXEC);
 	if (e->fd < 0) {
 		rc = open_error(err, device, errno);
@@ -141,7 +149,7 @@ static int shim_vm_create(struct mhi_engine *e, struct mhi_eng_vm **out, struct 
 	int rc;
 
 	if (!vm)
-		return mhi_err_set(err, MH_ENOMEM, "out of memory");
+		return mhi_err_set(err, MH_ENOMEM, MHI_NO_MEMORY);
 	vm->fd = ioctl(e->fd, MHK_VM_CREATE, &create);
 	if (vm->fd < 0) {
 		int error = errno;
@@ -210,7 +218,7 @@ static int shim_vcpu_create(struct mhi_eng_vm *vm, u32 apic_id, struct mhi_eng_v
 	int rc;
 
 	if (!v)
-		return mhi_err_set(err, MH_ENOMEM, "out of memory");
+		return mhi_err_set(err, MH_ENOMEM, MHI_NO_MEMORY);
 	v->fd = ioctl(vm->fd, MHK_VCPU_CREATE, &create);
 	if (v->fd < 0) {
 		rc = ioctl_error(err, "the kernel module cannot make a vCPU", errno);

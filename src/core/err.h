@@ -10,6 +10,9 @@
 
 #define MHI_ERR_TEXT 512
 
+/* Cause and cure of most MH_ENOMEM. */
+#define MHI_NO_MEMORY "out of memory; free some, or raise the limit (ulimit -v)"
+
 struct mhi_err {
 	int code;
 	char text[MHI_ERR_TEXT];

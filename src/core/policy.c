@@ -9,13 +9,13 @@
 static const char *wrong(const struct mh_msr_rule *rule)
 {
 	if (rule->first > rule->last)
-		return "first is above last";
+		return "first is above last; exchange them";
 	if (rule->action > MH_MSR_CALL)
-		return "action is no MH_MSR_*";
+		return "action is no MH_MSR_*; use one of them";
 	if (rule->flags & ~MSR_FLAGS)
-		return "flags has unknown bits";
+		return "flags has unknown bits; use MH_MSR_READ, _WRITE, _UNKNOWN";
 	if (!rule->fn != (rule->action != MH_MSR_CALL))
-		return "fn goes with MH_MSR_CALL, and with nothing else";
+		return "fn goes with MH_MSR_CALL, and with nothing else; set both or neither";
 	return NULL;
 }
 
@@ -27,10 +27,10 @@ int mhi_policy_add_msr(struct mhi_policy *p, const struct mh_msr_rule *rule, con
 	*why = wrong(rule);
 	if (*why)
 		return MH_EINVAL;
-	*why = "there are 64 rules already";
+	*why = "there are 64 rules already; join neighbours into one";
 	if (p->msrs == MH_RULES_MAX)
 		return MH_ERANGE;
-	*why = "rules with MH_MSR_ALLOW have more than 256 MSRs";
+	*why = "rules with MH_MSR_ALLOW have more than 256 MSRs; allow fewer, or use MH_MSR_CALL";
 	if (rule->action != MH_MSR_ALLOW)
 		count = 0;
 	if (count > MH_MSR_ALLOWED_MAX - p->kept)

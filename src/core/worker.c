@@ -161,7 +161,7 @@ int mhi_workers_create(u32 most, const char *name, struct mhi_workers **out, str
 				   MHI_WORKERS_MOST);
 	w = calloc(1, sizeof(*w));
 	if (!w)
-		return mhi_err_set(err, MH_ENOMEM, "start workers: out of memory");
+		return mhi_err_set(err, MH_ENOMEM, "start workers: " MHI_NO_MEMORY);
 	w->most = most;
 	w->name = name;
 	w->tail = &w->rung;

@@ -44,6 +44,8 @@ static int open_error(const char *what, const char *path, struct mhi_err *err)
 
 	if (errno == ENOENT || errno == ENOTDIR)
 		code = MH_ENOENT;
+	else if (errno == EACCES || errno == EPERM)
+		code = MH_EPERM;
 	return mhi_err_set(err, code,
 			   "%s %s: cannot be opened: %m; check the path and its permissions", what,
 			   shown(path));
@@ -96,7 +98,7 @@ static int read_file(struct mhi_boot_file *f, const char *what, const char *path
 
 	f->path = strdup(path);
 	if (!f->path)
-		return mhi_err_set(err, MH_ENOMEM, "%s: out of memory", what);
+		return mhi_err_set(err, MH_ENOMEM, "%s: " MHI_NO_MEMORY, what);
 	/* A FIFO must not make the open wait. */
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
@@ -185,10 +187,10 @@ int mhi_boot_create(const char *kernel, const char *initrd, const char *cmdline,
 		return mhi_err_set(err, MH_EINVAL, "booting: no kernel was named; give its path");
 	boot = calloc(1, sizeof(*boot));
 	if (!boot)
-		return mhi_err_set(err, MH_ENOMEM, "booting %s: out of memory", shown(kernel));
+		return mhi_err_set(err, MH_ENOMEM, "booting %s: " MHI_NO_MEMORY, shown(kernel));
 	boot->cmdline = strdup(cmdline ? cmdline : "");
 	if (!boot->cmdline) {
-		rc = mhi_err_set(err, MH_ENOMEM, "booting %s: out of memory", shown(kernel));
+		rc = mhi_err_set(err, MH_ENOMEM, "booting %s: " MHI_NO_MEMORY, shown(kernel));
 		goto fail;
 	}
 	boot->cmdline_bytes = strlen(boot->cmdline);

@@ -169,13 +169,16 @@ int mhi_machine_pci_add(struct mhi_machine *m, struct mhi_pci_dev *dev, struct m
 	int rc = mhi_pci_add(m->pci, dev);
 
 	if (rc == MH_ERANGE)
-		mhi_err_set(err, rc, "no PCI slot, or no addresses, are left: at most %d devices",
-			    MHI_PCI_SLOTS - 1);
+		mhi_err_set(
+			err, rc,
+			"no PCI slot, or no addresses, are left: at most %d devices; detach one",
+			MHI_PCI_SLOTS - 1);
 	else if (rc == MH_EEXIST)
 		mhi_err_set(err, rc, "PCI slot %u has another device; choose another slot",
 			    dev->want_slot);
 	else if (rc)
-		mhi_err_set(err, rc, "plugging the device into PCI: %s", mh_strerror(rc));
+		mhi_err_set(err, rc, "plugging the device into PCI: %s; free memory",
+			    mh_strerror(rc));
 	return rc;
 }
 
@@ -232,7 +235,7 @@ int mhi_machine_create(const struct mhi_machine_env *env, struct mhi_machine **o
 		return rc;
 	m = calloc(1, sizeof(*m));
 	if (!m)
-		return mhi_err_set(err, MH_ENOMEM, "making the machine: out of memory");
+		return mhi_err_set(err, MH_ENOMEM, "making the machine: " MHI_NO_MEMORY);
 	m->env = *env;
 	m->power.power = env->power;
 	m->power.opaque = env->opaque;
@@ -283,7 +286,7 @@ static int write_firmware(struct mhi_machine *m, struct mhi_err *err)
 	int rc;
 
 	if (!tables)
-		return mhi_err_set(err, MH_ENOMEM, "making the ACPI tables: out of memory");
+		return mhi_err_set(err, MH_ENOMEM, "making the ACPI tables: " MHI_NO_MEMORY);
 	rc = mhi_acpi_build(&config, tables, MHI_ACPI_BYTES, &bytes, err);
 	if (!rc && (mhi_gmem_write(m->env.mem, MHI_ACPI_BASE, tables, bytes, true) ||
 		    mhi_gmem_write(m->env.mem, MHI_RESET_VECTOR, mhi_reset_code,
@@ -325,7 +328,8 @@ int mhi_machine_serial_attach(struct mhi_machine *m, unsigned int port,
 	int rc = 0;
 
 	if (port >= MHI_UARTS)
-		return mhi_err_set(err, MH_EINVAL, "there is no serial port %u, only 0 to %d", port,
+		return mhi_err_set(err, MH_EINVAL,
+				   "there is no serial port %u; choose one from 0 to %d", port,
 				   MHI_UARTS - 1);
 	if (fn)
 		rc = attach_uart(m, port, err);

@@ -153,7 +153,7 @@ int mhi_lock_image(int fd, bool writer, const char *path, struct mhi_err *err)
 	if (error == ENOLCK || error == EOPNOTSUPP || error == ENOSYS || error == EINVAL)
 		return 0;
 	if (error && error != EAGAIN && error != EACCES)
-		return mhi_err_set(err, MH_EIO, "lock '%s': %s", path, strerror(error));
+		return mhi_err_set(err, MH_EIO, "lock '%s': %s; try again", path, strerror(error));
 	clash = error != 0;
 	for (i = 0; i < DO_MOST && !clash; i++)
 		clash = ((uses & (1u << i)) && is_locked(fd, LOCK_REFUSED + (off_t)i)) ||

@@ -27,14 +27,15 @@ static int check_chain(const struct link *self, struct mhi_err *err)
 
 	if (self->depth > Q2_CHAIN_MOST)
 		return mhi_err_set(err, MH_EFORMAT,
-				   "'%s': the chain of backing files is longer than %u", self->path,
-				   Q2_CHAIN_MOST);
+				   "'%s': the chain of backing files is longer than %u; shorten it "
+				   "by 'disk convert'",
+				   self->path, Q2_CHAIN_MOST);
 	for (l = self->above; l; l = l->above)
 		if (l->device == self->device && l->inode == self->inode)
 			return mhi_err_set(
 				err, MH_EFORMAT,
 				"'%s' is a backing file of itself: its chain leads back to "
-				"'%s'",
+				"'%s'; name another by 'qemu-img rebase -u'",
 				self->path, l->path);
 	return 0;
 }
@@ -60,10 +61,11 @@ static int backing_path(const char *image, const char *name, char **out, struct 
 		name += 5;
 	else if (names_protocol(name))
 		return mhi_err_set(err, MH_ENOTSUP,
-				   "'%s': its backing file '%s' is no local file: not supported",
+				   "'%s': its backing file '%s' is no local file, which is not "
+				   "supported; copy it here, and 'qemu-img rebase -u'",
 				   image, name);
 	if (asprintf(out, "%.*s%s", name[0] == '/' ? 0 : folder, image, name) < 0)
-		return mhi_err_set(err, MH_ENOMEM, "'%s': out of memory", image);
+		return mhi_err_set(err, MH_ENOMEM, "'%s': " MHI_NO_MEMORY, image);
 	return 0;
 }
 
@@ -122,7 +124,7 @@ static int open_qcow2(struct link *self, struct mhi_blk *file, u32 flags, bool g
 	rc = mhi_qcow2_open(file, qcow2_flags(flags), out, err);
 	if (rc) {
 		file->ops->close(file);
-		mhi_err_wrap(err, "'%s'", self->path);
+		mhi_err_wrap(err, "open '%s'", self->path);
 		return rc;
 	}
 	rc = open_backing(self, *out, flags, guessed, err);
@@ -136,12 +138,21 @@ static int open_link(struct link *self, const char *format, u32 flags, struct mh
 {
 	bool guessed = !format, qcow2 = format && !strcmp(format, "qcow2");
 	struct mhi_blk *file;
-	int rc;
+	struct stat st;
+	int rc = 0;
 
 	if (format && !qcow2 && strcmp(format, "raw"))
 		return mhi_err_set(err, self->above ? MH_ENOTSUP : MH_EINVAL,
-				   "'%s': unknown image format '%.40s': raw or qcow2", self->path,
-				   format);
+				   "open '%s': unknown image format '%.40s'; use raw or qcow2",
+				   self->path, format);
+	/* First of all: a chain that leads back to where it began would be locked by itself. */
+	if (!stat(self->path, &st)) {
+		self->device = st.st_dev;
+		self->inode = st.st_ino;
+		rc = check_chain(self, err);
+	}
+	if (rc)
+		return rc;
 	rc = mhi_raw_open(self->path, raw_flags(flags, guessed), &file, err);
 	if (rc)
 		return rc;
@@ -150,8 +161,8 @@ static int open_link(struct link *self, const char *format, u32 flags, struct mh
 	if (!rc && guessed) {
 		rc = mhi_qcow2_probe(file);
 		if (rc < 0)
-			mhi_err_set(err, rc, "'%s': cannot be read: %s", self->path,
-				    mh_strerror(rc));
+			mhi_err_set(err, rc, "open '%s': cannot be read: %s; is its medium right?",
+				    self->path, mh_strerror(rc));
 		qcow2 = rc == 1;
 		rc = rc < 0 ? rc : 0;
 	}

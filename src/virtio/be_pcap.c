@@ -157,7 +157,7 @@ int mhi_pcap_open(const struct mhi_vdev_env *env, const char *path, struct mhi_n
 	int fd, error;
 
 	if (!p)
-		return mhi_err_set(err, MH_ENOMEM, "out of memory");
+		return mhi_err_set(err, MH_ENOMEM, MHI_NO_MEMORY);
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0600);
 	if (fd < 0 || write(fd, &head, sizeof(head)) != (ssize_t)sizeof(head)) {
 		error = errno;
@@ -168,7 +168,10 @@ int mhi_pcap_open(const struct mhi_vdev_env *env, const char *path, struct mhi_n
 				   error == EACCES || error == EPERM || error == EROFS ? MH_EPERM
 				   : error == ENOENT				       ? MH_ENOENT
 										       : MH_EIO,
-				   "cannot write frames to '%s': %s", path, strerror(error));
+				   "cannot write frames to '%s': %s; %s", path, strerror(error),
+				   error == ENOENT
+					   ? "correct the path, or make the folder"
+					   : "give this user the right, or choose another place");
 	}
 	p->net = *inner;
 	p->net.ops = &pcap_ops;

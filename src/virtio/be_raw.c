@@ -286,8 +286,9 @@ static int raw_resize(struct mhi_blk *b, u64 bytes, struct mhi_err *err)
 		return mhi_err_set(err, MH_ENOTSUP,
 				   "resize: it is a block device; resize it with its own tools");
 	if (ftruncate(r->cached, (off_t)bytes))
-		return mhi_err_set(err, mhi_blk_errno(errno), "resize to %llu bytes: %s", bytes,
-				   strerror(errno));
+		return mhi_err_set(err, mhi_blk_errno(errno),
+				   "resize to %llu bytes: %s; free space there, and try again",
+				   bytes, strerror(errno));
 	mhi_store64(&b->size, round_up(bytes));
 	return 0;
 }
@@ -317,17 +318,40 @@ static const struct mhi_blk_ops raw_ops = {
 	.close = raw_close,
 };
 
+static const char *cure_of(int error, u32 flags)
+{
+	switch (error) {
+	case EACCES:
+	case EPERM:
+		return "give this user the right, or run as another one";
+	case EEXIST:
+		return "choose another name or remove it first";
+	case ENOENT:
+	case ENOTDIR:
+		return (flags & MHI_RAW_CREATE) ? "correct the path, or make its folder"
+						: "correct the path, or create it";
+	case EROFS:
+	case ETXTBSY:
+		return "open it read-only";
+	case EMFILE:
+	case ENFILE:
+		return "close files or raise the limit (ulimit -n)";
+	case ENOSPC:
+	case EDQUOT:
+		return "free some there, or choose another place";
+	default:
+		return "is it the right file?";
+	}
+}
+
 static int fail_open(struct mhi_err *err, const char *path, u32 flags, int error)
 {
 	const char *what = (flags & MHI_RAW_CREATE)	 ? "create"
 			   : (flags & MHI_RAW_READ_ONLY) ? "open for reading"
 							 : "open";
-	const char *cure = error == EACCES   ? "; are its permissions right?"
-			   : error == EEXIST ? "; choose another name or remove it first"
-					     : "";
 
-	return mhi_err_set(err, mhi_blk_errno(error), "%s '%s': %s%s", what, path, strerror(error),
-			   cure);
+	return mhi_err_set(err, mhi_blk_errno(error), "%s '%s': %s; %s", what, path,
+			   strerror(error), cure_of(error, flags));
 }
 
 /* Opening another's FIFO or terminal must not wait for anything: O_NONBLOCK. */
@@ -359,13 +383,15 @@ static int learn(struct raw *r, u32 flags, const char *path, struct mhi_err *err
 
 	error = -mhi_raw_facts(r->cached, &facts);
 	if (error == EINVAL)
-		return mhi_err_set(err, MH_EINVAL,
-				   "open '%s': it is neither a regular file nor a block device",
-				   path);
+		return mhi_err_set(
+			err, MH_EINVAL,
+			"open '%s': it is neither a regular file nor a block device; name one",
+			path);
 	if (error || fstat(r->cached, &st))
 		return fail_open(err, path, flags, error ? error : errno);
 	if (facts.read_only && !(flags & MHI_RAW_READ_ONLY))
-		return mhi_err_set(err, MH_EPERM, "open '%s': the device is read-only", path);
+		return mhi_err_set(err, MH_EPERM, "open '%s': the device is read-only; open it so",
+				   path);
 	r->st_dev = st.st_dev;
 	r->st_ino = st.st_ino;
 	r->device = facts.device;
@@ -400,7 +426,7 @@ int mhi_raw_open(const char *path, u32 flags, struct mhi_blk **out, struct mhi_e
 	int rc;
 
 	if (!r)
-		return mhi_err_set(err, MH_ENOMEM, "open '%s': out of memory", path);
+		return mhi_err_set(err, MH_ENOMEM, "open '%s': " MHI_NO_MEMORY, path);
 	r->blk.ops = &raw_ops;
 	r->blk.read_only = (flags & MHI_RAW_READ_ONLY) != 0;
 	r->guessed = (flags & MHI_RAW_GUESSED) != 0;

@@ -450,7 +450,7 @@ static void open_on_loop(void *opaque)
 		o->rc = u->slirp ? 0 : MH_ENOMEM;
 	}
 	if (o->rc)
-		mhi_err_set(o->err, o->rc, "out of memory");
+		mhi_err_set(o->err, o->rc, MHI_NO_MEMORY);
 	else
 		o->rc = add_forwards(u, o->config, o->err);
 	if (o->rc)
@@ -466,7 +466,7 @@ int mhi_user_net_open(const struct mhi_vdev_env *env, const struct mhi_user_net_
 	struct open o = { .u = u, .config = config, .err = err };
 
 	if (!u)
-		return mhi_err_set(err, MH_ENOMEM, "out of memory");
+		return mhi_err_set(err, MH_ENOMEM, MHI_NO_MEMORY);
 	/* What its sockets gave it came over TCP and UDP of the host, checksums and all. */
 	u->net = (struct mhi_net){
 		.ops = &user_ops, .queues = 1, .mtu = config->mtu, .verified = true

@@ -151,8 +151,8 @@ int mhi_net_socket_open(const struct mhi_vdev_env *env, int fd, u32 mtu, struct 
 	int type;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &bytes))
-		return mhi_err_set(err, MH_EINVAL, "file descriptor %d is no socket: %s", fd,
-				   strerror(errno));
+		return mhi_err_set(err, MH_EINVAL, "file descriptor %d is no socket: %s; pass one",
+				   fd, strerror(errno));
 	if (type != SOCK_DGRAM && type != SOCK_SEQPACKET)
 		return mhi_err_set(err, MH_EINVAL,
 				   "socket %d does not keep frames apart; use SOCK_DGRAM or "
@@ -160,7 +160,7 @@ int mhi_net_socket_open(const struct mhi_vdev_env *env, int fd, u32 mtu, struct 
 				   fd);
 	l = calloc(1, sizeof(*l));
 	if (!l)
-		return mhi_err_set(err, MH_ENOMEM, "out of memory");
+		return mhi_err_set(err, MH_ENOMEM, MHI_NO_MEMORY);
 	l->net = (struct mhi_net){ .ops = &link_ops, .queues = 1, .mtu = mtu };
 	l->env = *env;
 	l->seqpacket = type == SOCK_SEQPACKET;
@@ -171,7 +171,9 @@ int mhi_net_socket_open(const struct mhi_vdev_env *env, int fd, u32 mtu, struct 
 		if (l->fd >= 0)
 			close(l->fd);
 		free(l);
-		return mhi_err_set(err, MH_ENOMEM, "no memory or no file descriptor for socket %d",
+		return mhi_err_set(err, MH_ENOMEM,
+				   "no memory or no file descriptor for socket %d; free some, or "
+				   "raise the limit (ulimit -n)",
 				   fd);
 	}
 	*out = &l->net;

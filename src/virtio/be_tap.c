@@ -181,16 +181,20 @@ static int refused(struct mhi_err *err, const char *name, int error)
 	case ENOENT:
 	case ENXIO:
 	case ENODEV:
-		return mhi_err_set(err, MH_ENOENT,
-				   "TAP interface %s: " DEVICE " is not there; modprobe tun", name);
+		return mhi_err_set(
+			err, MH_ENOENT,
+			"TAP interface %s: " DEVICE " is not there; load it: modprobe tun", name);
 	case EBUSY:
 		return mhi_err_set(err, MH_EBUSY,
-				   "TAP interface %s: somebody else uses it, or has all its queues",
+				   "TAP interface %s: somebody else uses it, or has all its "
+				   "queues; stop that first, or choose another",
 				   name);
 	case EMFILE:
 	case ENFILE:
 	case ENOMEM:
-		return mhi_err_set(err, MH_ENOMEM, "TAP interface %s: %s", name, strerror(error));
+		return mhi_err_set(err, MH_ENOMEM,
+				   "TAP interface %s: %s; free memory or files, or raise the limit",
+				   name, strerror(error));
 	default:
 		return mhi_err_set(err, MH_EINVAL,
 				   "TAP interface %s: %s; for several queues it has to be made "
@@ -223,7 +227,9 @@ static int open_queue(const char *name, bool many, int *out)
 static int open_by_name(struct tap *t, const char *name, struct mhi_err *err)
 {
 	if (!name[0] || strlen(name) >= IFNAMSIZ)
-		return mhi_err_set(err, MH_EINVAL, "'%s' is no name of an interface", name);
+		return mhi_err_set(err, MH_EINVAL,
+				   "'%s' is no name of an interface; write 1 to %d bytes", name,
+				   IFNAMSIZ - 1);
 	for (u32 n = 0; n < t->net.queues; n++) {
 		int error = open_queue(name, t->net.queues > 1, &t->queue[n].fd);
 
@@ -242,8 +248,8 @@ static int open_by_fd(struct tap *t, const int *fd, struct mhi_err *err)
 		if (ioctl(fd[n], TUNGETIFF, &ifr) || !(ifr.ifr_flags & IFF_TAP) ||
 		    !(ifr.ifr_flags & IFF_NO_PI))
 			return mhi_err_set(err, MH_EINVAL,
-					   "file descriptor %d is no TAP interface's (IFF_TAP, "
-					   "IFF_NO_PI)",
+					   "file descriptor %d is no TAP interface's; pass one of "
+					   "a TAP interface (IFF_TAP, IFF_NO_PI), or a socket",
 					   fd[n]);
 		t->queue[n].fd = fcntl(fd[n], F_DUPFD_CLOEXEC, 0);
 		if (t->queue[n].fd < 0)
@@ -315,7 +321,7 @@ int mhi_tap_open(const struct mhi_vdev_env *env, const struct mhi_tap_config *co
 	int rc;
 
 	if (!t)
-		return mhi_err_set(err, MH_ENOMEM, "out of memory");
+		return mhi_err_set(err, MH_ENOMEM, MHI_NO_MEMORY);
 	t->net = (struct mhi_net){ .ops = &tap_ops, .queues = config->queues };
 	t->env = *env;
 	for (u32 n = 0; n < config->queues; n++)
@@ -327,7 +333,7 @@ int mhi_tap_open(const struct mhi_vdev_env *env, const struct mhi_tap_config *co
 		mhi_loop_call(env->loop, watch, t);
 	for (u32 n = 0; !rc && n < config->queues; n++)
 		if (!t->queue[n].watch)
-			rc = mhi_err_set(err, MH_ENOMEM, "out of memory");
+			rc = mhi_err_set(err, MH_ENOMEM, MHI_NO_MEMORY);
 	if (rc)
 		mhi_loop_call(env->loop, close_on_loop, t);
 	else

@@ -292,15 +292,16 @@ static void set_config(struct mhi_p9 *s, const struct mhi_p9_config *config)
 static int open_error(struct mhi_err *err, const char *path)
 {
 	const char *cause = strerrordesc_np(errno);
+	const char *cure = "is it the right folder?";
 	int code = MH_EIO;
 
 	if (errno == ENOENT)
-		code = MH_ENOENT;
+		code = MH_ENOENT, cure = "correct the path, or make the folder";
 	else if (errno == ENOTDIR)
-		code = MH_EINVAL;
+		code = MH_EINVAL, cure = "name a folder";
 	else if (errno == EACCES || errno == EPERM)
-		code = MH_EPERM;
-	return mhi_err_set(err, code, "open the shared folder %s: %s", path, cause);
+		code = MH_EPERM, cure = "give this user the right to read and enter it";
+	return mhi_err_set(err, code, "open the shared folder %s: %s; %s", path, cause, cure);
 }
 
 /* What the server cannot do without. */
@@ -340,15 +341,18 @@ static int open_root(struct mhi_p9 *s, const char *path, struct mhi_err *err)
 		return open_error(err, path);
 	s->proc_fd = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (s->proc_fd < 0)
-		return mhi_err_set(err, MH_ENOTSUP, "share %s: /proc is not mounted", path);
+		return mhi_err_set(err, MH_ENOTSUP, "share %s: /proc is not mounted; mount it",
+				   path);
 	if (mhi_p9_stat(s->root_fd, &a))
-		return mhi_err_set(err, MH_EIO, "share %s: cannot ask for its state", path);
+		return mhi_err_set(err, MH_EIO,
+				   "share %s: cannot ask for its state; is it the right folder?",
+				   path);
 	s->root_id = a.id;
 	error = probe(s, path, err);
 	if (error)
 		return error;
 	s->root = mhi_p9_node_new(s, NULL, "/", &a, s->root_fd);
-	return s->root ? 0 : mhi_err_set(err, MH_ENOMEM, "share %s: out of memory", path);
+	return s->root ? 0 : mhi_err_set(err, MH_ENOMEM, "share %s: " MHI_NO_MEMORY, path);
 }
 
 int mhi_p9_create(const struct mhi_p9_config *config, struct mhi_p9 **out, struct mhi_err *err)
@@ -357,10 +361,10 @@ int mhi_p9_create(const struct mhi_p9_config *config, struct mhi_p9 **out, struc
 	int error;
 
 	if (!config->path || !*config->path)
-		return mhi_err_set(err, MH_EINVAL, "share: no folder is named");
+		return mhi_err_set(err, MH_EINVAL, "no folder is named; set config.path");
 	s = calloc(1, sizeof(*s));
 	if (!s)
-		return mhi_err_set(err, MH_ENOMEM, "share %s: out of memory", config->path);
+		return mhi_err_set(err, MH_ENOMEM, "share %s: " MHI_NO_MEMORY, config->path);
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->ended, NULL);
 	s->root_fd = s->proc_fd = -1;

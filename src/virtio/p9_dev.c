@@ -131,11 +131,13 @@ int mhi_p9_dev_create(const struct mhi_vdev_env *env, const struct mhi_p9_config
 	int rc;
 
 	if (!len || len > MHI_P9_TAG_MAX)
-		return mhi_err_set(err, MH_EINVAL, "the tag must have 1 to %d bytes",
-				   MHI_P9_TAG_MAX);
+		return mhi_err_set(err, MH_EINVAL,
+				   "the tag has %zu bytes, not 1 to %d; set config.tag to a name "
+				   "for the guest's mount",
+				   len, MHI_P9_TAG_MAX);
 	p9 = calloc(1, sizeof(*p9));
 	if (!p9)
-		return mhi_err_set(err, MH_ENOMEM, "out of memory");
+		return mhi_err_set(err, MH_ENOMEM, MHI_NO_MEMORY);
 	p9->dev.ops = &p9_ops;
 	p9->dev.model = p9;
 	p9->dev.env = *env;
@@ -148,7 +150,7 @@ int mhi_p9_dev_create(const struct mhi_vdev_env *env, const struct mhi_p9_config
 	p9->dev.workers = p9->workers;
 	p9->dev.most = WORKERS;
 	if (!rc && mhi_vdev_init(&p9->dev, &size, 1))
-		rc = mhi_err_set(err, MH_ENOMEM, "out of memory");
+		rc = mhi_err_set(err, MH_ENOMEM, MHI_NO_MEMORY);
 	if (rc) {
 		free_model(p9);
 		return rc;

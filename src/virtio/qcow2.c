@@ -98,7 +98,7 @@ static int prepare(struct mhi_q2 *q, struct mhi_err *err)
 	q->blk.size = (q->blk.size + MHI_BLK_SECTOR - 1) & ~(u64)(MHI_BLK_SECTOR - 1);
 	q->virgin = q2_round_up(q, q->file->size);
 	if (init_cache(q))
-		return mhi_err_set(err, MH_ENOMEM, "out of memory");
+		return mhi_err_set(err, MH_ENOMEM, MHI_NO_MEMORY);
 	q->blk.limits = (struct mhi_blk_limits){
 		.block = q->file->limits.block,
 		.physical = q->file->limits.physical,
@@ -111,7 +111,7 @@ static int prepare(struct mhi_q2 *q, struct mhi_err *err)
 	q->stage =
 		malloc((u64)Q2_STAGE_L2 * q->cache.page_bytes + (u64)Q2_STAGE_L1 * MHI_BLK_SECTOR);
 	if (!q->stage)
-		return mhi_err_set(err, MH_ENOMEM, "out of memory");
+		return mhi_err_set(err, MH_ENOMEM, MHI_NO_MEMORY);
 	return mhi_q2_meta_load(q, err);
 }
 
@@ -142,7 +142,7 @@ int mhi_qcow2_open(struct mhi_blk *file, u32 flags, struct mhi_blk **out, struct
 	int rc;
 
 	if (!q)
-		return mhi_err_set(err, MH_ENOMEM, "out of memory");
+		return mhi_err_set(err, MH_ENOMEM, MHI_NO_MEMORY);
 	q->blk.ops = &qcow2_ops;
 	q->blk.read_only = file->read_only || (flags & MHI_QCOW2_READ_ONLY);
 	q->check_only = (flags & MHI_QCOW2_CHECK) != 0;

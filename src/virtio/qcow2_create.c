@@ -32,26 +32,26 @@ static int check(const struct mhi_qcow2_create *o, struct layout *l, struct mhi_
 
 	l->version = o->version ? o->version : 3;
 	if (l->version != 2 && l->version != 3)
-		return mhi_err_set(err, MH_EINVAL, "create: version %u: neither 2 nor 3",
+		return mhi_err_set(err, MH_EINVAL, "version %u is neither 2 nor 3; choose one",
 				   l->version);
 	if (!power_of_two(cluster) || cluster < (1u << Q2_CLUSTER_BITS_LEAST) ||
 	    cluster > (1u << Q2_CLUSTER_BITS_MOST))
-		return mhi_err_set(
-			err, MH_EINVAL,
-			"create: clusters of %u bytes: not a power of two from 512 to 2M", cluster);
+		return mhi_err_set(err, MH_EINVAL,
+				   "clusters of %u bytes; choose a power of two from 512 to 2M",
+				   cluster);
 	if (!power_of_two(bits) || bits > 64 || (l->version == 2 && bits != 16))
-		return mhi_err_set(
-			err, MH_EINVAL,
-			"create: refcounts of %u bits: not a power of two up to 64, or not "
-			"16 in version 2",
-			bits);
+		return mhi_err_set(err, MH_EINVAL,
+				   "refcounts of %u bits; choose a power of two up to 64, and "
+				   "16 in version 2",
+				   bits);
 	if (o->size % MHI_BLK_SECTOR)
-		return mhi_err_set(err, MH_EINVAL, "create: %llu bytes are no whole sectors",
+		return mhi_err_set(err, MH_EINVAL, "%llu bytes are no whole sectors; round it",
 				   o->size);
 	if (o->backing_name && strlen(o->backing_name) > Q2_BACKING_NAME_MOST)
-		return mhi_err_set(err, MH_EINVAL, "create: the backing file's name is too long");
+		return mhi_err_set(err, MH_EINVAL,
+				   "the backing file's name is too long; shorten it");
 	if (o->backing_name && !o->backing_format)
-		return mhi_err_set(err, MH_EINVAL, "create: the backing file's format is missing");
+		return mhi_err_set(err, MH_EINVAL, "the backing file's format is missing; name it");
 	l->cluster_bits = log2_of(cluster);
 	l->order = log2_of(bits);
 	return 0;
@@ -64,11 +64,10 @@ static int lay_out(const struct mhi_qcow2_create *o, struct layout *l, struct mh
 
 	l->l1_entries = o->size / per_l2 + (o->size % per_l2 != 0);
 	if (o->size > Q2_SIZE_MOST || l->l1_entries * 8 > Q2_L1_BYTES_MOST)
-		return mhi_err_set(
-			err, MH_EINVAL,
-			"create: %llu bytes are too many for clusters of %llu bytes; take "
-			"larger ones",
-			o->size, cluster);
+		return mhi_err_set(err, MH_EINVAL,
+				   "%llu bytes are too many for clusters of %llu bytes; take "
+				   "larger ones",
+				   o->size, cluster);
 	l->l1_clusters = (l->l1_entries * 8 + cluster - 1) >> l->cluster_bits;
 	if (!l->l1_clusters)
 		l->l1_clusters = 1;
@@ -114,8 +113,9 @@ static int fill_header(const struct mhi_qcow2_create *o, const struct layout *l,
 	if (!o->backing_name)
 		return 0;
 	if (at + strlen(o->backing_format) + strlen(o->backing_name) + 32 > 1ull << l->cluster_bits)
-		return mhi_err_set(err, MH_EINVAL,
-				   "create: the backing file's name does not fit into a cluster");
+		return mhi_err_set(
+			err, MH_EINVAL,
+			"the backing file's name does not fit into a cluster; take larger ones");
 	at = put_extension(h, at, Q2_EXT_BACKING_FORMAT, o->backing_format) + 8;
 	q2_put64(h + Q2_H_BACKING_OFFSET, at);
 	q2_put32(h + Q2_H_BACKING_SIZE, (u32)strlen(o->backing_name));
@@ -158,7 +158,7 @@ int mhi_qcow2_create(struct mhi_blk *file, const struct mhi_qcow2_create *option
 		return rc;
 	header = calloc(1, 1ull << l.cluster_bits);
 	if (!header)
-		return mhi_err_set(err, MH_ENOMEM, "create: out of memory");
+		return mhi_err_set(err, MH_ENOMEM, MHI_NO_MEMORY);
 	rc = fill_header(options, &l, header, err);
 	if (rc)
 		goto out;
@@ -174,7 +174,9 @@ int mhi_qcow2_create(struct mhi_blk *file, const struct mhi_qcow2_create *option
 	if (!rc)
 		rc = file->ops->flush(file);
 	if (rc)
-		mhi_err_set(err, rc, "create: cannot write the image: %s", mh_strerror(rc));
+		mhi_err_set(err, rc,
+			    "cannot write the image: %s; free space there, or choose another place",
+			    mh_strerror(rc));
 out:
 	free(header);
 	return rc;

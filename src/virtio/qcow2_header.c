@@ -6,29 +6,34 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define CONVERT "'qemu-img convert -O qcow2' makes an image without"
+
 static int bad(struct mhi_err *err, const char *field, u64 value, const char *why)
 {
-	return mhi_err_set(err, MH_EFORMAT, "qcow2 header: %s is 0x%llx: %s", field, value, why);
+	return mhi_err_set(
+		err, MH_EFORMAT,
+		"qcow2 header: %s is 0x%llx: %s; the image is damaged: take a copy of it", field,
+		value, why);
 }
 
 static int refuse(struct mhi_err *err, const char *feature, const char *cure)
 {
-	return mhi_err_set(err, MH_ENOTSUP, "the qcow2 image uses %s, which is not supported%s",
+	return mhi_err_set(err, MH_ENOTSUP, "the qcow2 image uses %s, which is not supported; %s",
 			   feature, cure);
 }
 
 static int check_features(struct mhi_q2 *q, struct mhi_err *err)
 {
-	static const char convert[] = "; 'qemu-img convert -O qcow2' makes an image without";
 	u64 known = Q2_INCOMPAT_DIRTY | Q2_INCOMPAT_CORRUPT | Q2_INCOMPAT_COMPRESSION;
 
 	if (q->incompatible & Q2_INCOMPAT_DATA_FILE)
-		return refuse(err, "an external data file (data-file)", convert);
+		return refuse(err, "an external data file (data-file)", CONVERT);
 	if (q->incompatible & Q2_INCOMPAT_EXTENDED_L2)
-		return refuse(err, "extended L2 entries (subclusters)", convert);
+		return refuse(err, "extended L2 entries (subclusters)", CONVERT);
 	if (q->incompatible & ~known)
 		return mhi_err_set(err, MH_ENOTSUP,
-				   "the qcow2 image uses unknown incompatible features 0x%llx",
+				   "the qcow2 image uses unknown incompatible features 0x%llx; "
+				   "convert it with the program that made it",
 				   q->incompatible & ~known);
 	if ((q->incompatible & Q2_INCOMPAT_CORRUPT) && !q->blk.read_only && !q->check_only)
 		return mhi_err_set(
@@ -62,19 +67,21 @@ static int read_v3(struct mhi_q2 *q, const u8 *h, struct mhi_err *err)
 			   "it contradicts the feature bit of the same name");
 	q->compression = compression;
 	if (compression == Q2_COMPRESSION_ZSTD && !mhi_q2_has_zstd())
-		return refuse(err, "zstd compression",
-			      " by this build (it was made without libzstd)");
+		return refuse(err, "zstd compression, by this build,",
+			      "build the library with libzstd");
 	return check_features(q, err);
 }
 
 static int read_fixed(struct mhi_q2 *q, const u8 *h, struct mhi_err *err)
 {
 	if (q2_get32(h + Q2_H_MAGIC) != Q2_MAGIC)
-		return mhi_err_set(err, MH_EFORMAT, "it is not a qcow2 image: no magic number");
+		return mhi_err_set(err, MH_EFORMAT,
+				   "it is not a qcow2 image: no magic number; name its format, or "
+				   "leave it out");
 	q->version = q2_get32(h + Q2_H_VERSION);
 	if (q->version == 1)
 		return refuse(err, "version 1 (qcow)",
-			      "; 'qemu-img convert -O qcow2' makes a version 3");
+			      "'qemu-img convert -O qcow2' makes a version 3");
 	if (q->version != 2 && q->version != 3)
 		return bad(err, "version", q->version, "neither 2 nor 3");
 	q->cluster_bits = q2_get32(h + Q2_H_CLUSTER_BITS);
@@ -86,7 +93,7 @@ static int read_fixed(struct mhi_q2 *q, const u8 *h, struct mhi_err *err)
 	if (q2_get32(h + Q2_H_CRYPT))
 		return refuse(err,
 			      q2_get32(h + Q2_H_CRYPT) == 1 ? "AES encryption" : "LUKS encryption",
-			      "; decrypt it with 'qemu-img convert'");
+			      "decrypt it with 'qemu-img convert'");
 	q->blk.size = q2_get64(h + Q2_H_SIZE);
 	if (q->blk.size > Q2_SIZE_MOST)
 		return bad(err, "size", q->blk.size, "too large");
@@ -153,7 +160,7 @@ static int read_backing_name(struct mhi_q2 *q, const u8 *h, struct mhi_err *err)
 		return bad(err, "backing_file_offset", offset, "not in the header's cluster");
 	q->backing_name = calloc(1, bytes + 1ull);
 	if (!q->backing_name)
-		return mhi_err_set(err, MH_ENOMEM, "out of memory");
+		return mhi_err_set(err, MH_ENOMEM, MHI_NO_MEMORY);
 	rc = mhi_blk_read(q->file, offset, q->backing_name, bytes);
 	if (rc)
 		return mhi_err_set(err, rc, "cannot read the backing file's name");
@@ -169,11 +176,11 @@ static int read_extension(struct mhi_q2 *q, u32 type, const u8 *data, u32 bytes,
 	case Q2_EXT_BACKING_FORMAT:
 		free(q->backing_format);
 		q->backing_format = strndup((const char *)data, bytes);
-		return q->backing_format ? 0 : mhi_err_set(err, MH_ENOMEM, "out of memory");
+		return q->backing_format ? 0 : mhi_err_set(err, MH_ENOMEM, MHI_NO_MEMORY);
 	case Q2_EXT_CRYPTO:
-		return refuse(err, "encryption", "");
+		return refuse(err, "encryption", CONVERT);
 	case Q2_EXT_DATA_FILE:
-		return refuse(err, "an external data file (data-file)", "");
+		return refuse(err, "an external data file (data-file)", CONVERT);
 	case Q2_EXT_BITMAPS:
 		if (bytes != 24)
 			return bad(err, "bitmaps extension", bytes, "not 24 bytes");
@@ -201,7 +208,7 @@ static int read_extensions(struct mhi_q2 *q, u64 end, struct mhi_err *err)
 		return bad(err, "backing_file_offset", end, "inside of the header");
 	area = calloc(1, end + 8);
 	if (!area)
-		return mhi_err_set(err, MH_ENOMEM, "out of memory");
+		return mhi_err_set(err, MH_ENOMEM, MHI_NO_MEMORY);
 	rc = mhi_blk_read(q->file, 0, area, end);
 	if (rc)
 		mhi_err_set(err, rc, "cannot read the header extensions");
@@ -229,10 +236,14 @@ int mhi_q2_header_read(struct mhi_q2 *q, struct mhi_err *err)
 	int rc;
 
 	if (q->file->size < MHI_BLK_SECTOR)
-		return mhi_err_set(err, MH_EFORMAT, "it is not a qcow2 image: the file is empty");
+		return mhi_err_set(err, MH_EFORMAT,
+				   "it is not a qcow2 image: the file is empty; name its format, "
+				   "or leave it out");
 	rc = mhi_blk_read(q->file, 0, h, sizeof(h));
 	if (rc)
-		return mhi_err_set(err, rc, "cannot read the qcow2 header: %s", mh_strerror(rc));
+		return mhi_err_set(err, rc,
+				   "cannot read the qcow2 header: %s; is its medium right?",
+				   mh_strerror(rc));
 	rc = read_fixed(q, h, err);
 	if (!rc && q->version >= 3)
 		rc = read_v3(q, h, err);
@@ -254,7 +265,7 @@ static int read_table(struct mhi_q2 *q, u64 offset, u64 entries, u64 **out, stru
 	int rc = 0;
 
 	if (!table)
-		return mhi_err_set(err, MH_ENOMEM, "out of memory for the image's tables");
+		return mhi_err_set(err, MH_ENOMEM, "the image's tables: " MHI_NO_MEMORY);
 	if (entries)
 		rc = mhi_blk_read(q->file, offset, table, entries * 8);
 	if (rc) {

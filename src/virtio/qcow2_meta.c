@@ -127,7 +127,7 @@ static int add_range(struct mhi_q2 *q, u64 offset, u64 bytes, enum q2_meta kind,
 					   mhi_q2_meta_name(kind), mhi_q2_meta_name(other),
 					   (first + i) << q->cluster_bits);
 		if (rc)
-			return mhi_err_set(err, rc, "out of memory for the image's tables");
+			return mhi_err_set(err, rc, "the image's tables: " MHI_NO_MEMORY);
 	}
 	return 0;
 }

@@ -112,8 +112,8 @@ static int hide_old(struct mhi_q2 *q, u64 old, u64 bytes)
 static int refuse(struct mhi_q2 *q, u64 bytes, u64 entries, struct mhi_err *err)
 {
 	if (bytes % MHI_BLK_SECTOR)
-		return mhi_err_set(err, MH_EINVAL, "resize: %llu bytes are no whole sectors",
-				   bytes);
+		return mhi_err_set(err, MH_EINVAL,
+				   "resize: %llu bytes are no whole sectors; round it", bytes);
 	if (bytes < q->blk.size)
 		return mhi_err_set(err, MH_ENOTSUP,
 				   "resize: from %llu to %llu bytes: a qcow2 image cannot be made "
@@ -121,10 +121,12 @@ static int refuse(struct mhi_q2 *q, u64 bytes, u64 entries, struct mhi_err *err)
 				   q->blk.size, bytes);
 	if (q->version < 3 && q->snapshots)
 		return mhi_err_set(err, MH_ENOTSUP,
-				   "resize: a version 2 image with snapshots keeps its size");
+				   "resize: a version 2 image with snapshots keeps its size; "
+				   "convert it to a new one");
 	if (bytes > Q2_SIZE_MOST || entries * 8 > Q2_L1_BYTES_MOST)
 		return mhi_err_set(err, MH_ERANGE,
-				   "resize: %llu bytes are too many for clusters of %llu bytes",
+				   "resize: %llu bytes are too many for clusters of %llu bytes; "
+				   "convert it to one with larger clusters",
 				   bytes, q->cluster);
 	return 0;
 }
@@ -156,7 +158,9 @@ int mhi_q2_resize(struct mhi_blk *b, u64 bytes, struct mhi_err *err)
 	if (!rc)
 		rc = write_size(q, bytes);
 	if (rc)
-		return mhi_err_set(err, rc, "resize to %llu bytes: %s", bytes, mh_strerror(rc));
+		return mhi_err_set(err, rc,
+				   "resize to %llu bytes: %s; free space there, and try again",
+				   bytes, mh_strerror(rc));
 	mhi_store64(&b->size, bytes);
 	return 0;
 }

@@ -214,16 +214,25 @@ int mhi_vsock_connect(struct mhi_vdev *dev, u32 port, u32 type, struct mhi_err *
 	int pair[2], rc = 0;
 
 	if (socketpair(AF_UNIX, kind | SOCK_CLOEXEC, 0, pair))
-		return mhi_err_set(err, MH_ENOMEM, "no file descriptors or no memory for sockets");
+		return mhi_err_set(err, MH_ENOMEM,
+				   "no file descriptors or no memory for sockets; free some, or "
+				   "raise the limit (ulimit -n)");
 	pthread_mutex_lock(&dev->lock);
 	if (!mhi_vsock_ready(v))
-		rc = mhi_err_set(err, MH_ESTATE, "the guest's driver is not there (yet)");
+		rc = mhi_err_set(err, MH_ESTATE,
+				 "the guest's driver is not there (yet); try again when the guest "
+				 "has booted");
 	else if (!type_known(v, (u16)type))
-		rc = mhi_err_set(err, MH_ENOTSUP, "the guest's driver has no SEQPACKET sockets");
+		rc = mhi_err_set(
+			err, MH_ENOTSUP,
+			"the guest's driver has no SEQPACKET sockets; use MH_VSOCK_STREAM");
 	else if (v->count >= v->is.connections)
-		rc = mhi_err_set(err, MH_ERANGE, "there are %u connections already", v->count);
+		rc = mhi_err_set(
+			err, MH_ERANGE,
+			"there are %u connections already; close some, or raise config.connections",
+			v->count);
 	else if (!(c = mhi_vsock_conn_new(v, VSOCK_ASKED, (u16)type, pair[0])))
-		rc = mhi_err_set(err, MH_ENOMEM, "out of memory");
+		rc = mhi_err_set(err, MH_ENOMEM, MHI_NO_MEMORY);
 	else
 		mhi_vsock_ask(c, port);
 	pthread_mutex_unlock(&dev->lock);
@@ -330,7 +339,7 @@ int mhi_vsock_create(const struct mhi_vdev_env *env, const struct mhi_vsock_conf
 	int rc;
 
 	if (!v)
-		return mhi_err_set(err, MH_ENOMEM, "out of memory");
+		return mhi_err_set(err, MH_ENOMEM, MHI_NO_MEMORY);
 	v->is = *config;
 	if (!v->is.connections)
 		v->is.connections = MHI_VSOCK_CONNECTIONS;
@@ -339,7 +348,7 @@ int mhi_vsock_create(const struct mhi_vdev_env *env, const struct mhi_vsock_conf
 	if ((config->path && !v->path) || mhi_vdev_init(&v->dev, sizes, QUEUES)) {
 		free(v->path);
 		free(v);
-		return mhi_err_set(err, MH_ENOMEM, "out of memory");
+		return mhi_err_set(err, MH_ENOMEM, MHI_NO_MEMORY);
 	}
 	v->is.path = v->path;
 	rc = v->path ? mhi_vsock_listen(v, err) : 0;

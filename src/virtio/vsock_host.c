@@ -126,15 +126,19 @@ static int bind_error(struct vsock *v, struct mhi_err *err)
 				   v->path);
 	case ENOENT:
 	case ENOTDIR:
-		return mhi_err_set(err, MH_ENOENT, "there is no folder for \"%s\"", v->path);
+		return mhi_err_set(err, MH_ENOENT,
+				   "there is no folder for \"%s\"; make it, or choose another path",
+				   v->path);
 	case EACCES:
 	case EPERM:
 	case EROFS:
-		return mhi_err_set(err, MH_EPERM, "no permission to make the socket \"%s\"",
+		return mhi_err_set(err, MH_EPERM,
+				   "no permission to make the socket \"%s\"; choose another folder",
 				   v->path);
 	default:
-		return mhi_err_set(err, MH_EIO, "cannot make the socket \"%s\": error %d", v->path,
-				   errno);
+		return mhi_err_set(err, MH_EIO,
+				   "cannot make the socket \"%s\": %s; choose another path",
+				   v->path, strerror(errno));
 	}
 }
 
@@ -144,13 +148,16 @@ int mhi_vsock_listen(struct vsock *v, struct mhi_err *err)
 	int rc;
 
 	if (!*v->path || strlen(v->path) + SUFFIX_MAX >= sizeof(a.sun_path))
-		return mhi_err_set(err, MH_EINVAL, "the path \"%s\" has not 1 to %zu bytes",
+		return mhi_err_set(err, MH_EINVAL,
+				   "the path \"%s\" has not 1 to %zu bytes; choose another",
 				   v->path, sizeof(a.sun_path) - 1 - SUFFIX_MAX);
 	memcpy(a.sun_path, v->path, strlen(v->path));
 	v->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	v->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (v->listener < 0)
-		return mhi_err_set(err, MH_ENOMEM, "no file descriptors or no memory for sockets");
+		return mhi_err_set(err, MH_ENOMEM,
+				   "no file descriptors or no memory for sockets; free some, or "
+				   "raise the limit (ulimit -n)");
 	if (bind(v->listener, (struct sockaddr *)&a, sizeof(a))) {
 		rc = bind_error(v, err);
 		/* It is not ours to remove. */
@@ -159,9 +166,10 @@ int mhi_vsock_listen(struct vsock *v, struct mhi_err *err)
 		return rc;
 	}
 	if (listen(v->listener, BACKLOG))
-		return mhi_err_set(err, MH_EIO, "cannot listen on \"%s\"", v->path);
+		return mhi_err_set(err, MH_EIO, "cannot listen on \"%s\": %s; choose another path",
+				   v->path, strerror(errno));
 	mhi_loop_call(v->dev.env.loop, watch_listener, v);
-	return v->rc ? mhi_err_set(err, v->rc, "cannot watch \"%s\"", v->path) : 0;
+	return v->rc ? mhi_err_set(err, v->rc, "cannot watch \"%s\": " MHI_NO_MEMORY, v->path) : 0;
 }
 
 void mhi_vsock_unlisten(struct vsock *v)

@@ -97,7 +97,7 @@ BEGIN {
 	split("float.h iso646.h limits.h stdarg.h stdbool.h stddef.h stdint.h stdnoreturn.h", names, " ")
 	for (i in names)
 		free_header[names[i]] = 1
-	split("assert.h ctype.h dirent.h dlfcn.h endian.h errno.h fcntl.h fnmatch.h getopt.h glob.h inttypes.h libgen.h malloc.h " \
+	split("assert.h ctype.h dirent.h dlfcn.h endian.h errno.h fcntl.h fnmatch.h ftw.h getopt.h glob.h inttypes.h libgen.h malloc.h " \
 	      "poll.h pthread.h pty.h sched.h semaphore.h signal.h stdatomic.h stdio.h stdlib.h " \
 	      "string.h strings.h termios.h time.h unistd.h utmp.h wchar.h math.h locale.h ucontext.h " \
 	      "sys/auxv.h sys/epoll.h sys/eventfd.h sys/io.h sys/ioctl.h sys/random.h sys/mman.h sys/mount.h " \

@@ -69,7 +69,7 @@ START_TEST(disks_that_cannot_be)
 		u64 bytes;
 		u32 block, flags, version;
 	} all[] = {
-		{ "x", NULL, "one is needed", 4096, 0, 0, 1 },
+		{ "x", NULL, "both set; set one of them", 4096, 0, 0, 1 },
 		{ NULL, "raw", "config.format", 4096, 0, 0, 1 },
 		{ NULL, NULL, "MH_DISK_DIRECT", 4096, 0, MH_DISK_DIRECT, 1 },
 		{ NULL, NULL, "version is 2", 4096, 0, 0, 2 },

@@ -206,8 +206,9 @@ START_TEST(files)
 	ck_assert_str_eq(info.kernel, want);
 	mh_config_free(config);
 	ck_assert_int_eq(mh_config_load(ctx, "/nowhere/at/all", &config), MH_ENOENT);
-	ck_assert_str_eq(mh_last_error(ctx),
-			 "/nowhere/at/all: No such file or directory; correct the path");
+	ck_assert_str_eq(
+		mh_last_error(ctx),
+		"read a document: /nowhere/at/all: No such file or directory; correct the path");
 	ck_assert_int_eq(mh_config_load(ctx, "/", &config), MH_EIO);
 	ck_assert_int_eq(mh_config_load(ctx, NULL, &config), MH_EINVAL);
 	ck_assert_int_eq(mh_config_load(NULL, path, &config), MH_EINVAL);

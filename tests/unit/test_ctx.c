@@ -125,9 +125,11 @@ END_TEST
 
 static void *fail_here(void *opaque)
 {
-	char mine[64];
+	char mine[128];
 
-	snprintf(mine, sizeof(mine), "create VM: config is NULL");
+	snprintf(mine, sizeof(mine),
+		 "create VM: config is NULL; pass a pointer to one that "
+		 "MH_VM_CONFIG_INIT began");
 	ck_assert_str_eq(mh_last_error(ctx), "");
 	ck_assert_int_eq(mh_vm_create(ctx, NULL, opaque), MH_EINVAL);
 	ck_assert_str_eq(mh_last_error(ctx), mine);

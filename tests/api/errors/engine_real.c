@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: MIT
+/* The library's own engines, as `errors` takes them. */
+#include "errors.h"
+
+const bool engine_is_fake = false;
