@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # The examples, each doing what its first lines say: bare guests, Linux, Linux on loops of the embedder's,
-# two Linux guests on one cable.
+# a disk that the program stores, two Linux guests on one cable.
 # lab: svm --smp 2
 # bring: @BUILD@/examples/first_vm
 # bring: @BUILD@/examples/registers
@@ -9,6 +9,7 @@
 # bring: @BUILD@/examples/linux_boot
 # bring: @BUILD@/examples/loop_epoll
 # bring: @BUILD@/examples/loop_uv
+# bring: @BUILD@/examples/own_disk
 # bring: @BUILD@/examples/two_vms
 # bring: @BUILD@/guest/vmlinuz
 # bring: @BUILD@/guest/initramfs
@@ -48,6 +49,13 @@ for program in loop_epoll loop_uv; do
 	grep -q '^event 1: ' /tmp/out || fail "$program tells of no events"
 	grep -q '^the loop ticked meanwhile: yes' /tmp/out || fail "$program: its own timer did not tick"
 done
+
+own_disk /lab/bin/vmlinuz /lab/bin/initramfs \
+	"console=ttyS0 quiet panic=-1 mh.run=virtio mh.arg.disk=2" >/tmp/out 2>&1 ||
+	fail "own_disk: status $?"
+cat /tmp/out
+grep -q 'GUEST TEST virtio: passed' /tmp/out || fail "own_disk: the guest's disk does not work"
+grep -q '^reads: yes, writes: yes, flushes: yes' /tmp/out || fail "own_disk was not asked for all"
 
 words="console=ttyS0 quiet panic=-1 mh.run=link"
 two_vms /lab/bin/vmlinuz /lab/bin/initramfs \
