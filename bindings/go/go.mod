@@ -1,0 +1,3 @@
+module macrohard-example
+
+go 1.19
