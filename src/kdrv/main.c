@@ -123,16 +123,9 @@ static void probe_now(struct mhi_hv_caps *caps)
 
 static int hw_error(u32 hw)
 {
-	switch (hw) {
-	case MHK_HW_OK:
+	if (hw == MHK_HW_OK)
 		return 0;
-	case MHK_HW_BUSY:
-		return -EBUSY;
-	case MHK_HW_FAILED:
-		return -EIO;
-	default:
-		return -EOPNOTSUPP;
-	}
+	return hw == MHK_HW_BUSY ? -EBUSY : hw == MHK_HW_FAILED ? -EIO : -EOPNOTSUPP;
 }
 
 /* Under life.lock, first user. */

@@ -104,11 +104,8 @@ void mhi_cpuid_emulate(struct mhi_vcpu *v, u32 leaf, u32 subleaf, u32 out[4])
 			out[2] |= LEAF1_ECX_OSXSAVE;
 		if (!(v->lapic.base & APIC_BASE_ENABLE))
 			out[3] &= ~LEAF1_EDX_APIC;
-	} else if (leaf == 0xd && subleaf == 0) {
+	} else if (leaf == 0xd && (!subleaf || (subleaf == 1 && (out[0] & XSAVE_HAS_XSAVEC)))) {
 		mhi_xcr0_look(v);
-		out[1] = xsave_bytes(v, false);
-	} else if (leaf == 0xd && subleaf == 1 && (out[0] & XSAVE_HAS_XSAVEC)) {
-		mhi_xcr0_look(v);
-		out[1] = xsave_bytes(v, true);
+		out[1] = xsave_bytes(v, subleaf == 1);
 	}
 }

@@ -370,27 +370,21 @@ static int x2_write(struct mhi_vcpu *v, u32 reg, u64 value)
 
 int mhi_lapic_rdmsr(struct mhi_vcpu *v, u32 index, u64 *value)
 {
-	switch (index) {
-	case MHI_MSR_TSC_DEADLINE:
+	if (index == MHI_MSR_TSC_DEADLINE)
 		*value = mhi_lapic_timer_deadline(v);
-		return 0;
-	case MHI_MSR_APIC_BASE:
+	else if (index == MHI_MSR_APIC_BASE)
 		*value = v->lapic.base;
-		return 0;
-	default:
+	else
 		return x2_read(v, index - MHI_MSR_X2APIC_FIRST, value);
-	}
+	return 0;
 }
 
 int mhi_lapic_wrmsr(struct mhi_vcpu *v, u32 index, u64 value)
 {
-	switch (index) {
-	case MHI_MSR_TSC_DEADLINE:
-		mhi_lapic_timer_set_deadline(v, value);
-		return 0;
-	case MHI_MSR_APIC_BASE:
+	if (index == MHI_MSR_APIC_BASE)
 		return write_base(v, value);
-	default:
+	if (index != MHI_MSR_TSC_DEADLINE)
 		return x2_write(v, index - MHI_MSR_X2APIC_FIRST, value);
-	}
+	mhi_lapic_timer_set_deadline(v, value);
+	return 0;
 }

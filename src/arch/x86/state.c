@@ -22,22 +22,17 @@ static bool segs_ok(const struct mhk_state *s)
 	return mhi_canonical(s->gdt.base) && mhi_canonical(s->idt.base);
 }
 
-static int check(const struct mhi_vm *vm, u32 groups, const struct mhk_state *s)
+static bool misc_ok(const struct mhk_state *s)
 {
-	if ((groups & MHK_G_RIP) && (s->rflags & ~MHI_RFLAGS_VALID))
-		return MHI_EINVAL;
-	if ((groups & MHK_G_SEG) && !segs_ok(s))
-		return MHI_EINVAL;
-	if ((groups & MHK_G_CR) && !cr_ok(vm, s))
-		return MHI_EINVAL;
-	if ((groups & MHK_G_DR) && ((s->dr6 >> 32) || (s->dr7 >> 32)))
-		return MHI_EINVAL;
-	if ((groups & MHK_G_MSR) && !mhi_msrs_ok(s))
-		return MHI_EINVAL;
-	if ((groups & MHK_G_MISC) &&
-	    (s->mp_state > MHK_MP_HALTED || (s->shadow & ~(MHK_SHADOW_STI | MHK_SHADOW_NMI))))
-		return MHI_EINVAL;
-	return 0;
+	return s->mp_state <= MHK_MP_HALTED && !(s->shadow & ~(MHK_SHADOW_STI | MHK_SHADOW_NMI));
+}
+
+static bool groups_ok(const struct mhi_vm *vm, u32 groups, const struct mhk_state *s)
+{
+	return (!(groups & MHK_G_RIP) || !(s->rflags & ~MHI_RFLAGS_VALID)) &&
+	       (!(groups & MHK_G_SEG) || segs_ok(s)) && (!(groups & MHK_G_CR) || cr_ok(vm, s)) &&
+	       (!(groups & MHK_G_DR) || !((s->dr6 | s->dr7) >> 32)) &&
+	       (!(groups & MHK_G_MSR) || mhi_msrs_ok(s)) && (!(groups & MHK_G_MISC) || misc_ok(s));
 }
 
 /* A group is a run of neighbouring fields: from its first to the end of its last. */
@@ -66,16 +61,14 @@ int mhi_state_take(struct mhi_vcpu *v, u32 groups, const struct mhk_state *share
 {
 	struct mhk_state *mine = &v->commit_state;
 	unsigned int i;
-	int err;
 
 	for (i = 0; i < MHI_COUNT(spans); i++)
 		if (groups & spans[i].bit)
 			memcpy((u8 *)mine + spans[i].start, (const u8 *)shared + spans[i].start,
 			       (size_t)(spans[i].end - spans[i].start));
 	v->commit &= ~groups;
-	err = check(v->vm, groups, mine);
-	if (err)
-		return err;
+	if (!groups_ok(v->vm, groups, mine))
+		return MHI_EINVAL;
 	mine->rflags |= MHI_RFLAGS_FIXED;
 	v->commit |= groups;
 	return 0;

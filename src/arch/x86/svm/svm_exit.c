@@ -104,13 +104,9 @@ static void decode_io(const struct mhi_vmcb *vmcb, struct mhi_exit *x)
 	x->insn_len = length(vmcb, vmcb->control.exit_info2);
 	x->io.port = (u16)(info >> IOIO_PORT_SHIFT);
 	x->io.width = (u8)mhi_bits(info, IOIO_SIZE_SHIFT + 2, IOIO_SIZE_SHIFT);
-	x->io.flags = 0;
-	if (info & IOIO_IN)
-		x->io.flags |= MHK_IO_IN;
-	if (info & IOIO_STRING)
-		x->io.flags |= MHK_IO_STRING;
-	if (info & IOIO_REP)
-		x->io.flags |= MHK_IO_REP;
+	x->io.flags =
+		(u8)((info & IOIO_IN ? MHK_IO_IN : 0) | (info & IOIO_STRING ? MHK_IO_STRING : 0) |
+		     (info & IOIO_REP ? MHK_IO_REP : 0));
 	if (!x->insn_len)
 		x->reason = MHI_X_UNHANDLED; /* every CPU gives it */
 }

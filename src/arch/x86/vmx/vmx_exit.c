@@ -125,25 +125,18 @@ static void decode_fault(const struct vmx_raw *raw, struct mhi_exit *x)
 /* Of exits that say more than an instruction's length. */
 static void decode_parts(const struct vmx_raw *raw, struct mhi_exit *x)
 {
-	switch (raw->reason & BASIC_REASON) {
-	case EXIT_EXCEPTION:
+	u32 basic = raw->reason & BASIC_REASON;
+
+	if (basic == EXIT_EXCEPTION)
 		decode_exception(raw, x);
-		break;
-	case EXIT_CR_ACCESS:
+	else if (basic == EXIT_CR_ACCESS)
 		decode_cr(raw, x);
-		break;
-	case EXIT_IO:
+	else if (basic == EXIT_IO)
 		decode_io(raw, x);
-		break;
-	case EXIT_EPT_VIOLATION:
+	else if (basic == EXIT_EPT_VIOLATION)
 		decode_fault(raw, x);
-		break;
-	case EXIT_EPT_MISCONFIG:
+	else if (basic == EXIT_EPT_MISCONFIG)
 		x->raw_info[0] = raw->gpa;
-		break;
-	default:
-		break;
-	}
 }
 
 void mhi_vmx_decode(const struct vmx_raw *raw, struct mhi_exit *x)

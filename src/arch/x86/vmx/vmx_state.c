@@ -170,18 +170,13 @@ u64 mhi_vmx_msr_get(struct mhi_vcpu *v, u32 index)
 	for (i = 0; i < MHI_COUNT(vmcs_msrs); i++)
 		if (vmcs_msrs[i].index == index)
 			return vmcs_read_raw(&h->ref, vmcs_msrs[i].field);
-	switch (index) {
-	case MHI_MSR_EFER:
+	if (index == MHI_MSR_EFER)
 		return h->efer;
-	case MHI_MSR_PAT:
+	if (index == MHI_MSR_PAT)
 		return h->pat;
-	case MHI_MSR_TSC_AUX:
+	if (index == MHI_MSR_TSC_AUX)
 		return v->tsc_aux;
-	case MHI_MSR_KERNEL_GS_BASE:
-		return mhi_rdmsr(MHI_MSR_KERNEL_GS_BASE);
-	default:
-		return 0;
-	}
+	return index == MHI_MSR_KERNEL_GS_BASE ? mhi_rdmsr(index) : 0;
 }
 
 void mhi_vmx_msr_set(struct mhi_vcpu *v, u32 index, u64 value)
@@ -197,22 +192,14 @@ void mhi_vmx_msr_set(struct mhi_vcpu *v, u32 index, u64 value)
 	for (i = 0; i < MHI_COUNT(vmcs_msrs); i++)
 		if (vmcs_msrs[i].index == index)
 			vmcs_write_raw(&h->ref, vmcs_msrs[i].field, value);
-	switch (index) {
-	case MHI_MSR_EFER:
+	if (index == MHI_MSR_EFER)
 		efer_set(h, value);
-		break;
-	case MHI_MSR_PAT:
+	else if (index == MHI_MSR_PAT)
 		pat_set(h, value);
-		break;
-	case MHI_MSR_TSC_AUX:
+	else if (index == MHI_MSR_TSC_AUX)
 		tsc_aux_set(v, value);
-		break;
-	case MHI_MSR_KERNEL_GS_BASE:
-		mhi_wrmsr(MHI_MSR_KERNEL_GS_BASE, value);
-		break;
-	default:
-		break;
-	}
+	else if (index == MHI_MSR_KERNEL_GS_BASE)
+		mhi_wrmsr(index, value);
 }
 
 int mhi_vmx_pdptes_load(struct mhi_vcpu *v)
