@@ -53,7 +53,8 @@ extern "C" {
 	X(MEM_FAULT, "mem-fault")       \
 	X(ENTRY_FAILED, "entry-failed") \
 	X(UNHANDLED, "unhandled")       \
-	X(INSN, "insn")
+	X(INSN, "insn")                 \
+	X(DEBUG, "debug")
 
 enum mh_exit_kind {
 #define MH_EXIT_ENUM(name, text) MH_EXIT_##name,

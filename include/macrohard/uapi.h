@@ -19,7 +19,7 @@
 #include <linux/types.h>
 
 #define MHK_DEVICE "/dev/macrohard"
-#define MHK_ABI_VERSION 2
+#define MHK_ABI_VERSION 3
 #define MHK_MAX_VCPUS 64
 #define MHK_MAX_SLOTS 64
 #define MHK_MAX_CPUID 128
@@ -224,7 +224,13 @@ enum mhk_exit_reason {
 	MHK_EXIT_MEM_FAULT, /* a memory slot's host memory is gone or does not allow the access */
 	MHK_EXIT_ENTRY_FAILED, /* the CPU refused the guest's state: raw = its error number */
 	MHK_EXIT_UNHANDLED,    /* raw exit reason nobody handles */
-	MHK_EXIT_INSN,	       /* emulate the instruction at RIP (INS/OUTS apart); why: raw */
+	/*
+	 * Emulate the instruction at RIP (INS/OUTS apart); why: raw. MOV DR, while user.debug is
+	 * set.
+	 */
+	MHK_EXIT_INSN,
+	/* an exception of user.debug: the guest has not got it; inject it, or swallow it */
+	MHK_EXIT_DEBUG,
 	MHK_EXIT_COUNT
 };
 
@@ -267,7 +273,7 @@ struct mhk_exit {
 		} msr;
 		struct {
 			__u32 vector;
-		} eoi;
+		} eoi; /* also DEBUG: of the exception */
 	} u;
 };
 
@@ -282,14 +288,27 @@ struct mhk_exit {
 #define MHK_REPLY_GP (1u << 0) /* the MSR access ends in #GP(0) */
 
 /*
+ * user.debug, for a debugger outside the guest: bit n is exception n, which then ends the run
+ * before its delivery. RIP is where the guest would return to, but of #BP at the INT3. The guest's
+ * accesses to debug registers are user space's to emulate then, so that their values may be the
+ * debugger's.
+ */
+#define MHK_DEBUG_DB (1u << 1)
+#define MHK_DEBUG_BP (1u << 3)
+#define MHK_DEBUG_UD (1u << 6)
+/* No interrupt is delivered, and HLT does not wait: for a single step. */
+#define MHK_DEBUG_STEP (1u << 31)
+#define MHK_DEBUG_ALL (MHK_DEBUG_DB | MHK_DEBUG_BP | MHK_DEBUG_UD | MHK_DEBUG_STEP)
+
+/*
  * The shared mapping of a vCPU: MHK_RUN_BYTES at offset 0 of its fd. The first page is this struct,
  * the second the XSAVE image (standard format, header included) of MHK_G_FPU.
  * - user.*: written by user space, read by the kernel once at the start of a run, which clears
  *   commit and inject when it has taken them.
  * - exit, valid: written by the kernel when a run or MHK_GET returns. valid = groups of state
  *   that are current. After a run these are the groups in user.wanted plus those that the exit's
- *   handler needs: MMIO, INSN and string IO: GPR RIP CODE CR; HYPERCALL: GPR CR SEG; SHUTDOWN,
- *   ENTRY_FAILED, UNHANDLED: all but FPU.
+ *   handler needs: MMIO, INSN and string IO: GPR RIP CODE CR; HYPERCALL: GPR CR SEG; DEBUG: RIP
+ *   DR; SHUTDOWN, ENTRY_FAILED, UNHANDLED: all but FPU.
  */
 struct mhk_run {
 	struct {
@@ -300,7 +319,8 @@ struct mhk_run {
 		MHK_SHARED(__u64) reply;	  /* IN, RDMSR, decoded MMIO read */
 		MHK_SHARED(__u32) inject;	  /* MHK_INJECT_* | vector */
 		MHK_SHARED(__u32) inject_error;
-		__u32 pad[8]; /* so that the halves do not share a cache line */
+		MHK_SHARED(__u32) debug; /* MHK_DEBUG_* */
+		__u32 pad[7];		 /* so that the halves do not share a cache line */
 	} user;
 	struct mhk_exit exit;
 	__u32 valid;

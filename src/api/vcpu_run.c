@@ -176,6 +176,7 @@ static exit_fn *const handlers[MHK_EXIT_COUNT] = {
 	[MHK_EXIT_SHUTDOWN] = on_shutdown,   [MHK_EXIT_EOI] = on_eoi,
 	[MHK_EXIT_MEM_FAULT] = on_mem_fault, [MHK_EXIT_ENTRY_FAILED] = on_entry_failed,
 	[MHK_EXIT_UNHANDLED] = on_unhandled, [MHK_EXIT_INSN] = on_insn,
+	[MHK_EXIT_DEBUG] = on_unhandled,
 };
 
 static void run_failed(struct mh_vcpu *v, int rc)

@@ -138,11 +138,13 @@ static int take_user_half(struct drv_vcpu *vcpu, u32 *wanted)
 	struct mhi_vcpu *v = &vcpu->arch;
 	u32 commit = MHI_ONCE(page->user.commit);
 	u32 inject = MHI_ONCE(page->user.inject);
+	u32 debug = MHI_ONCE(page->user.debug);
 	int err;
 
 	*wanted = MHI_ONCE(page->user.wanted);
-	if ((commit | *wanted) & ~MHK_G_ALL)
+	if (((commit | *wanted) & ~MHK_G_ALL) || (debug & ~MHK_DEBUG_ALL))
 		return -EINVAL;
+	v->debug = debug;
 	if (commit & ~MHK_G_FPU) {
 		err = mhi_state_take(v, commit & ~MHK_G_FPU,
 				     (const struct mhk_state *)&page->state);

@@ -38,6 +38,7 @@ static const struct {
 	{ "memory-ahead", test_memory_ahead },
 	{ "doorbells", test_doorbells },
 	{ "doorbell-limits", test_doorbell_limits },
+	{ "debug", test_debug },
 	{ "own-page", test_own_page },
 	{ "state-mutated", test_state_mutated },
 	{ "page-rewritten", test_page_rewritten },

@@ -121,6 +121,7 @@ void test_memory_huge(void);
 void test_memory_ahead(void);
 void test_doorbells(void);
 void test_doorbell_limits(void);
+void test_debug(void);
 void test_own_page(void);
 void test_state_mutated(void);
 void test_page_rewritten(void);

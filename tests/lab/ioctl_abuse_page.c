@@ -216,6 +216,7 @@ void test_state_mutated(void)
 					      (rnd() % 2 ? MHK_INJECT_ERROR : 0) | (rnd() & 31);
 			b.page->user.inject_error = (uint32_t)rnd();
 		}
+		b.page->user.debug = rnd() % 4 ? 0 : (uint32_t)rnd() & MHK_DEBUG_ALL;
 		if (ioctl(b.vcpu, MHK_RUN) == 0) {
 			failed += b.page->exit.reason == MHK_EXIT_ENTRY_FAILED;
 			ran += b.page->exit.reason != MHK_EXIT_ENTRY_FAILED;
@@ -263,6 +264,7 @@ static void write_strange(struct mhk_run *page)
 		break;
 	case 3:
 		page->user.immediate_exit = rnd() % 4 == 0;
+		page->user.debug = (uint32_t)rnd() & MHK_DEBUG_ALL;
 		break;
 	case 4:
 		/* The header of the XSAVE image: what XRSTOR is particular about. */

@@ -320,7 +320,7 @@ START_TEST(module_answers)
 	look();
 	is("module", MH_PROBE_YES, "version 1.2.3", "");
 	is("device", MH_PROBE_YES, "mode 0644", "");
-	is("abi", MH_PROBE_YES, "version 2", "");
+	is("abi", MH_PROBE_YES, "version 3", "");
 	is("ept", MH_PROBE_YES, "", "");
 	is("unrestricted", MH_PROBE_NO, "", "");
 	is("vmx-controls", MH_PROBE_YES, "", "");

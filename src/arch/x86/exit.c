@@ -89,6 +89,8 @@ static enum mhi_run on_hlt(struct mhi_vcpu *v, const struct mhi_exit *x)
 {
 	v->vm->ops->skip(v, x);
 	v->halt_irqs = (v->vm->ops->rflags(v) & MHI_RFLAGS_IF) != 0;
+	if (v->debug & MHK_DEBUG_STEP)
+		return MHI_RUN_AGAIN;
 	v->mp_state = MHK_MP_HALTED;
 	mhi_lapic_timer_near(v);
 	return MHI_RUN_AGAIN;
@@ -115,6 +117,8 @@ static enum mhi_run on_cr_read(struct mhi_vcpu *v, const struct mhi_exit *x)
 
 static enum mhi_run on_dr(struct mhi_vcpu *v, const struct mhi_exit *x)
 {
+	if (v->debug)
+		return mhi_exit_to_user(v, x, MHK_EXIT_INSN, G_EMULATE);
 	v->vm->ops->dr_live(v);
 	return MHI_RUN_AGAIN;
 }
@@ -291,6 +295,19 @@ static handler_fn *const handlers[MHI_X_COUNT] = {
 	[MHI_X_ENTRY_FAILED] = on_fatal,
 	[MHI_X_UNHANDLED] = on_fatal,
 };
+
+bool mhi_exit_debug(struct mhi_vcpu *v)
+{
+	const struct mhi_exit x = { .raw = ~0u };
+	u32 vector = v->event & 0x1f;
+
+	if (v->told || MHI_EVENT_TYPE(v->event) != MHI_EVENT_EXCEPTION || !(v->debug >> vector & 1))
+		return false;
+	v->event = 0;
+	v->exit.u.eoi.vector = vector;
+	mhi_exit_to_user(v, &x, MHK_EXIT_DEBUG, MHK_G_RIP | MHK_G_DR);
+	return true;
+}
 
 enum mhi_run mhi_exit_handle(struct mhi_vcpu *v, const struct mhi_exit *x)
 {

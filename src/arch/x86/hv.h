@@ -49,6 +49,13 @@ enum mhi_reason {
 	MHI_X_COUNT
 };
 
+/*
+ * A guest can make the CPU raise #DB or #AC for ever without an interrupt getting through; the
+ * exit lets the host breathe. #MC is the host's. Others are a debugger's.
+ */
+#define MHI_EXCEPTIONS(v) \
+	(1u << MHI_VEC_DB | 1u << MHI_VEC_AC | 1u << MHI_VEC_MC | ((v)->debug & ~MHK_DEBUG_STEP))
+
 #define MHI_CODE64_SEGS (1u << MHK_CS | 1u << MHK_SS | 1u << MHK_FS | 1u << MHK_GS)
 
 #define MHI_FAULT_READ (1u << 0)

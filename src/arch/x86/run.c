@@ -128,7 +128,7 @@ static bool prepare(struct mhi_vcpu *v)
 
 	if (mhi_load32(&v->lapic.signals))
 		take_signals(v);
-	v->irq = mhi_lapic_pending(v);
+	v->irq = v->debug & MHK_DEBUG_STEP ? -1 : mhi_lapic_pending(v);
 	if (v->mp_state != MHK_MP_RUNNABLE && !leave_halt(v, v->irq))
 		return false;
 	/*
@@ -153,6 +153,9 @@ static enum mhi_run run_entries(struct mhi_vcpu *v)
 			return MHI_RUN_WAIT;
 		if (mhi_host_wants_out(v))
 			return MHI_RUN_HOST;
+		if (v->event && mhi_exit_debug(v))
+			return MHI_RUN_USER;
+		v->told = false;
 		v->vm->ops->enter(v, &x);
 		v->stats.entries++;
 		if (v->irq_taken) {

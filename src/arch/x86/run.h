@@ -45,6 +45,8 @@ int mhi_inject_user(struct mhi_vcpu *v, u32 inject, u32 error);
 
 /* exit.c: act on one decoded exit. */
 enum mhi_run mhi_exit_handle(struct mhi_vcpu *v, const struct mhi_exit *x);
+/* The event to inject is one of user.debug: false, or the exit is made of it. */
+bool mhi_exit_debug(struct mhi_vcpu *v);
 void mhi_inject_exception(struct mhi_vcpu *v, unsigned int vector, bool has_error, u32 error);
 enum mhi_run mhi_exit_to_user(struct mhi_vcpu *v, const struct mhi_exit *x, u32 reason,
 			      u32 provide);

@@ -86,5 +86,6 @@ int mhi_inject_user(struct mhi_vcpu *v, u32 inject, u32 error)
 	    vector == MHI_VEC_NMI)
 		return MHI_EINVAL;
 	mhi_inject_exception(v, vector, (inject & MHK_INJECT_ERROR) != 0, error);
+	v->told = true;
 	return 0;
 }

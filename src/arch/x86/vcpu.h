@@ -82,6 +82,8 @@ struct mhi_vcpu {
 	u32 event;
 	u32 event_error; /* (v) */
 	u32 event_len;	 /* (v) instruction length of soft interrupts */
+	u32 debug;	 /* (v) MHK_DEBUG_* */
+	bool told;	 /* (v) the event is user space's own: no exit for user.debug */
 
 	u64 cr2;	/* (v) VMX: guest CR2, switched by hand; SVM keeps it in the VMCB */
 	u64 xcr0;	/* (v) */

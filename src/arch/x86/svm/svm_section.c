@@ -28,7 +28,8 @@ void mhi_svm_dr_live(struct mhi_vcpu *v)
 	if (v->dr_live)
 		return;
 	mhi_dr_load(v);
-	intercept_dr(svm_of(v), 0);
+	if (!v->debug)
+		intercept_dr(svm_of(v), 0);
 }
 
 /* DR7 is cleared by every exit, DR6 is left as the guest had it: APM 2 15.6 "#VMEXIT". */
@@ -60,6 +61,10 @@ int mhi_svm_load(struct mhi_vcpu *v, struct mhi_exit *x)
 	mhi_vmsave(svm->host_pa);
 	if (vmcb->control.tsc_offset != v->vm->tsc_offset) {
 		vmcb->control.tsc_offset = v->vm->tsc_offset;
+		mhi_vmcb_dirty(vmcb, MHI_SVM_CLEAN_I);
+	}
+	if (vmcb->control.intercept_exceptions != MHI_EXCEPTIONS(v)) {
+		vmcb->control.intercept_exceptions = MHI_EXCEPTIONS(v);
 		mhi_vmcb_dirty(vmcb, MHI_SVM_CLEAN_I);
 	}
 	/*

@@ -24,12 +24,6 @@ MHI_STATIC_ASSERT(offsetof(struct svm_block, iopm) % MHI_PAGE_SIZE == 0);
 #define INTERCEPT_CR (MHI_SVM_WRITE(4) | MHI_SVM_WRITE(8))
 
 /*
- * A guest can make the CPU raise #DB or #AC for ever without an interrupt getting through; the
- * exit lets the host breathe. #MC is the host's.
- */
-#define INTERCEPT_EXCEPTIONS (1u << MHI_VEC_DB | 1u << MHI_VEC_AC | 1u << MHI_VEC_MC)
-
-/*
  * Not here: TASK_SWITCH (the CPU does it, in guest memory), PAUSE, RDTSC(P) (offset and TSC_AUX
  * are the guest's), INVLPG and CR0, CR3 (nested paging; EFER.LMA follows CR0.PG in the VMCB).
  */
@@ -68,7 +62,7 @@ static void init_controls(struct mhi_vcpu *v, struct svm_block *b, mh_hpa pa)
 
 	c->intercept_cr = INTERCEPT_CR;
 	c->intercept_dr = MHI_SVM_ALL_DR;
-	c->intercept_exceptions = INTERCEPT_EXCEPTIONS;
+	c->intercept_exceptions = MHI_EXCEPTIONS(v);
 	c->intercept_misc1 = INTERCEPT_MISC1;
 	c->intercept_misc2 = INTERCEPT_MISC2;
 	c->iopm_base_pa = pa + offsetof(struct svm_block, iopm);

@@ -203,7 +203,7 @@ struct vmx_vcpu {
 	u64 ept_vpid_cap;			/* (c) */
 	u64 cr0_fixed0, cr0_fixed1, cr4_fixed0; /* (c) */
 
-	u32 proc, entry;	       /* (v) what the VMCS holds */
+	u32 proc, entry, exceptions;   /* (v) what the VMCS holds */
 	u64 tsc_offset;		       /* (v) likewise */
 	u64 host_rsp;		       /* (v) likewise; vmx_entry.S compares and writes */
 	u64 efer, pat;		       /* (v) guest's */

@@ -112,7 +112,8 @@ void mhi_vmx_dr_live(struct mhi_vcpu *v)
 	if (v->dr_live)
 		return;
 	mhi_dr_load(v);
-	mhi_vmx_proc_set(h, h->proc & ~PROC_MOV_DR);
+	if (!v->debug)
+		mhi_vmx_proc_set(h, h->proc & ~PROC_MOV_DR);
 }
 
 static void restore_dr(struct mhi_vcpu *v)

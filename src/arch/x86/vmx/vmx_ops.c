@@ -134,6 +134,10 @@ static int vmx_load(struct mhi_vcpu *v, struct mhi_exit *x)
 	if (!h->filled)
 		mhi_vmx_fill(v);
 	h->filled = true;
+	if (h->exceptions != MHI_EXCEPTIONS(v)) {
+		h->exceptions = MHI_EXCEPTIONS(v);
+		vmwrite32(&h->ref, VMCS_EXCEPTION_BITMAP, h->exceptions);
+	}
 	mhi_vmx_host_save(v);
 	mhi_vmx_guest_msrs_load(v);
 	if (h->tsc_offset != v->vm->tsc_offset) {

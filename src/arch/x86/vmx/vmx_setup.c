@@ -9,7 +9,6 @@
 #define BITMAP_WRITE_LOW 2048u
 #define BITMAP_WRITE_HIGH 3072u
 
-#define EXCEPTIONS_TAKEN (MHI_BIT(MHI_VEC_MC) | MHI_BIT(MHI_VEC_DB) | MHI_BIT(MHI_VEC_AC))
 /* The guest may change these without telling: nothing of ours depends on them. */
 #define CR0_GUEST_OWNED (MHI_CR0_TS | MHI_CR0_MP | MHI_CR0_EM | MHI_CR0_AM | MHI_CR0_WP)
 
@@ -118,7 +117,6 @@ static void fill_controls(struct mhi_vcpu *v, const u32 c[VMX_WORDS])
 		h->eptp |= EPTP_AD;
 	vmwrite64(r, VMCS_EPT_POINTER, h->eptp);
 	vmwrite64(r, VMCS_MSR_BITMAP, mhi_host_va_to_pa(h->msr_bitmap));
-	vmwrite32(r, VMCS_EXCEPTION_BITMAP, EXCEPTIONS_TAKEN);
 	vmwriten(r, VMCS_CR0_MASK, ~CR0_GUEST_OWNED);
 	/* MCE is ours: a machine check in a guest without it must not become a shutdown. */
 	vmwriten(r, VMCS_CR4_MASK, ~v->vm->caps.cr4 | MHI_CR4_MCE);
