@@ -30,8 +30,26 @@ enum mh_event_kind {
 	 * A watchdog has not heard of its guest. detail: enum mh_watchdog_action, which comes
 	 * next. MH_WATCHDOG_NONE is told at most once a second.
 	 */
-	MH_EVENT_WATCHDOG
+	MH_EVENT_WATCHDOG,
+	/*
+	 * A device's back end failed: dev, slot, detail (enum mh_dev_operation), error. Of each
+	 * device the first failure is told at once, then one a second: the last one, and how many
+	 * there were since then. What the guest asks for and cannot have is none.
+	 */
+	MH_EVENT_DEVICE_ERROR
 };
+
+/* What a device's back end was to do. */
+enum mh_dev_operation {
+	MH_DEV_READ = 0,
+	MH_DEV_WRITE,
+	MH_DEV_FLUSH,
+	MH_DEV_DISCARD,
+	MH_DEV_WRITE_ZEROES,
+	MH_DEV_GONE /* nothing: it is gone, for good (TAP interface, socket) */
+};
+
+struct mh_dev;
 
 #define MH_EVENT_TEXT 256
 
@@ -44,14 +62,16 @@ struct mh_event {
 	uint64_t number;	  /* counts the VM's events from 1: after a gap some were lost */
 	uint64_t time_ns;	  /* when it happened: nanoseconds since 1970, UTC */
 	char text[MH_EVENT_TEXT]; /* one line for people */
+	/* Of MH_EVENT_DEVICE_ERROR, else 0. */
+	uint32_t slot;	    /* PCI slot, 1 to 31 */
+	int32_t error;	    /* MH_E* */
+	uint64_t count;	    /* failures */
+	struct mh_dev *dev; /* the device, until it is detached; NULL: it is */
 };
 
-#define MH_EVENT_INIT                                            \
-	{                                                        \
-		sizeof(struct mh_event), 0u, 0u, 0u, 0u, 0u, 0u, \
-		{                                                \
-			0                                        \
-		}                                                \
+#define MH_EVENT_INIT                                                                   \
+	{                                                                               \
+		sizeof(struct mh_event), 0u, 0u, 0u, 0u, 0u, 0u, { 0 }, 0u, 0, 0u, NULL \
 	}
 
 /*

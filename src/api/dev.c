@@ -66,6 +66,7 @@ int mhi_dev_begin(struct mh_vm *vm, const char *what, const void *config, size_t
 		mhi_vm_leave(vm);
 		return rc;
 	}
+	mhi_dev_errors_init(dev);
 	*out = dev;
 	return 0;
 }
@@ -108,6 +109,8 @@ static void dev_free(struct mh_dev *dev)
 		dev->vdev->ops->destroy(dev->vdev);
 	if (dev->watchdog)
 		mhi_watchdog_destroy(dev->watchdog);
+	mhi_dev_errors_fini(dev);
+	free(dev->label);
 	free(dev);
 }
 
@@ -165,6 +168,7 @@ int mh_dev_detach(struct mh_dev *dev)
 		at = &(*at)->next;
 	*at = dev->next;
 	unplug(dev);
+	mhi_vm_forget_dev(vm, dev);
 	mhi_vm_leave(vm);
 	return 0;
 }

@@ -7,6 +7,18 @@
 #include "platform/watchdog.h"
 #include "virtio/tr_pci.h"
 
+/* What its back end failed in. */
+struct mhi_dev_errors {
+	pthread_mutex_t lock;		 /* protects (e); nothing is taken inside it */
+	enum mh_dev_operation operation; /* (e) the last one */
+	int error;			 /* (e) */
+	u64 count;			 /* (e) since it was told */
+	bool used;			 /* (e) there was one ever */
+	struct mhi_wake wake;		 /* of the loop */
+	struct mhi_timer *timer;	 /* (l) NULL until it is needed */
+	bool resting;			 /* (l) nothing is told before the timer */
+};
+
 struct mh_dev {
 	struct mh_vm *vm;	       /* (c) */
 	const char *what;	       /* (c) its name in messages */
@@ -18,10 +30,12 @@ struct mh_dev {
 	struct mhi_watchdog *watchdog; /* (c) or NULL */
 	u32 action;		       /* (c) the watchdog's: enum mh_watchdog_action */
 	u64 told_ns;		       /* (l) when it was told of last */
-	bool console;		       /* (c) it has ports */
-	struct mhi_net *frames;	       /* (c) the embedder's end of a network card; NULL: none */
-	bool *adopted;	/* (c) the back end's: set when the device is there; NULL: none */
-	char owner[64]; /* (c) "VM \"name\"" */
+	char *label;		       /* (c) for messages: a path; NULL: none */
+	struct mhi_dev_errors errors;
+	bool console;		/* (c) it has ports */
+	struct mhi_net *frames; /* (c) the embedder's end of a network card; NULL: none */
+	bool *adopted;		/* (c) the back end's: set when the device is there; NULL: none */
+	char owner[64];		/* (c) "VM \"name\"" */
 };
 
 /*
@@ -37,5 +51,12 @@ int mhi_dev_begin(struct mh_vm *vm, const char *what, const void *config, size_t
 int mhi_dev_end(struct mh_dev *dev, u32 flags, int rc, struct mh_dev **out);
 /* Between the two. known: the flags that this device has beside MH_VIRTIO_*. */
 int mhi_dev_check_flags(struct mh_dev *dev, u32 flags, u32 known);
+
+/* ---- dev_error.c ---- */
+
+/* dev->env reports failures from now on. */
+void mhi_dev_errors_init(struct mh_dev *dev);
+/* The device reports no more. */
+void mhi_dev_errors_fini(struct mh_dev *dev);
 
 #endif

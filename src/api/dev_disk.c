@@ -102,6 +102,11 @@ static int make(struct mh_dev *dev, const struct mh_disk_config *config)
 
 	if (rc)
 		return rc;
+	if (config->path) {
+		dev->label = strdup(config->path);
+		if (!dev->label)
+			return mhi_err_set(err, MH_ENOMEM, "out of memory");
+	}
 	if (config->serial)
 		memcpy(blk.serial, config->serial, strlen(config->serial));
 	rc = mhi_ctx_workers(dev->vm->ctx, &blk.workers, err);

@@ -70,6 +70,13 @@ bool mhi_vm_tell_event(struct mh_vm *vm)
 	return true;
 }
 
+void mhi_vm_forget_dev(struct mh_vm *vm, const struct mh_dev *dev)
+{
+	for (u32 i = 0; i < MHI_COUNT(vm->events.ring); i++)
+		if (vm->events.ring[i].dev == dev)
+			vm->events.ring[i].dev = NULL;
+}
+
 void mhi_vm_events_fini(struct mh_vm *vm)
 {
 	if (vm->events.fd >= 0)

@@ -157,6 +157,8 @@ struct mh_event *mhi_vm_emit(struct mh_vm *vm, enum mh_event_kind kind, const ch
  */
 bool mhi_vm_tell_event(struct mh_vm *vm);
 void mhi_vm_events_fini(struct mh_vm *vm);
+/* Events that wait name it no more. */
+void mhi_vm_forget_dev(struct mh_vm *vm, const struct mh_dev *dev);
 
 /* ---- metrics.c ---- */
 

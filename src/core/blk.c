@@ -181,7 +181,9 @@ int mhi_blk_try(struct mhi_blk *b, const struct mhi_blk_req *req)
 		return rc;
 	if (req->op != MHI_BLK_READ || !b->ops->try_read || req->bytes > TRY_BYTES)
 		return MHI_BLK_WAIT;
-	return b->ops->try_read(b, req->offset, req->iov, req->iov_count);
+	rc = b->ops->try_read(b, req->offset, req->iov, req->iov_count);
+	/* What fails does so again: errors from here are the request's own. */
+	return rc < 0 ? MHI_BLK_WAIT : rc;
 }
 
 int mhi_blk_execute(struct mhi_blk *b, const struct mhi_blk_req *req)

@@ -123,8 +123,8 @@ struct mhi_blk_req {
 };
 
 /*
- * What can be said without waiting: 0 (it is done) or MH_E* (it cannot be); MHI_BLK_WAIT: it is
- * for mhi_blk_execute.
+ * What can be said without waiting: 0 (it is done) or MH_E* (there can be no such request);
+ * MHI_BLK_WAIT: it is for mhi_blk_execute.
  */
 int mhi_blk_try(struct mhi_blk *b, const struct mhi_blk_req *req);
 /*

@@ -70,7 +70,7 @@ struct mhi_pci_port_ops {
 	void (*intx)(void *slot, bool level);
 };
 
-/* Constant while plugged in, but for what the bus writes: port and slot. */
+/* Constant while plugged in, but for what the bus writes: port, slot and number. */
 struct mhi_pci_dev {
 	const struct mhi_pci_dev_ops *ops;
 	void *opaque;
@@ -89,6 +89,7 @@ struct mhi_pci_dev {
 	unsigned int want_slot;		     /* 1 to 31; 0: the next free one */
 	const struct mhi_pci_port_ops *port; /* NULL while not plugged in */
 	void *slot;
+	unsigned int number; /* of the slot */
 };
 
 #endif

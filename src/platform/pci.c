@@ -136,6 +136,7 @@ static int plug(struct mhi_pci_slot *slot, struct mhi_pci_dev *dev)
 	}
 	dev->port = &port_ops;
 	dev->slot = slot;
+	dev->number = slot->number;
 	mhi_pci_cfg_reset(slot);
 	return 0;
 }

@@ -38,6 +38,7 @@ static void lose(struct link *l, const char *why)
 	want(l, 0);
 	mhi_log(l->env.log, MH_LOG_WARN, "%s: network: the other end of the socket is gone: %s",
 		l->env.owner, why);
+	mhi_vdev_failed(&l->env, MH_DEV_GONE, MH_EIO);
 }
 
 static void on_event(void *opaque, unsigned int events)

@@ -102,6 +102,7 @@ static size_t tap_receive(struct mhi_net *net, u32 queue, const struct iovec *io
 		want(q, 0);
 		mhi_log(t->env.log, MH_LOG_WARN, "%s: network: TAP interface %s is gone: %s",
 			t->env.owner, t->name, strerror(errno));
+		mhi_vdev_failed(&t->env, MH_DEV_GONE, MH_EIO);
 	}
 	return 0;
 }

@@ -104,6 +104,14 @@ static void finish(struct vblk *disk, struct vblk_req *r, u8 status)
 	disk->free |= 1u << (r - disk->request);
 }
 
+static const enum mh_dev_operation operation[] = {
+	[MHI_BLK_READ] = MH_DEV_READ,
+	[MHI_BLK_WRITE] = MH_DEV_WRITE,
+	[MHI_BLK_FLUSH] = MH_DEV_FLUSH,
+	[MHI_BLK_DISCARD] = MH_DEV_DISCARD,
+	[MHI_BLK_WRITE_ZEROES] = MH_DEV_WRITE_ZEROES,
+};
+
 /* What it takes longer to do, this worker does without the lock. True: it took longer. */
 static bool execute(struct vblk *disk, struct vblk_req *r)
 {
@@ -116,6 +124,8 @@ static bool execute(struct vblk *disk, struct vblk_req *r)
 			r->req.flags |= MHI_BLK_FUA;
 		mhi_vdev_step_out(dev, r->q);
 		rc = mhi_blk_execute(disk->node, &r->req);
+		if (rc && rc != MH_ENOTSUP)
+			mhi_vdev_failed(&dev->env, operation[r->req.op], rc);
 		mhi_vdev_enter(dev);
 	}
 	finish(disk, r, status_of(rc));

@@ -14,6 +14,7 @@
 #include "core/log.h"
 #include "core/loop.h"
 #include "core/worker.h"
+#include "macrohard/event.h"
 #include "virtio/vq.h"
 
 /* virtio 1.2, 2.1 "Device Status Field". */
@@ -67,7 +68,17 @@ struct mhi_vdev_env {
 	struct mhi_loop *loop;
 	struct mhi_log *log;
 	const char *owner; /* "VM \"x\"", for messages */
+	/* The device's back end failed, with MH_E*; NULL: nobody wants to know. Any thread. */
+	void (*failed)(void *opaque, enum mh_dev_operation operation, int error);
+	void *failed_opaque;
 };
+
+static inline void mhi_vdev_failed(const struct mhi_vdev_env *env, enum mh_dev_operation operation,
+				   int error)
+{
+	if (env->failed)
+		env->failed(env->failed_opaque, operation, error);
+}
 
 /* What a device has done, for people. */
 struct mhi_vdev_counts {

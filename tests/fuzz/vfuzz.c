@@ -103,7 +103,7 @@ static u8 *add_slot(struct vfuzz *f, unsigned int n, u64 gpa, u64 bytes, bool re
 
 static void begin(struct vfuzz *f)
 {
-	struct mhi_vdev_env env = { &f->mem, NULL, &f->log, "VM \"fuzz\"" };
+	struct mhi_vdev_env env = { .mem = &f->mem, .log = &f->log, .owner = "VM \"fuzz\"" };
 	u8 choice = (u8)fuzz_take(&f->in, 1);
 
 	f->mem.gpa_limit = LIMIT;

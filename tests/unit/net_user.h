@@ -57,7 +57,7 @@ static inline void user_init(struct net_user *u)
 	memset(u, 0, sizeof(*u));
 	ck_assert_int_eq(mhi_loop_create(&u->loop), 0);
 	ck_assert_int_eq(mhi_log_init(&u->log, NULL, NULL, MH_LOG_ERROR), 0);
-	u->env = (struct mhi_vdev_env){ NULL, u->loop, &u->log, "VM \"test\"" };
+	u->env = (struct mhi_vdev_env){ .loop = u->loop, .log = &u->log, .owner = "VM \"test\"" };
 }
 
 static inline void user_connect(struct net_user *u, struct mhi_net *net)

@@ -283,10 +283,20 @@ START_TEST(back_end_errors)
 	disk->fail_code = MH_EIO;
 	disk->fail_writes_after = 0;
 	ck_assert_uint_eq(request(OUT, 0, 512, &len), 1);
+	ck_assert_uint_eq(d.failures, 1);
+	ck_assert_int_eq(d.failed, MH_DEV_WRITE);
+	ck_assert_int_eq(d.error, MH_EIO);
 	disk->fail_writes_after = -1;
 	ck_assert_uint_eq(request(OUT, 0, 512, &len), 0);
 	disk->fail_flushes_after = 0;
 	ck_assert_uint_eq(request(FLUSH, 0, 0, &len), 1);
+	ck_assert_uint_eq(d.failures, 2);
+	ck_assert_int_eq(d.failed, MH_DEV_FLUSH);
+	/* What the guest cannot have is no failure of the back end's. */
+	ck_assert_uint_eq(request(IN, BYTES / 512, 512, &len), 1);
+	ck_assert_uint_eq(request(OUT, ~0ull, 512, &len), 1);
+	ck_assert_uint_eq(request(OUT, 0, 100, &len), 1);
+	ck_assert_uint_eq(d.failures, 2);
 	end();
 }
 END_TEST

@@ -213,6 +213,8 @@ static void exchange(int type)
 	for (unsigned int n = 0; n < 3; n++)
 		send_frame(&a, NULL, packet.data, packet.bytes, 700);
 	ck_assert_uint_eq(a.d.logged, 1);
+	ck_assert_uint_eq(a.d.failures, 1);
+	ck_assert_int_eq(a.d.failed, MH_DEV_GONE);
 	vd_fini(&a.d);
 }
 

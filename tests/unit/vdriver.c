@@ -46,13 +46,24 @@ static void on_log(void *opaque, enum mh_log_level level, const char *text)
 	snprintf(d->last_log, sizeof(d->last_log), "%s", text);
 }
 
+static void on_failure(void *opaque, enum mh_dev_operation operation, int error)
+{
+	struct vdriver *d = opaque;
+
+	d->failed = operation;
+	d->error = error;
+	__atomic_fetch_add(&d->failures, 1, __ATOMIC_SEQ_CST);
+}
+
 void vd_init(struct vdriver *d)
 {
 	memset(d, 0, sizeof(*d));
 	guest_ram_init(&d->ram, VD_RAM);
 	ck_assert_int_eq(mhi_loop_create(&d->loop), 0);
 	ck_assert_int_eq(mhi_log_init(&d->log, on_log, d, MH_LOG_DEBUG), 0);
-	d->env = (struct mhi_vdev_env){ &d->ram.mem, d->loop, &d->log, "VM \"test\"" };
+	d->env = (struct mhi_vdev_env){
+		&d->ram.mem, d->loop, &d->log, "VM \"test\"", on_failure, d
+	};
 	d->msix = true;
 	d->brk = 0x10000;
 }

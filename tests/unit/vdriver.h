@@ -23,6 +23,9 @@ struct vdriver {
 	u32 irqs[VD_VECTORS]; /* (a) by vector; without MSI-X [0] counts edges of the line */
 	u32 logged;	      /* (a) lines */
 	char last_log[256];
+	u32 failures; /* (a) of the back end; the last one: */
+	enum mh_dev_operation failed;
+	int error;
 	u64 features;
 	mh_gpa brk; /* guest memory is given out up to here */
 };

@@ -337,7 +337,8 @@ static const char events_usage[] =
 	"usage: " CLI_NAME " events [--json] NAME\n"
 	"\n"
 	"Shows what happens to a running VM from now on, until it stops: state changes, resets,\n"
-	"panics of the guest's kernel. --json: one object a line.\n" LOOK_STATUS;
+	"panics of the guest's kernel, its watchdog, failures of disks and interfaces.\n"
+	"--json: one object a line.\n" LOOK_STATUS;
 
 const struct cli_verb cli_verb_events = {
 	.name = "events",

@@ -35,7 +35,7 @@ static const char *event_name(uint32_t kind)
 	static const char *const names[] = {
 		[MH_EVENT_STATE] = "state",	  [MH_EVENT_RESET] = "reset",
 		[MH_EVENT_PANIC] = "panic",	  [MH_EVENT_CRASH_KERNEL] = "crash-kernel",
-		[MH_EVENT_WATCHDOG] = "watchdog",
+		[MH_EVENT_WATCHDOG] = "watchdog", [MH_EVENT_DEVICE_ERROR] = "device-error",
 	};
 
 	return kind < sizeof(names) / sizeof(names[0]) ? names[kind] : "other";
@@ -238,6 +238,24 @@ void control_line(struct process *p, struct client *c, const char *line, size_t 
 	cJSON_Delete(request);
 }
 
+static void add_device_error(const struct mh_event *event, cJSON *params)
+{
+	static const char *const names[] = {
+		[MH_DEV_READ] = "read",
+		[MH_DEV_WRITE] = "write",
+		[MH_DEV_FLUSH] = "flush",
+		[MH_DEV_DISCARD] = "discard",
+		[MH_DEV_WRITE_ZEROES] = "write-zeroes",
+		[MH_DEV_GONE] = "gone",
+	};
+	bool known = event->detail < sizeof(names) / sizeof(names[0]);
+
+	cJSON_AddNumberToObject(params, "slot", event->slot);
+	cJSON_AddStringToObject(params, "operation", known ? names[event->detail] : "other");
+	cJSON_AddStringToObject(params, "error", mh_err_name(event->error));
+	cJSON_AddNumberToObject(params, "count", (double)event->count);
+}
+
 cJSON *control_event(const struct mh_event *event)
 {
 	cJSON *document = cJSON_CreateObject(), *params;
@@ -250,6 +268,8 @@ cJSON *control_event(const struct mh_event *event)
 	if (event->state == MH_VM_STOPPED || event->kind == MH_EVENT_RESET)
 		cJSON_AddStringToObject(params, "reason",
 					control_reason((enum mh_stop_reason)event->reason));
+	if (event->kind == MH_EVENT_DEVICE_ERROR)
+		add_device_error(event, params);
 	cJSON_AddNumberToObject(params, "number", (double)event->number);
 	cJSON_AddNumberToObject(params, "time", (double)(event->time_ns / 1000000) / 1000);
 	cJSON_AddStringToObject(params, "text", event->text);
