@@ -74,7 +74,7 @@ enum mh_service_kind {
 #define MH_EXIT_KINDS_MAX 48
 #define MH_SERVICE_KINDS_MAX 24
 
-/* Of all vCPUs, since the VM was created. Resets take nothing away. */
+/* Of all vCPUs, or of one, since the VM was created. Resets take nothing away. */
 struct mh_vm_metrics {
 	size_t size;		 /* sizeof(struct mh_vm_metrics), by MH_VM_METRICS_INIT */
 	uint64_t uptime_ns;	 /* since the last mh_vm_start, with pauses; 0: it is not started */
@@ -104,6 +104,12 @@ struct mh_vm_metrics {
  * Thread: [any]   Returns 0; MH_EINVAL (out->size).   Since: 1.0
  */
 MH_API int mh_vm_metrics(struct mh_vm *vm, struct mh_vm_metrics *out);
+
+/**
+ * The part that vCPU @index has in them; uptime_ns, starts and resets are the VM's.
+ * Thread: [any]   Returns 0; MH_EINVAL (no such vCPU; out->size).   Since: 1.0
+ */
+MH_API int mh_vcpu_metrics(struct mh_vm *vm, uint32_t index, struct mh_vm_metrics *out);
 
 /**
  * The text of a kind: short, without spaces, the same in all later versions.

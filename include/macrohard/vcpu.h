@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* vCPU registers and statistics. */
+/* vCPU registers. */
 #ifndef MACROHARD_VCPU_H
 #define MACROHARD_VCPU_H
 
@@ -44,19 +44,6 @@ MH_API int mh_vcpu_get_regs(struct mh_vm *vm, uint32_t index, struct mh_regs *ou
 MH_API int mh_vcpu_set_regs(struct mh_vm *vm, uint32_t index, const struct mh_regs *regs);
 MH_API int mh_vcpu_get_sregs(struct mh_vm *vm, uint32_t index, struct mh_sregs *out);
 MH_API int mh_vcpu_set_sregs(struct mh_vm *vm, uint32_t index, const struct mh_sregs *sregs);
-
-struct mh_vcpu_stats {
-	size_t size;	     /* sizeof, set by the caller */
-	uint64_t entries;    /* VM entries */
-	uint64_t user_exits; /* exits that reached the library */
-	uint64_t faults;     /* nested page faults */
-	uint64_t halts;	     /* HLT waits */
-	uint64_t interrupts; /* interrupts the guest took */
-	uint64_t doorbells;  /* notifications of devices that the library need not look at */
-};
-
-/** Thread: [any]. Returns 0; MH_EINVAL; MH_ENOTSUP (the KVM engine counts none). Since: 1.0 */
-MH_API int mh_vcpu_stats(struct mh_vm *vm, uint32_t index, struct mh_vcpu_stats *out);
 
 #ifdef __cplusplus
 }

@@ -54,7 +54,8 @@ struct mh_vcpu {
 	struct mhi_msrs msrs;	      /* (v) */
 	u64 mmio_page;		      /* (v) page of the access under emulation, or MHI_NO_PAGE */
 	bool mmio_write;	      /* (v) its direction */
-	u32 ours; /* (v) MHK_G_*: groups of the page that an emulation has in hand */
+	u32 ours;	       /* (v) MHK_G_*: groups of the page that an emulation has in hand */
+	struct mhk_stats past; /* vm->engine_lock: what it counted in former power cycles */
 	u64 exits[MHK_EXIT_COUNT];	  /* (v) mhi_count: by reason, of all lives */
 	u64 msr_log_second, msr_log_held; /* (v) rate limit of messages about unknown MSRs */
 	pthread_t thread;		  /* (m) */
@@ -98,7 +99,6 @@ struct mh_vm {
 	pthread_rwlock_t
 		engine_lock; /* eng, vcpu[].eng: replaced by a reset while others send interrupts */
 	struct mhi_eng_vm *eng; /* (p), and engine_lock */
-	struct mhk_stats past;	/* engine_lock: what vCPUs of former power cycles counted */
 
 	u32 go; /* (a) vCPUs may execute; written under lock */
 	pthread_mutex_t lock;
@@ -162,8 +162,8 @@ void mhi_vm_forget_dev(struct mh_vm *vm, const struct mh_dev *dev);
 
 /* ---- metrics.c ---- */
 
-/* Under engine_lock. v may be NULL. */
-void mhi_vm_add_stats(const struct mh_vm *vm, struct mhi_eng_vcpu *v, struct mhk_stats *to);
+/* Under engine_lock: what the engine's vCPU has counted, if there is one. */
+void mhi_vcpu_add_stats(const struct mh_vcpu *v, struct mhk_stats *to);
 u64 mhi_monotonic_ns(void);
 
 /* ---- vm_engine.c ---- */

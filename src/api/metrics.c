@@ -40,50 +40,46 @@ static void add_stats(struct mhk_stats *to, const struct mhk_stats *from)
 		to->by_reason[i] += from->by_reason[i];
 }
 
-void mhi_vm_add_stats(const struct mh_vm *vm, struct mhi_eng_vcpu *v, struct mhk_stats *to)
+void mhi_vcpu_add_stats(const struct mh_vcpu *v, struct mhk_stats *to)
 {
+	const struct mhi_engine_ops *ops = v->vm->ops;
 	struct mhk_stats stats;
 
-	if (v && vm->ops->stats && !vm->ops->stats(v, &stats))
+	if (v->eng && ops->stats && !ops->stats(v->eng, &stats))
 		add_stats(to, &stats);
 }
 
-static void put_engine(struct mh_vm *vm, struct mh_vm_metrics *m)
+static void put_engine(const struct mh_vcpu *v, struct mh_vm_metrics *m)
 {
 	struct mhk_stats sum;
-	u32 i;
 
-	pthread_rwlock_rdlock(&vm->engine_lock);
-	sum = vm->past;
-	for (i = 0; i < vm->cpus; i++)
-		mhi_vm_add_stats(vm, vm->vcpu[i].eng, &sum);
-	pthread_rwlock_unlock(&vm->engine_lock);
-	m->entries = sum.entries;
-	m->interrupts = sum.interrupts;
-	m->halts = sum.halts;
-	m->faults = sum.faults;
-	m->doorbells = sum.doorbells;
-	for (i = 0; i < MHI_COUNT(mhi_exit_kind); i++)
-		m->exits[mhi_exit_kind[i]] = sum.by_reason[i];
+	pthread_rwlock_rdlock(&v->vm->engine_lock);
+	sum = v->past;
+	mhi_vcpu_add_stats(v, &sum);
+	pthread_rwlock_unlock(&v->vm->engine_lock);
+	m->entries += sum.entries;
+	m->interrupts += sum.interrupts;
+	m->halts += sum.halts;
+	m->faults += sum.faults;
+	m->doorbells += sum.doorbells;
+	for (u32 i = 0; i < MHI_COUNT(mhi_exit_kind); i++)
+		m->exits[mhi_exit_kind[i]] += sum.by_reason[i];
 }
 
-static void put_services(const struct mh_vm *vm, struct mh_vm_metrics *m)
+static void put_services(const struct mh_vcpu *v, struct mh_vm_metrics *m)
 {
-	for (u32 i = 0; i < vm->cpus; i++)
-		for (u32 n = 0; n < MHI_COUNT(service_kind); n++)
-			m->services[service_kind[n]] += mhi_counted(&vm->vcpu[i].exits[n]);
+	for (u32 n = 0; n < MHI_COUNT(service_kind); n++)
+		m->services[service_kind[n]] += mhi_counted(&v->exits[n]);
 }
 
-static void put_msrs(const struct mh_vm *vm, struct mh_vm_metrics *m)
+static void put_msrs(const struct mh_vcpu *v, struct mh_vm_metrics *m)
 {
-	for (u32 i = 0; i < vm->cpus; i++) {
-		const struct mhi_msr_counts *c = &vm->vcpu[i].msrs.counts;
+	const struct mhi_msr_counts *c = &v->msrs.counts;
 
-		m->msr_refused += mhi_counted(&c->refused);
-		m->msr_ignored += mhi_counted(&c->ignored);
-		m->msr_allowed += mhi_counted(&c->allowed);
-		m->msr_called += mhi_counted(&c->called);
-	}
+	m->msr_refused += mhi_counted(&c->refused);
+	m->msr_ignored += mhi_counted(&c->ignored);
+	m->msr_allowed += mhi_counted(&c->allowed);
+	m->msr_called += mhi_counted(&c->called);
 }
 
 static u64 now_ns(clockid_t clock)
@@ -101,23 +97,19 @@ u64 mhi_monotonic_ns(void)
 }
 
 /* Under vm->lock: threads are not joined meanwhile. */
-static u64 vcpu_ns(const struct mh_vm *vm)
+static u64 vcpu_ns(const struct mh_vcpu *v)
 {
 	clockid_t clock;
-	u64 sum = 0;
 
-	for (u32 i = 0; i < vm->cpus; i++)
-		if (vm->vcpu[i].has_thread && !pthread_getcpuclockid(vm->vcpu[i].thread, &clock))
-			sum += now_ns(clock);
-	return sum;
+	return v->has_thread && !pthread_getcpuclockid(v->thread, &clock) ? now_ns(clock) : 0;
 }
 
-int mh_vm_metrics(struct mh_vm *vm, struct mh_vm_metrics *out)
+/* Of count vCPUs from first on. */
+static int put_all(struct mh_vm *vm, u32 first, u32 count, struct mh_vm_metrics *out)
 {
 	struct mh_vm_metrics m = MH_VM_METRICS_INIT;
+	const struct mh_vcpu *v;
 
-	if (!vm)
-		return MH_EINVAL;
 	if (!mhi_sized_ok(out))
 		return mhi_err_set(mhi_ctx_err(vm->ctx), MH_EINVAL,
 				   "metrics of VM \"%s\": out is NULL, or out->size is not set; "
@@ -126,15 +118,34 @@ int mh_vm_metrics(struct mh_vm *vm, struct mh_vm_metrics *out)
 	pthread_mutex_lock(&vm->lock);
 	if (vm->state == MH_VM_RUNNING || vm->state == MH_VM_PAUSED)
 		m.uptime_ns = mhi_monotonic_ns() - vm->started_ns;
-	m.vcpu_ns = vcpu_ns(vm);
 	m.starts = vm->starts;
 	m.resets = vm->resets;
+	for (v = &vm->vcpu[first]; v < &vm->vcpu[first + count]; v++)
+		m.vcpu_ns += vcpu_ns(v);
 	pthread_mutex_unlock(&vm->lock);
-	put_engine(vm, &m);
-	put_services(vm, &m);
-	put_msrs(vm, &m);
+	for (v = &vm->vcpu[first]; v < &vm->vcpu[first + count]; v++) {
+		put_engine(v, &m);
+		put_services(v, &m);
+		put_msrs(v, &m);
+	}
 	mhi_sized_put(out, &m, sizeof(m));
 	return 0;
+}
+
+int mh_vm_metrics(struct mh_vm *vm, struct mh_vm_metrics *out)
+{
+	return vm ? put_all(vm, 0, vm->cpus, out) : MH_EINVAL;
+}
+
+int mh_vcpu_metrics(struct mh_vm *vm, uint32_t index, struct mh_vm_metrics *out)
+{
+	if (!vm)
+		return MH_EINVAL;
+	if (index >= vm->cpus)
+		return mhi_err_set(mhi_ctx_err(vm->ctx), MH_EINVAL,
+				   "metrics of VM \"%s\": there is no vCPU %u, only 0 to %u",
+				   vm->name, index, vm->cpus - 1);
+	return put_all(vm, index, 1, out);
 }
 
 /* ---- devices ---- */

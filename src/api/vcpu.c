@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Registers and statistics of a vCPU, for the embedder. */
+/* Registers of a vCPU, for the embedder. */
 #include "api/impl.h"
-#include "api/sized.h"
 #include "base/x86.h"
 
 #define ATTR_CODE32 0xc09bu
@@ -255,32 +254,4 @@ int mh_vcpu_set_sregs(struct mh_vm *vm, uint32_t index, const struct mh_sregs *s
 		rc = commit(v, MHK_G_SEG | MHK_G_CR, &s);
 	}
 	return end(v, "set system registers", rc);
-}
-
-int mh_vcpu_stats(struct mh_vm *vm, uint32_t index, struct mh_vcpu_stats *out)
-{
-	struct mh_vcpu_stats s = { .size = sizeof(s) };
-	struct mhk_stats stats;
-	int rc;
-
-	if (!vm)
-		return MH_EINVAL;
-	if (index >= vm->cpus || !mhi_sized_ok(out))
-		return bad_argument(vm, "statistics", index);
-	pthread_rwlock_rdlock(&vm->engine_lock);
-	rc = vm->ops->stats ? vm->ops->stats(vm->vcpu[index].eng, &stats) : MH_ENOTSUP;
-	pthread_rwlock_unlock(&vm->engine_lock);
-	if (rc)
-		return mhi_err_set(mhi_ctx_err(vm->ctx), MH_ENOTSUP,
-				   "statistics of VM \"%s\": the %s engine keeps none; take the "
-				   "other engine, or mh_vm_metrics",
-				   vm->name, vm->ops->name);
-	s.entries = stats.entries;
-	s.user_exits = stats.user_exits;
-	s.faults = stats.faults;
-	s.halts = stats.halts;
-	s.interrupts = stats.interrupts;
-	s.doorbells = stats.doorbells;
-	mhi_sized_put(out, &s, sizeof(s));
-	return 0;
 }

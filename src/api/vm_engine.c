@@ -119,7 +119,7 @@ static void swap(struct mh_vm *vm, struct build *b)
 	for (i = 0; i < vm->cpus; i++) {
 		struct mh_vcpu *v = &vm->vcpu[i];
 
-		mhi_vm_add_stats(vm, v->eng, &vm->past);
+		mhi_vcpu_add_stats(v, &v->past);
 		old.vcpu[i] = v->eng;
 		v->eng = b->vcpu[i];
 		v->page = v->eng ? vm->ops->page(v->eng) : NULL;

@@ -441,7 +441,7 @@ const char *mh_vm_stop_text(struct mh_vm *vm)
 	return "the guest's last words";
 }
 
-int mh_vcpu_stats(struct mh_vm *vm, uint32_t index, struct mh_vcpu_stats *out)
+int mh_vcpu_metrics(struct mh_vm *vm, uint32_t index, struct mh_vm_metrics *out)
 {
 	out->entries = 12345;
 	return 0;

@@ -70,6 +70,41 @@ START_TEST(of_a_vm)
 }
 END_TEST
 
+/* The vCPUs' parts make the VM's whole, over resets too. */
+START_TEST(of_a_vcpu)
+{
+	struct mh_vm_metrics m[2] = { MH_VM_METRICS_INIT, MH_VM_METRICS_INIT }, whole;
+	struct mh_vm *vm = api_vm(2, 0, 1 << 20);
+
+	fake_engine.script = guest;
+	ck_assert_int_eq(mh_vm_start(vm), 0);
+	wait_exits(vm, 2);
+	ck_assert_int_eq(mh_vm_reset(vm), 0);
+	wait_exits(vm, 4);
+	ck_assert_int_eq(mh_vm_pause(vm), 0);
+	whole = metrics_of(vm);
+	for (u32 n = 0; n < 2; n++)
+		ck_assert_int_eq(mh_vcpu_metrics(vm, n, &m[n]), 0);
+	ck_assert_uint_eq(m[0].entries, 14);
+	ck_assert_uint_eq(m[1].entries, 16);
+	ck_assert_uint_eq(whole.entries, 30);
+	ck_assert_uint_eq(m[0].services[MH_SERVICE_IO], 4);
+	ck_assert_uint_eq(m[1].services[MH_SERVICE_IO], 0);
+	ck_assert_uint_eq(m[0].exits[MH_EXIT_INIT], 4);
+	ck_assert_uint_eq(m[0].msr_refused + m[1].msr_refused, whole.msr_refused);
+	ck_assert_uint_ge(m[0].vcpu_ns + m[1].vcpu_ns, whole.vcpu_ns);
+	ck_assert_uint_eq(m[1].starts, 1);
+	ck_assert_uint_eq(m[1].resets, 1);
+	ck_assert_uint_gt(m[1].uptime_ns, 0);
+	ck_assert_int_eq(mh_vcpu_metrics(vm, 2, &m[0]), MH_EINVAL);
+	ck_error_has("there is no vCPU 2, only 0 to 1");
+	m[0].size = 1;
+	ck_assert_int_eq(mh_vcpu_metrics(vm, 0, &m[0]), MH_EINVAL);
+	ck_assert_int_eq(mh_vcpu_metrics(NULL, 0, &m[1]), MH_EINVAL);
+	mh_vm_destroy(vm);
+}
+END_TEST
+
 START_TEST(of_a_device)
 {
 	struct mh_dev_metrics m = MH_DEV_METRICS_INIT;
@@ -112,6 +147,7 @@ static void add_tests(TCase *tcase)
 {
 	tcase_add_checked_fixture(tcase, api_set_up, api_tear_down);
 	tcase_add_test(tcase, of_a_vm);
+	tcase_add_test(tcase, of_a_vcpu);
 	tcase_add_test(tcase, of_a_device);
 	tcase_add_test(tcase, arguments_and_names);
 }

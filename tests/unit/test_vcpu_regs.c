@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Registers and statistics of a vCPU, for the embedder. */
+/* Registers of a vCPU, for the embedder. */
 #include "api_fixture.h"
 
 START_TEST(registers)
@@ -67,26 +67,11 @@ START_TEST(registers_refused)
 }
 END_TEST
 
-START_TEST(statistics)
-{
-	struct mh_vcpu_stats stats = { .size = sizeof(stats) };
-	struct mh_vm *vm = api_vm(2, MH_VM_BARE, 0);
-
-	ck_assert_int_eq(mh_vcpu_stats(vm, 1, &stats), 0);
-	ck_assert_uint_eq(stats.entries, 8);
-	ck_assert_int_eq(mh_vcpu_stats(vm, 2, &stats), MH_EINVAL);
-	stats.size = 1;
-	ck_assert_int_eq(mh_vcpu_stats(vm, 0, &stats), MH_EINVAL);
-	mh_vm_destroy(vm);
-}
-END_TEST
-
 static void add_tests(TCase *tcase)
 {
 	tcase_add_checked_fixture(tcase, api_set_up, api_tear_down);
 	tcase_add_test(tcase, registers);
 	tcase_add_test(tcase, registers_refused);
-	tcase_add_test(tcase, statistics);
 }
 
 UNIT_MAIN("vcpu_regs", add_tests)

@@ -93,20 +93,35 @@ static int do_stop(struct process *p, struct client *c, const cJSON *params, cJS
 	return error ? error : mh_vm_power_button(p->vm);
 }
 
+bool control_numbers(struct process *p, uint32_t index, uint64_t number[CONTROL_NUMBERS])
+{
+	struct mh_vm_metrics m = MH_VM_METRICS_INIT;
+
+	if (mh_vcpu_metrics(p->vm, index, &m))
+		return false;
+	number[0] = m.entries;
+	number[1] = 0;
+	for (unsigned int kind = MH_SERVICE_NONE + 1; kind < MH_SERVICE_KINDS_MAX; kind++)
+		number[1] += m.services[kind];
+	number[2] = m.faults;
+	number[3] = m.halts;
+	number[4] = m.interrupts;
+	number[5] = m.doorbells;
+	return true;
+}
+
 static void add_vcpu(struct process *p, uint32_t index, cJSON *list)
 {
-	struct mh_vcpu_stats s = { .size = sizeof(s) };
+	static const char *const keys[CONTROL_NUMBERS] = { "entries", "user_exits", "faults",
+							   "halts",   "interrupts", "doorbells" };
+	uint64_t number[CONTROL_NUMBERS];
 	cJSON *vcpu;
 
-	if (mh_vcpu_stats(p->vm, index, &s))
+	if (!control_numbers(p, index, number))
 		return;
 	vcpu = cJSON_CreateObject();
-	cJSON_AddNumberToObject(vcpu, "entries", (double)s.entries);
-	cJSON_AddNumberToObject(vcpu, "user_exits", (double)s.user_exits);
-	cJSON_AddNumberToObject(vcpu, "faults", (double)s.faults);
-	cJSON_AddNumberToObject(vcpu, "halts", (double)s.halts);
-	cJSON_AddNumberToObject(vcpu, "interrupts", (double)s.interrupts);
-	cJSON_AddNumberToObject(vcpu, "doorbells", (double)s.doorbells);
+	for (unsigned int n = 0; n < CONTROL_NUMBERS; n++)
+		cJSON_AddNumberToObject(vcpu, keys[n], (double)number[n]);
 	cJSON_AddItemToArray(list, vcpu);
 }
 

@@ -188,20 +188,19 @@ static enum ending step(struct process *p, int *detail)
 
 /* ---- the end ---- */
 
-static void print_stats(struct mh_vm *vm, uint32_t cpus)
+static void print_stats(struct process *p)
 {
-	struct mh_vcpu_stats s = { .size = sizeof(s) };
-	uint32_t i;
+	uint64_t number[CONTROL_NUMBERS];
 
 	fprintf(stderr, "vCPU %12s %12s %12s %12s %12s %12s\n", "entries", "user exits",
 		"page faults", "halts", "interrupts", "doorbells");
-	for (i = 0; i < cpus; i++) {
-		if (mh_vcpu_stats(vm, i, &s))
+	for (uint32_t i = 0; i < p->info.cpus; i++) {
+		if (!control_numbers(p, i, number))
 			continue;
-		fprintf(stderr, "%4u %12llu %12llu %12llu %12llu %12llu %12llu\n", i,
-			(unsigned long long)s.entries, (unsigned long long)s.user_exits,
-			(unsigned long long)s.faults, (unsigned long long)s.halts,
-			(unsigned long long)s.interrupts, (unsigned long long)s.doorbells);
+		fprintf(stderr, "%4u", i);
+		for (unsigned int n = 0; n < CONTROL_NUMBERS; n++)
+			fprintf(stderr, " %12llu", (unsigned long long)number[n]);
+		fprintf(stderr, "\n");
 	}
 }
 
@@ -268,7 +267,7 @@ static int serve(struct process *p)
 		store_set_state(p->store, control_reason(mh_vm_stop_reason(p->vm)),
 				mh_vm_stop_text(p->vm));
 	if (p->stats)
-		print_stats(p->vm, p->info.cpus);
+		print_stats(p);
 	return status;
 }
 

@@ -94,6 +94,12 @@ void client_drop(struct client *c);
 /* Answers one line of a client. */
 void control_line(struct process *p, struct client *c, const char *line, size_t bytes);
 const char *control_state(enum mh_vm_state state);
+/*
+ * What a vCPU has done: entries, exits that reached the library, page faults, halts, interrupts,
+ * doorbells. False: there is no such vCPU.
+ */
+#define CONTROL_NUMBERS 6
+bool control_numbers(struct process *p, uint32_t index, uint64_t number[CONTROL_NUMBERS]);
 const char *control_reason(enum mh_stop_reason reason);
 cJSON *control_event(const struct mh_event *event);
 
