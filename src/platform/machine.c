@@ -281,7 +281,8 @@ static int write_firmware(struct mhi_machine *m, struct mhi_err *err)
 		.window64 = m->window64,
 		.window64_bytes = m->window64_bytes,
 	};
-	u8 *tables = malloc(MHI_ACPI_BYTES);
+	/* What lies between the tables goes to the guest, too: nothing of the heap. */
+	u8 *tables = calloc(1, MHI_ACPI_BYTES);
 	size_t bytes;
 	int rc;
 
