@@ -66,13 +66,15 @@ static int make(struct mh_dev *dev, const struct mh_watchdog_config *config)
 	if (rc)
 		return rc;
 	if (config->flags & MH_VIRTIO_SPLIT)
-		return mhi_err_set(err, MH_EINVAL, "MH_VIRTIO_SPLIT is for virtio devices");
+		return mhi_err_set(err, MH_EINVAL,
+				   "MH_VIRTIO_SPLIT is for virtio devices; leave it out");
 	if (config->action >= MHI_COUNT(texts))
-		return mhi_err_set(err, MH_EINVAL, "config.action is %u, not 0 to %zu",
+		return mhi_err_set(err, MH_EINVAL,
+				   "config.action is %u, not 0 to %zu; choose a number from there",
 				   config->action, MHI_COUNT(texts) - 1);
 	dev->action = config->action;
 	rc = mhi_watchdog_create(dev->env.loop, expired, dev, &dev->watchdog);
-	return rc ? mhi_err_set(err, rc, "out of memory") : 0;
+	return rc ? mhi_err_set(err, rc, MHI_NO_MEMORY) : 0;
 }
 
 int mh_watchdog_attach(struct mh_vm *vm, const struct mh_watchdog_config *config,

@@ -285,6 +285,25 @@ static int console_ports(void)
 	return mh_console_attach(vm, &config, NULL);
 }
 
+static int watchdog(uint32_t action, uint32_t flags)
+{
+	struct mh_watchdog_config config = MH_WATCHDOG_CONFIG_INIT;
+
+	config.action = action;
+	config.flags = flags;
+	return mh_watchdog_attach(vm, &config, NULL);
+}
+
+static int watchdog_action(void)
+{
+	return watchdog(77, 0);
+}
+
+static int watchdog_split(void)
+{
+	return watchdog(0, MH_VIRTIO_SPLIT);
+}
+
 static int serial_port(void)
 {
 	return mh_serial_attach(vm, 9, NULL, NULL);
@@ -340,6 +359,10 @@ static const struct error_row device_rows[] = {
 	{ "a console without ports", console_ports, MH_EINVAL, "console of VM \"web\"",
 	  "config.ports is 0, not 1 to 16, or config.port is NULL", "describe the ports there",
 	  NULL },
+	{ "a watchdog that does the unknown", watchdog_action, MH_EINVAL, "watchdog of VM \"web\"",
+	  "config.action is 77, not 0 to 3", "choose a number from there", NULL },
+	{ "a watchdog with a flag of virtio's", watchdog_split, MH_EINVAL, "watchdog of VM \"web\"",
+	  "MH_VIRTIO_SPLIT is for virtio devices", "leave it out", NULL },
 	{ "a serial port that is not there", serial_port, MH_EINVAL, "serial port of VM \"web\"",
 	  "there is no port 9", "choose one from 0 to 3", NULL },
 };
