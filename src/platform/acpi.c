@@ -20,7 +20,6 @@
 #define TABLE_ALIGN 16
 
 /* 5.2.5.3 "Root System Description Pointer (RSDP) Structure". */
-#define RSDP_BYTES 36
 #define RSDP_V1_BYTES 20
 #define RSDP_REVISION 2
 
@@ -35,6 +34,7 @@
 #define FADT_REVISION 6
 #define FADT_BYTES 276
 #define FADT_DSDT 40
+#define FADT_PM_TIMER 76
 #define FADT_PM_TIMER_LENGTH 91
 #define FADT_C2_LATENCY 96
 #define FADT_C3_LATENCY 98
@@ -99,6 +99,7 @@ struct builder {
 	u8 *buf; /* [cap] */
 	size_t cap, len;
 	u64 base;
+	struct mhi_acpi_map *map;
 	bool full;
 };
 
@@ -119,6 +120,32 @@ static u8 *reserve(struct builder *b, size_t bytes)
 static u64 address_of(const struct builder *b, const u8 *table)
 {
 	return b->base + (u64)(table - b->buf);
+}
+
+static u32 offset_of(const struct builder *b, const u8 *p)
+{
+	return (u32)(p - b->buf);
+}
+
+/* A table's address, in four or eight bytes. */
+static void put_pointer(struct builder *b, u8 *p, unsigned int bytes, const u8 *table)
+{
+	struct mhi_acpi_map *map = b->map;
+
+	if (bytes == 8)
+		mhi_put_le64(p, address_of(b, table));
+	else
+		mhi_put_le32(p, (u32)address_of(b, table));
+	map->pointer[map->pointers++] = (struct mhi_acpi_pointer){ offset_of(b, p), bytes };
+}
+
+/* There are addresses in what this checksum is of. */
+static void note_sum(struct builder *b, const u8 *table, size_t bytes, unsigned int at)
+{
+	struct mhi_acpi_map *map = b->map;
+
+	map->sum[map->sums++] =
+		(struct mhi_acpi_sum){ offset_of(b, table) + at, offset_of(b, table), (u32)bytes };
 }
 
 static u8 checksum(const u8 *p, size_t bytes)
@@ -146,6 +173,12 @@ static void seal(u8 *table)
 {
 	table[HEADER_CHECKSUM] = 0;
 	table[HEADER_CHECKSUM] = checksum(table, mhi_get_le32(table + HEADER_LENGTH));
+}
+
+static void seal_pointers(struct builder *b, u8 *table)
+{
+	seal(table);
+	note_sum(b, table, mhi_get_le32(table + HEADER_LENGTH), HEADER_CHECKSUM);
 }
 
 static void put_gas(u8 *p, u8 bits, u8 access, u64 port)
@@ -307,8 +340,10 @@ static const u8 *build_fadt(struct builder *b, const u8 *dsdt)
 	if (!t)
 		return NULL;
 	header(t, "FACP", FADT_BYTES, FADT_REVISION);
-	mhi_put_le32(t + FADT_DSDT, (u32)address_of(b, dsdt));
-	mhi_put_le64(t + FADT_X_DSDT, address_of(b, dsdt));
+	put_pointer(b, t + FADT_DSDT, 4, dsdt);
+	put_pointer(b, t + FADT_X_DSDT, 8, dsdt);
+	/* Boot loaders look for the timer here only. */
+	mhi_put_le32(t + FADT_PM_TIMER, MHI_PMTIMER_PORT);
 	t[FADT_PM_TIMER_LENGTH] = MHI_PMTIMER_PORTS;
 	mhi_put_le16(t + FADT_C2_LATENCY, NO_C2);
 	mhi_put_le16(t + FADT_C3_LATENCY, NO_C3);
@@ -324,7 +359,7 @@ static const u8 *build_fadt(struct builder *b, const u8 *dsdt)
 	put_gas(t + FADT_SLEEP_CONTROL, 8, GAS_ACCESS_BYTE, MHI_SLEEP_PORT);
 	put_gas(t + FADT_SLEEP_STATUS, 8, GAS_ACCESS_BYTE, MHI_SLEEP_PORT + 1);
 	memcpy(t + FADT_HYPERVISOR, "MACROHRD", 8);
-	seal(t);
+	seal_pointers(b, t);
 	return t;
 }
 
@@ -389,29 +424,32 @@ static const u8 *build_xsdt(struct builder *b, const u8 *fadt, const u8 *madt, c
 	if (!t)
 		return NULL;
 	header(t, "XSDT", bytes, XSDT_REVISION);
-	mhi_put_le64(t + HEADER_BYTES, address_of(b, fadt));
-	mhi_put_le64(t + HEADER_BYTES + 8, address_of(b, madt));
-	mhi_put_le64(t + HEADER_BYTES + 16, address_of(b, mcfg));
-	seal(t);
+	put_pointer(b, t + HEADER_BYTES, 8, fadt);
+	put_pointer(b, t + HEADER_BYTES + 8, 8, madt);
+	put_pointer(b, t + HEADER_BYTES + 16, 8, mcfg);
+	seal_pointers(b, t);
 	return t;
 }
 
-static void fill_rsdp(u8 *p, u64 xsdt)
+static void fill_rsdp(struct builder *b, u8 *p, const u8 *xsdt)
 {
 	memcpy(p, "RSD PTR ", 8);
 	memcpy(p + 9, "MACROH", 6);
 	p[15] = RSDP_REVISION;
-	mhi_put_le32(p + 20, RSDP_BYTES);
-	mhi_put_le64(p + 24, xsdt);
+	mhi_put_le32(p + 20, MHI_ACPI_RSDP_BYTES);
+	put_pointer(b, p + 24, 8, xsdt);
 	p[8] = checksum(p, RSDP_V1_BYTES);
-	p[32] = checksum(p, RSDP_BYTES);
+	p[32] = checksum(p, MHI_ACPI_RSDP_BYTES);
+	note_sum(b, p, RSDP_V1_BYTES, 8);
+	note_sum(b, p, MHI_ACPI_RSDP_BYTES, 32);
 }
 
 int mhi_acpi_build(const struct mhi_acpi_config *config, u8 *buf, size_t cap, size_t *used,
 		   struct mhi_err *err)
 {
-	struct builder b = { .buf = buf, .cap = cap, .base = config->base };
-	u8 *rsdp = reserve(&b, RSDP_BYTES);
+	struct mhi_acpi_map map = { .pointers = 0 };
+	struct builder b = { .buf = buf, .cap = cap, .base = config->base, .map = &map };
+	u8 *rsdp = reserve(&b, MHI_ACPI_RSDP_ROOM);
 	const u8 *dsdt = build_dsdt(&b, config);
 	const u8 *fadt = dsdt ? build_fadt(&b, dsdt) : NULL;
 	const u8 *madt = build_madt(&b, config->cpus);
@@ -424,7 +462,9 @@ int mhi_acpi_build(const struct mhi_acpi_config *config, u8 *buf, size_t cap, si
 			"ACPI tables for %u CPUs do not fit into %zu bytes: too many CPUs; "
 			"use fewer",
 			config->cpus, cap);
-	fill_rsdp(rsdp, address_of(&b, xsdt));
+	fill_rsdp(&b, rsdp, xsdt);
+	if (config->map)
+		*config->map = map;
 	*used = b.len;
 	return 0;
 }

@@ -86,6 +86,8 @@ static void host_bridge(struct mhi_aml *aml, const struct mhi_acpi_config *confi
 		.bus0 = true,
 		.window32 = (u32)MHI_PCI_WINDOW32,
 		.window32_bytes = (u32)MHI_PCI_WINDOW32_BYTES,
+		.window_fw = config->firmware ? (u32)MHI_PCI_WINDOW_FW : 0,
+		.window_fw_bytes = config->firmware ? (u32)MHI_PCI_WINDOW_FW_BYTES : 0,
 		.window64 = config->window64,
 		.window64_bytes = config->window64_bytes,
 	};

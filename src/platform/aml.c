@@ -294,6 +294,9 @@ static size_t put_bridge(u8 *p, const struct mhi_aml_resources *res)
 	if (res->window32_bytes)
 		len += put_space(p + len, RES_DWORD_SPACE, RES_SPACE_MEMORY, res->window32,
 				 res->window32_bytes);
+	if (res->window_fw_bytes)
+		len += put_space(p + len, RES_DWORD_SPACE, RES_SPACE_MEMORY, res->window_fw,
+				 res->window_fw_bytes);
 	if (res->window64_bytes)
 		len += put_space(p + len, RES_QWORD_SPACE, RES_SPACE_MEMORY, res->window64,
 				 res->window64_bytes);

@@ -44,6 +44,7 @@ struct mhi_aml_resources {
 	/* What a PCI host bridge passes on: bus 0, memory below and above 4 GiB. */
 	bool bus0;
 	u32 window32, window32_bytes;
+	u32 window_fw, window_fw_bytes;
 	u64 window64, window64_bytes;
 };
 void mhi_aml_resource_template(struct mhi_aml *aml, const struct mhi_aml_resources *res);

@@ -18,6 +18,9 @@
 /* An initrd lies below the hole. */
 #define INITRD_BYTES_MAX MHI_RAM_HOLE_START
 
+/* Nor is firmware, which lies between the local APICs and 4 GiB. */
+#define FIRMWARE_BYTES_MAX (16ull << 20)
+
 #define NAME_SHOWN 160 /* of a path in messages: its end, so that the cause still fits behind it */
 
 static const char *shown(const char *path)
@@ -35,7 +38,9 @@ int mhi_boot_error(const struct mhi_boot *boot, struct mhi_err *err, int code, c
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	return mhi_err_set(err, code, "kernel %s: %s", shown(boot->kernel.path), text);
+	return mhi_err_set(err, code, "%s %s: %s",
+			   boot->format == &mhi_boot_firmware ? "firmware" : "kernel",
+			   shown(boot->kernel.path), text);
 }
 
 static int open_error(const char *what, const char *path, struct mhi_err *err)
@@ -204,12 +209,37 @@ fail:
 	return rc;
 }
 
+int mhi_boot_create_firmware(const char *path, struct mhi_boot **out, struct mhi_err *err)
+{
+	struct mhi_boot *boot = calloc(1, sizeof(*boot));
+	int rc;
+
+	if (!boot)
+		return mhi_err_set(err, MH_ENOMEM, "firmware %s: out of memory", shown(path));
+	boot->format = &mhi_boot_firmware;
+	rc = read_file(&boot->kernel, "firmware", path, FIRMWARE_BYTES_MAX, err);
+	if (!rc)
+		rc = boot->format->parse(boot, err);
+	if (rc)
+		mhi_boot_destroy(boot);
+	else
+		*out = boot;
+	return rc;
+}
+
+const void *mhi_boot_rom(const struct mhi_boot *boot, u64 *bytes)
+{
+	*bytes = boot->rom ? boot->kernel.bytes : 0;
+	return boot->rom;
+}
+
 void mhi_boot_destroy(struct mhi_boot *boot)
 {
 	if (!boot)
 		return;
 	free(boot->kernel.path);
 	free(boot->kernel.data);
+	free(boot->rom);
 	free(boot->initrd.path);
 	free(boot->initrd.data);
 	free(boot->cmdline);

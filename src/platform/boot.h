@@ -59,11 +59,12 @@ struct mhi_boot_format {
 		    struct mhi_entry *entry, struct mhi_err *err);
 };
 
-extern const struct mhi_boot_format mhi_boot_bzimage, mhi_boot_elf;
+extern const struct mhi_boot_format mhi_boot_bzimage, mhi_boot_elf, mhi_boot_firmware;
 
 /* All (c). */
 struct mhi_boot {
-	struct mhi_boot_file kernel, initrd; /* initrd.data NULL: none */
+	struct mhi_boot_file kernel, initrd; /* kernel: or firmware; initrd.data NULL: none */
+	u8 *rom;			     /* [kernel.bytes] firmware, page-aligned; or NULL */
 	char *cmdline;
 	u64 cmdline_bytes; /* without the final zero */
 	const struct mhi_boot_format *format;
@@ -73,7 +74,7 @@ struct mhi_boot {
 	} u;
 };
 
-/* "kernel <path>: <fmt>" */
+/* "kernel <path>: <fmt>", or firmware */
 int mhi_boot_error(const struct mhi_boot *boot, struct mhi_err *err, int code, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 

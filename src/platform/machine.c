@@ -8,7 +8,8 @@
 #include "platform/layout.h"
 #include "platform/pmtimer.h"
 
-#define CPUS_MAX 64 /* what mh_vm_config allows */
+#define CLASS_STORAGE 0x01 /* PCI Code and ID Assignment, 1.2 "Base Class 01h" */
+#define CPUS_MAX 64	   /* what mh_vm_config allows */
 
 /*
  * The window for 64-bit BARs: a quarter of the guest's addresses, but no more than this, behind
@@ -168,6 +169,8 @@ int mhi_machine_pci_add(struct mhi_machine *m, struct mhi_pci_dev *dev, struct m
 {
 	int rc = mhi_pci_add(m->pci, dev);
 
+	if (!rc && dev->class_code >> 16 == CLASS_STORAGE)
+		m->disk_slot[m->disks++] = mhi_pci_slot(dev);
 	if (rc == MH_ERANGE)
 		mhi_err_set(
 			err, rc,
@@ -184,6 +187,12 @@ int mhi_machine_pci_add(struct mhi_machine *m, struct mhi_pci_dev *dev, struct m
 
 void mhi_machine_pci_remove(struct mhi_machine *m, struct mhi_pci_dev *dev)
 {
+	unsigned int slot = mhi_pci_slot(dev), kept = 0;
+
+	for (unsigned int n = 0; n < m->disks; n++)
+		if (m->disk_slot[n] != slot)
+			m->disk_slot[kept++] = m->disk_slot[n];
+	m->disks = kept;
 	mhi_pci_remove(m->pci, dev);
 }
 
@@ -244,6 +253,7 @@ int mhi_machine_create(const struct mhi_machine_env *env, struct mhi_machine **o
 	for (unsigned int n = 0; n < MHI_UARTS; n++)
 		mhi_uart_init(&m->com[n], &lines, mhi_uart_place[n].gsi);
 	mhi_rtc_init(&m->rtc, NULL);
+	mhi_fwcfg_init(&m->fwcfg, env->mem);
 	rc = attach(m, err);
 	if (!rc)
 		rc = attach_pci(m, err);
@@ -263,6 +273,8 @@ void mhi_machine_destroy(struct mhi_machine *m)
 		return;
 	detach(m);
 	detach_pci(m);
+	mhi_machine_firmware(m, 0, NULL);
+	mhi_fwcfg_fini(&m->fwcfg);
 	mhi_pci_destroy(m->pci);
 	mhi_rtc_fini(&m->rtc);
 	for (unsigned int n = 0; n < MHI_UARTS; n++)
@@ -271,16 +283,20 @@ void mhi_machine_destroy(struct mhi_machine *m)
 	free(m);
 }
 
-/* What firmware would have left below 1 MiB: the ACPI tables, and code at the reset vector. */
-static int write_firmware(struct mhi_machine *m, struct mhi_err *err)
+struct mhi_acpi_config mhi_machine_acpi(const struct mhi_machine *m)
 {
-	const struct mhi_acpi_config config = {
-		.base = MHI_ACPI_BASE,
+	return (struct mhi_acpi_config){
 		.cpus = m->env.cpus,
 		.uarts = m->uarts,
 		.window64 = m->window64,
 		.window64_bytes = m->window64_bytes,
 	};
+}
+
+/* What firmware would have left below 1 MiB: the ACPI tables, and code at the reset vector. */
+static int write_firmware(struct mhi_machine *m, struct mhi_err *err)
+{
+	struct mhi_acpi_config config = mhi_machine_acpi(m);
 	/* What lies between the tables goes to the guest, too: nothing of the heap. */
 	u8 *tables = calloc(1, MHI_ACPI_BYTES);
 	size_t bytes;
@@ -288,6 +304,7 @@ static int write_firmware(struct mhi_machine *m, struct mhi_err *err)
 
 	if (!tables)
 		return mhi_err_set(err, MH_ENOMEM, "making the ACPI tables: " MHI_NO_MEMORY);
+	config.base = MHI_ACPI_BASE;
 	rc = mhi_acpi_build(&config, tables, MHI_ACPI_BYTES, &bytes, err);
 	if (!rc && (mhi_gmem_write(m->env.mem, MHI_ACPI_BASE, tables, bytes, true) ||
 		    mhi_gmem_write(m->env.mem, MHI_RESET_VECTOR, mhi_reset_code,
@@ -307,6 +324,8 @@ int mhi_machine_reset(struct mhi_machine *m, struct mhi_err *err)
 	for (unsigned int n = 0; n < MHI_UARTS; n++)
 		mhi_uart_reset(&m->com[n]);
 	mhi_rtc_reset(&m->rtc);
+	if (m->rom_bytes)
+		return mhi_machine_tell_firmware(m, err);
 	/* A caller who brings the memory brings what is in it. */
 	return m->env.ram_bytes ? write_firmware(m, err) : 0;
 }

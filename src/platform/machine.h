@@ -39,6 +39,7 @@ struct mhi_machine;
 
 /* What the boot CPU starts with; other CPUs wait for SIPI. Applied over the reset state. */
 struct mhi_entry {
+	bool reset;	/* the reset state is what it starts with: the rest is of no use */
 	bool long_mode; /* 64-bit protocol state, else 32-bit flat protected mode (PVH) */
 	u64 rip, rsi, rbx, rsp;
 	u64 cr3; /* long mode */
@@ -46,10 +47,18 @@ struct mhi_entry {
 	u32 gdt_limit;
 };
 
-/* A kernel with its initrd and command line, read into memory once, loaded at each start. */
+/*
+ * A kernel with its initrd and command line, or firmware; read into memory once, loaded at each
+ * start.
+ */
 struct mhi_boot;
 int mhi_boot_create(const char *kernel, const char *initrd, const char *cmdline,
 		    struct mhi_boot **out, struct mhi_err *err);
+int mhi_boot_create_firmware(const char *path, struct mhi_boot **out, struct mhi_err *err);
+/* The path of the firmware that is installed here. MH_ENOENT: there is none. */
+int mhi_boot_find_firmware(const char **path, struct mhi_err *err);
+/* What has to lie right below 4 GiB, page-aligned; NULL and 0 bytes: nothing. */
+const void *mhi_boot_rom(const struct mhi_boot *boot, u64 *bytes);
 void mhi_boot_destroy(struct mhi_boot *boot);
 /*
  * Write everything into guest memory (kernel, initrd, zero page or start_info, page tables, GDT).
@@ -61,7 +70,16 @@ int mhi_boot_load(const struct mhi_boot *boot, const struct mhi_machine *machine
 int mhi_machine_create(const struct mhi_machine_env *env, struct mhi_machine **out,
 		       struct mhi_err *err);
 void mhi_machine_destroy(struct mhi_machine *m);
-/* Devices to reset state; ACPI tables (RSDP to DSDT) written into guest memory. */
+/*
+ * The machine has firmware of rom_bytes, or none (0), from its next reset on: it finds what it
+ * needs to know, and the addresses where it places PCI devices. No vCPU runs. MH_EEXIST: a handler
+ * has them.
+ */
+int mhi_machine_firmware(struct mhi_machine *m, u64 rom_bytes, struct mhi_err *err);
+/*
+ * Devices to reset state; ACPI tables (RSDP to DSDT) written into guest memory, or made known to
+ * firmware, which puts them there.
+ */
 int mhi_machine_reset(struct mhi_machine *m, struct mhi_err *err);
 /* The guest's IOAPIC hears of the EOI of a level-triggered vector. vCPU thread. */
 void mhi_machine_eoi(struct mhi_machine *m, u32 vector);

@@ -3,6 +3,8 @@
 #ifndef MHI_PLATFORM_MACHINE_PRIV_H
 #define MHI_PLATFORM_MACHINE_PRIV_H
 
+#include "platform/acpi.h"
+#include "platform/fwcfg.h"
 #include "platform/ioapic.h"
 #include "platform/machine.h"
 #include "platform/pci.h"
@@ -22,6 +24,15 @@ struct mhi_machine {
 	struct mhi_rtc rtc;
 	struct mhi_power_port power;
 	unsigned int ranges; /* (c) how many rows of the map are on the buses */
+	struct mhi_fwcfg fwcfg;
+	u64 rom_bytes; /* of firmware; 0: there is none. This and the rest: while no vCPU runs */
+	unsigned int disk_slot[MHI_PCI_SLOTS], disks; /* in the order in which they came */
 };
+
+/* What the tables say, but for where they are. */
+struct mhi_acpi_config mhi_machine_acpi(const struct mhi_machine *m);
+
+/* machine_fw.c: what firmware finds after a reset. MH_ENOMEM, MH_ERANGE. */
+int mhi_machine_tell_firmware(struct mhi_machine *m, struct mhi_err *err);
 
 #endif

@@ -189,6 +189,11 @@ void mhi_pci_remove(struct mhi_pci *pci, struct mhi_pci_dev *dev)
 	pthread_mutex_unlock(&pci->lock);
 }
 
+unsigned int mhi_pci_slot(const struct mhi_pci_dev *dev)
+{
+	return ((const struct mhi_pci_slot *)dev->slot)->number;
+}
+
 int mhi_pci_create(const struct mhi_pci_env *env, struct mhi_pci **out)
 {
 	struct mhi_pci *pci = calloc(1, sizeof(*pci));

@@ -21,6 +21,9 @@
 #define MHI_ECAM_BYTES 0x100000ull
 #define MHI_PCI_WINDOW32 0xe0000000ull
 #define MHI_PCI_WINDOW32_BYTES 0x10000000ull
+/* Firmware places BARs downwards from the I/O APIC; it knows none of the windows. */
+#define MHI_PCI_WINDOW_FW (MHI_ECAM_BASE + MHI_ECAM_BYTES)
+#define MHI_PCI_WINDOW_FW_BYTES (0xfec00000ull - MHI_PCI_WINDOW_FW)
 
 struct mhi_pci;
 
@@ -44,6 +47,8 @@ void mhi_pci_destroy(struct mhi_pci *pci);
 int mhi_pci_add(struct mhi_pci *pci, struct mhi_pci_dev *dev);
 /* When it returns, nobody is in a function of the device, nor will be. */
 void mhi_pci_remove(struct mhi_pci *pci, struct mhi_pci_dev *dev);
+/* Of a device that is plugged in. */
+unsigned int mhi_pci_slot(const struct mhi_pci_dev *dev);
 /* No vCPU runs. */
 void mhi_pci_reset(struct mhi_pci *pci);
 void mhi_pci_run(struct mhi_pci *pci, bool on);
@@ -53,6 +58,6 @@ unsigned int mhi_pci_gsi(unsigned int slot, unsigned int pin);
 
 /* For the buses. opaque: the PCI bus. */
 extern const struct mh_io_ops mhi_pci_port_io_ops, mhi_pci_ecam_ops;
-extern const struct mh_io_ops mhi_pci_window32_ops, mhi_pci_window64_ops;
+extern const struct mh_io_ops mhi_pci_window32_ops, mhi_pci_window_fw_ops, mhi_pci_window64_ops;
 
 #endif

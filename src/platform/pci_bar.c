@@ -190,6 +190,21 @@ static void window32_write(void *opaque, uint64_t offset, unsigned int bytes, ui
 	window_access(opaque, MHI_PCI_WINDOW32 + offset, bytes, true, &v);
 }
 
+static uint64_t window_fw_read(void *opaque, uint64_t offset, unsigned int bytes)
+{
+	u64 value = ~0ull;
+
+	window_access(opaque, MHI_PCI_WINDOW_FW + offset, bytes, false, &value);
+	return value;
+}
+
+static void window_fw_write(void *opaque, uint64_t offset, unsigned int bytes, uint64_t value)
+{
+	u64 v = value;
+
+	window_access(opaque, MHI_PCI_WINDOW_FW + offset, bytes, true, &v);
+}
+
 static uint64_t window64_read(void *opaque, uint64_t offset, unsigned int bytes)
 {
 	struct mhi_pci *pci = opaque;
@@ -211,6 +226,12 @@ const struct mh_io_ops mhi_pci_window32_ops = {
 	.version = 1,
 	.read = window32_read,
 	.write = window32_write,
+};
+
+const struct mh_io_ops mhi_pci_window_fw_ops = {
+	.version = 1,
+	.read = window_fw_read,
+	.write = window_fw_write,
 };
 
 const struct mh_io_ops mhi_pci_window64_ops = {

@@ -214,6 +214,13 @@ void mhi_rtc_reset(struct mhi_rtc *rtc)
 	pthread_mutex_unlock(&rtc->lock);
 }
 
+void mhi_rtc_store(struct mhi_rtc *rtc, unsigned int index, u8 value)
+{
+	pthread_mutex_lock(&rtc->lock);
+	rtc->byte[index & INDEX_MASK] = value;
+	pthread_mutex_unlock(&rtc->lock);
+}
+
 static uint64_t rtc_read(void *opaque, uint64_t offset, unsigned int bytes)
 {
 	struct mhi_rtc *rtc = opaque;

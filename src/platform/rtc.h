@@ -31,6 +31,9 @@ void mhi_rtc_fini(struct mhi_rtc *rtc);
 /* The RESET pin: the time and the bytes survive. */
 void mhi_rtc_reset(struct mhi_rtc *rtc);
 
+/* What firmware finds in a battery-backed byte. No vCPU runs. */
+void mhi_rtc_store(struct mhi_rtc *rtc, unsigned int index, u8 value);
+
 /* For the PIO bus at MHI_RTC_PORT, opaque = rtc. */
 extern const struct mh_io_ops mhi_rtc_ops;
 
