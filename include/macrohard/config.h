@@ -48,14 +48,15 @@ struct mh_config_info {
 	const char *name;
 	uint64_t memory_bytes;
 	uint32_t cpus;
-	uint32_t engine;    /* enum mh_engine_kind */
-	uint32_t console;   /* enum mh_config_console */
-	const char *kernel; /* NULL: there is no "boot" */
+	uint32_t engine;      /* enum mh_engine_kind */
+	uint32_t console;     /* enum mh_config_console */
+	const char *kernel;   /* NULL: it boots by firmware */
+	const char *firmware; /* NULL: a kernel, or the firmware that is installed */
 };
 
-#define MH_CONFIG_INFO_INIT                                           \
-	{                                                             \
-		sizeof(struct mh_config_info), NULL, 0, 0, 0, 0, NULL \
+#define MH_CONFIG_INFO_INIT                                                 \
+	{                                                                   \
+		sizeof(struct mh_config_info), NULL, 0, 0, 0, 0, NULL, NULL \
 	}
 
 /**
@@ -93,10 +94,11 @@ struct mh_config_parts {
  * @parts  NULL: the guest's output is dropped
  * @out    as by mh_vm_create
  * Devices with a slot are attached first, the others in the order of the document: disks, nets,
- * shares, rng, vsock, balloon, console.
+ * shares, rng, vsock, balloon, console. Without a kernel the VM boots from its first disk, by the
+ * firmware that the document names, or else the one that is installed (MH_FIRMWARE_BIOS).
  * Thread: [any]
  * Returns 0; MH_EINVAL (an argument is NULL, parts->size; the document asks for another engine than
- * ctx has), MH_ENOTSUP (no "boot": there is no firmware that boots from a disk), and what
+ * ctx has; there is neither a kernel, firmware nor a disk), and what
  * mh_config_check, mh_vm_create, mh_vm_boot and the functions that attach devices return. On error
  * there is no VM.   Since: 1.0
  */

@@ -204,24 +204,37 @@ MH_API int mh_vm_msi(struct mh_vm *vm, uint64_t addr, uint32_t data);
 
 /* ---- boot ---- */
 
+/* A kernel or firmware, one of them. */
 struct mh_boot_config {
 	size_t size;	     /* sizeof(struct mh_boot_config), by MH_BOOT_CONFIG_INIT */
-	const char *kernel;  /* path: bzImage (64-bit protocol), ELF vmlinux, or PVH ELF */
-	const char *initrd;  /* path; NULL: none */
+	const char *kernel;  /* path: bzImage (64-bit protocol), ELF vmlinux, or PVH ELF; or NULL */
+	const char *initrd;  /* path; NULL: none. Of a kernel, as is cmdline */
 	const char *cmdline; /* NULL: "" */
+	/* path of a BIOS image (SeaBIOS), or MH_FIRMWARE_BIOS; it boots from a disk; or NULL */
+	const char *firmware;
 };
 
-#define MH_BOOT_CONFIG_INIT                                     \
-	{                                                       \
-		sizeof(struct mh_boot_config), NULL, NULL, NULL \
+/* The SeaBIOS that is installed on this machine; "./bios" is a file of that name. */
+#define MH_FIRMWARE_BIOS "bios"
+
+#define MH_BOOT_CONFIG_INIT                                           \
+	{                                                             \
+		sizeof(struct mh_boot_config), NULL, NULL, NULL, NULL \
 	}
 
 /**
  * Choose what the VM boots: the files are read now, and loaded into memory at each start.
+ *
+ * Firmware boots from the disk that was attached first, or else from the others in turn. Its text
+ * goes to serial port 0. It lies in memory of its own right below 4 GiB, and takes the I/O ports
+ * 0x510 to 0x51b and the addresses 0xf0100000 to 0xfebfffff.
  * Thread: [setup]
- * Returns 0; MH_EINVAL (MH_VM_BARE, no memory), MH_ENOENT, MH_EPERM, MH_EIO, MH_EFORMAT (not a
- * kernel, truncated, corrupt), MH_ERANGE (kernel + initrd do not fit into memory, command line too
- * long), MH_ENOMEM.   Since: 1.0
+ * Returns 0; MH_EINVAL (MH_VM_BARE, no memory, no kernel and no firmware, or both, or firmware with
+ * an initrd or a command line), MH_ENOENT (no such file, or no firmware is installed), MH_EPERM,
+ * MH_EIO, MH_EFORMAT (not a kernel, truncated, corrupt; not a BIOS image, UEFI firmware), MH_ERANGE
+ * (kernel + initrd do not fit into memory, command line too long, firmware too large), MH_EEXIST (a
+ * handler or memory is where firmware needs to be), MH_ENOMEM. On error the VM boots what it did.
+ * Since: 1.0
  */
 MH_API int mh_vm_boot(struct mh_vm *vm, const struct mh_boot_config *config);
 

@@ -191,6 +191,7 @@ int mh_config_info(const struct mh_config *config, struct mh_config_info *info)
 	info->engine = config->engine;
 	info->console = config->console;
 	info->kernel = config->boot.kernel;
+	info->firmware = config->boot.firmware;
 	return 0;
 }
 
@@ -262,6 +263,11 @@ static int check_device(struct mhi_cfg_at *at, const struct mhi_cfg_key *family,
 	return 0;
 }
 
+static bool is_word(const char *firmware)
+{
+	return firmware && !strcmp(firmware, MH_FIRMWARE_BIOS);
+}
+
 int mh_config_check(struct mh_ctx *ctx, const struct mh_config *config)
 {
 	struct mhi_cfg_at at = { .config = config };
@@ -277,6 +283,8 @@ int mh_config_check(struct mh_ctx *ctx, const struct mh_config *config)
 	rc = check_path(&at, "kernel", config->boot.kernel, R_OK);
 	if (!rc)
 		rc = check_path(&at, "initrd", config->boot.initrd, R_OK);
+	if (!rc && !is_word(config->boot.firmware))
+		rc = check_path(&at, "firmware", config->boot.firmware, R_OK);
 	if (rc)
 		return rc;
 	mhi_cfg_leave(&at, mark);

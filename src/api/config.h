@@ -13,7 +13,7 @@
 
 enum mhi_cfg_kind {
 	MHI_CFG_TEXT,	/* const char *; least to most bytes */
-	MHI_CFG_PATH,	/* const char *, made absolute */
+	MHI_CFG_PATH,	/* const char *, made absolute, but for key->choices */
 	MHI_CFG_IPV4,	/* const char * */
 	MHI_CFG_MAC,	/* u8[6] */
 	MHI_CFG_NUMBER, /* u32 */
@@ -115,7 +115,7 @@ struct mh_config {
 	char *source, *folder; /* folder NULL: paths stay relative */
 	u32 schema, engine, console;
 	struct mh_vm_config vm;
-	struct mh_boot_config boot; /* kernel NULL: none */
+	struct mh_boot_config boot; /* kernel and firmware NULL: the firmware that is installed */
 	struct mhi_cfg_devices devices;
 };
 

@@ -26,6 +26,7 @@ static const char *const engines[] = { [MH_ENGINE_SHIM] = "shim", [MH_ENGINE_KVM
 static const char *const consoles[] = {
 	[MH_CONFIG_SERIAL] = "serial", [MH_CONFIG_VIRTIO] = "virtio", NULL
 };
+static const char *const firmwares[] = { MH_FIRMWARE_BIOS, NULL };
 static const char *const formats[] = { "raw", "qcow2", NULL };
 static const char *const kinds[] = {
 	[MH_NET_USER] = "user", [MH_NET_TAP] = "tap", [MH_NET_FD] = "fd", NULL
@@ -194,7 +195,8 @@ const struct mhi_cfg_object mhi_cfg_devices = { devices_keys, 0, NULL };
 #define BOOT(field) offsetof(struct mh_boot_config, field)
 
 static const struct mhi_cfg_key boot_keys[] = {
-	{ PATH("kernel", BOOT(kernel), PATH_BYTES), .required = true },
+	{ PATH("kernel", BOOT(kernel), PATH_BYTES) },
+	{ PATH("firmware", BOOT(firmware), PATH_BYTES), .choices = firmwares },
 	{ PATH("initrd", BOOT(initrd), PATH_BYTES) },
 	{ KEY("cmdline", MHI_CFG_TEXT, BOOT(cmdline)), .most = CMDLINE_BYTES },
 	END,

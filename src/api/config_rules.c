@@ -269,6 +269,27 @@ static int check_balloon(struct mhi_cfg_at *at)
 			    (u64)at->config->vm.memory_bytes);
 }
 
+static int check_boot(struct mhi_cfg_at *at)
+{
+	const struct mh_boot_config *boot = &at->config->boot;
+
+	mhi_cfg_enter(at, "boot");
+	if (boot->kernel && boot->firmware) {
+		mhi_cfg_enter(at, "firmware");
+		return mhi_cfg_fail(at, MH_EFORMAT,
+				    "a VM boots a kernel or firmware, which finds its kernel on a "
+				    "disk: remove one of them");
+	}
+	if (!boot->kernel && (boot->initrd || boot->cmdline)) {
+		mhi_cfg_enter(at, "kernel");
+		return mhi_cfg_fail(at, MH_EFORMAT,
+				    "missing; \"initrd\" and \"cmdline\" belong to a kernel: name "
+				    "it, or remove them");
+	}
+	mhi_cfg_leave(at, 0);
+	return 0;
+}
+
 int mhi_cfg_rules(const struct mh_config *config, struct mhi_err *err)
 {
 	struct mhi_cfg_at at = { .config = config, .err = err };
@@ -282,5 +303,7 @@ int mhi_cfg_rules(const struct mh_config *config, struct mhi_err *err)
 		rc = check_macs(&at);
 	if (!rc)
 		rc = check_nets(&at);
+	if (!rc)
+		rc = check_boot(&at);
 	return rc ? rc : check_balloon(&at);
 }

@@ -115,6 +115,9 @@ static int read_path(struct mhi_cfg_at *at, struct mh_config *config, const stru
 	const char *folder = text[0] == '/' ? NULL : config->folder;
 	int rc = read_text(at, key, text);
 
+	for (u32 n = 0; key->choices && key->choices[n]; n++)
+		if (!strcmp(key->choices[n], text))
+			folder = NULL;
 	if (!rc)
 		rc = keep(at, config, folder, text, to);
 	/* A folder in front may have made it too long. */

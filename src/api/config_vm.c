@@ -151,8 +151,12 @@ static int add_console(struct mhi_cfg_at *at, struct build *b)
 
 static int add_boot(struct mhi_cfg_at *at, struct build *b)
 {
-	int rc = mh_vm_boot(b->vm, &at->config->boot);
+	struct mh_boot_config boot = at->config->boot;
+	int rc;
 
+	if (!boot.kernel && !boot.firmware)
+		boot.firmware = MH_FIRMWARE_BIOS;
+	rc = mh_vm_boot(b->vm, &boot);
 	if (rc)
 		mhi_err_wrap(at->err, "%s: /boot", at->config->source);
 	return rc;
@@ -171,11 +175,11 @@ static int check(struct mh_ctx *ctx, struct mhi_cfg_at *at)
 				    "document's",
 				    kvm ? "kvm" : "shim");
 	}
-	if (!config->boot.kernel) {
+	if (!config->boot.kernel && !config->boot.firmware && !config->devices.disks.count) {
 		mhi_cfg_enter(at, "boot");
-		return mhi_cfg_fail(at, MH_ENOTSUP,
-				    "missing, and there is no firmware that boots from a disk; "
-				    "give the \"kernel\" and \"initrd\" of the guest's /boot");
+		return mhi_cfg_fail(at, MH_EINVAL,
+				    "missing, and there is no disk to boot from; give a disk, or "
+				    "\"boot\" with a \"kernel\"");
 	}
 	return mh_config_check(ctx, config);
 }

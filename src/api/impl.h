@@ -181,6 +181,14 @@ void mhi_vm_start_clock(struct mh_vm *vm);
 /* The vCPUs, parked, are about to go on after a pause: their guest may learn of it. */
 void mhi_vm_clock_paused(struct mh_vm *vm);
 
+/* ---- vm_mem.c, vm_boot.c: under vm->lock, or busy; not running ---- */
+
+int mhi_vm_map(struct mh_vm *vm, const struct mhi_slot *slot);
+/* A mapping that is there. */
+int mhi_vm_unmap(struct mh_vm *vm, u64 gpa);
+/* Is this the firmware's memory? */
+bool mhi_vm_is_rom(const struct mh_vm *vm, const struct mhi_slot *slot);
+
 /* ---- vm_life.c ---- */
 
 /* Enter a public function: returns with vm->lock held and no transition going on. */
@@ -246,7 +254,7 @@ void mhi_vcpu_fail(struct mh_vcpu *v, enum mh_stop_reason reason, const char *fm
 	__attribute__((format(printf, 3, 4)));
 /* Bring groups of state to the page; what is on it uncommitted stays. */
 int mhi_vcpu_fetch(struct mh_vcpu *v, u32 groups);
-/* The boot CPU's state at the entry point of a kernel. */
+/* The boot CPU's state at the entry point of a kernel; with firmware it is that of a reset. */
 void mhi_vcpu_set_entry(struct mh_vcpu *v, const struct mhi_entry *entry);
 
 #endif

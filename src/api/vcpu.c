@@ -54,6 +54,8 @@ void mhi_vcpu_set_entry(struct mh_vcpu *v, const struct mhi_entry *entry)
 	struct mhk_state *s = &v->page->state;
 	unsigned int i;
 
+	if (entry->reset)
+		return;
 	s->rip = entry->rip;
 	s->rflags = MHI_RFLAGS_FIXED;
 	s->gpr[MHK_RSI] = entry->rsi;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A VM's memory, its PIO and MMIO handlers, interrupt messages, and what it boots. */
+/* A VM's memory, its PIO and MMIO handlers, and interrupt messages. */
 #include "api/impl.h"
 #include "base/checked.h"
 #include "base/err.h"
@@ -77,8 +77,7 @@ static int engine_mem(struct mh_vm *vm, unsigned int n, const struct mhi_slot *s
 	return rc;
 }
 
-/* Under vm->lock, not running. */
-static int map(struct mh_vm *vm, const struct mhi_slot *slot)
+int mhi_vm_map(struct mh_vm *vm, const struct mhi_slot *slot)
 {
 	unsigned int n;
 	int rc;
@@ -121,7 +120,7 @@ int mh_vm_mem_map(struct mh_vm *vm, uint64_t gpa, void *hva, uint64_t bytes, uin
 	rc = mhi_vm_enter_setup(vm, "map memory of");
 	if (rc)
 		return rc;
-	rc = map(vm, &slot);
+	rc = mhi_vm_map(vm, &slot);
 	mhi_vm_leave(vm);
 	return rc;
 }
@@ -131,17 +130,10 @@ static bool is_own_ram(const struct mh_vm *vm, const struct mhi_slot *slot)
 	return slot->hva - (u64)(uintptr_t)vm->ram < vm->ram_bytes;
 }
 
-static int unmap(struct mh_vm *vm, u64 gpa)
+int mhi_vm_unmap(struct mh_vm *vm, u64 gpa)
 {
 	const struct mhi_slot *slot = mhi_slots_find(&vm->mem.slots, gpa);
-	int rc;
-
-	if (!slot || slot->gpa != gpa || is_own_ram(vm, slot))
-		return mhi_err_set(mhi_ctx_err(vm->ctx), MH_ENOENT,
-				   "unmap memory of VM \"%s\": no mapping of the caller starts at "
-				   "0x%llx; name the gpa that mh_vm_mem_map was given",
-				   vm->name, gpa);
-	rc = engine_mem(vm, (unsigned int)(slot - vm->mem.slots.slot), slot, MHK_MEM_CLEAR);
+	int rc = engine_mem(vm, (unsigned int)(slot - vm->mem.slots.slot), slot, MHK_MEM_CLEAR);
 	if (rc)
 		return rc;
 	pthread_rwlock_wrlock(&vm->mem_lock);
@@ -149,6 +141,18 @@ static int unmap(struct mh_vm *vm, u64 gpa)
 	pthread_rwlock_unlock(&vm->mem_lock);
 	mhi_vm_set_windows(vm);
 	return 0;
+}
+
+static int unmap_callers(struct mh_vm *vm, u64 gpa)
+{
+	const struct mhi_slot *slot = mhi_slots_find(&vm->mem.slots, gpa);
+
+	if (!slot || slot->gpa != gpa || is_own_ram(vm, slot) || mhi_vm_is_rom(vm, slot))
+		return mhi_err_set(mhi_ctx_err(vm->ctx), MH_ENOENT,
+				   "unmap memory of VM \"%s\": no mapping of the caller starts at "
+				   "0x%llx; name the gpa that mh_vm_mem_map was given",
+				   vm->name, gpa);
+	return mhi_vm_unmap(vm, gpa);
 }
 
 int mh_vm_mem_unmap(struct mh_vm *vm, uint64_t gpa)
@@ -160,7 +164,7 @@ int mh_vm_mem_unmap(struct mh_vm *vm, uint64_t gpa)
 	rc = mhi_vm_enter_setup(vm, "unmap memory of");
 	if (rc)
 		return rc;
-	rc = unmap(vm, gpa);
+	rc = unmap_callers(vm, gpa);
 	mhi_vm_leave(vm);
 	return rc;
 }
@@ -294,75 +298,4 @@ int mh_vm_msi(struct mh_vm *vm, uint64_t addr, uint32_t data)
 				   "0xFEExxxxx, the vector 16 or more",
 				   vm->name, (u64)addr, data);
 	return 0;
-}
-
-/* ---- boot ---- */
-
-/*
- * Not running, and nobody else may change it. The load is a trial: it finds now what would not
- * fit later.
- */
-static int choose_boot(struct mh_vm *vm, const struct mh_boot_config *config, struct mhi_err *err)
-{
-	struct mhi_boot *boot = NULL;
-	struct mhi_entry entry;
-	int rc;
-
-	rc = mhi_boot_create(config->kernel, config->initrd, config->cmdline ? config->cmdline : "",
-			     &boot, err);
-	if (rc)
-		return rc;
-	rc = mhi_boot_load(boot, vm->machine, &entry, err);
-	if (rc) {
-		mhi_boot_destroy(boot);
-		return rc;
-	}
-	if (vm->boot)
-		mhi_boot_destroy(vm->boot);
-	vm->boot = boot;
-	return 0;
-}
-
-static int check_boot(struct mh_vm *vm, const struct mh_boot_config *config, struct mhi_err *err)
-{
-	if (config->size != sizeof(*config))
-		return mhi_err_set(err, MH_EINVAL,
-				   "config.size is %zu, not %zu; use MH_BOOT_CONFIG_INIT",
-				   config->size, sizeof(*config));
-	if (!config->kernel)
-		return mhi_err_set(err, MH_EINVAL,
-				   "config.kernel is NULL; set it to a kernel's path");
-	if (vm->flags & MH_VM_BARE)
-		return mhi_err_set(err, MH_EINVAL,
-				   "it is a bare VM (MH_VM_BARE), without the machine that kernels "
-				   "need; write memory "
-				   "and registers instead");
-	if (!vm->ram_bytes)
-		return mhi_err_set(err, MH_EINVAL,
-				   "it has no memory; set mh_vm_config.memory_bytes");
-	return 0;
-}
-
-int mh_vm_boot(struct mh_vm *vm, const struct mh_boot_config *config)
-{
-	struct mhi_err *err;
-	int rc;
-
-	if (!vm || !config)
-		return null_pointer(vm, "boot configuration of");
-	err = mhi_ctx_err(vm->ctx);
-	rc = mhi_vm_enter_setup(vm, "boot configuration of");
-	if (rc)
-		return rc;
-	rc = check_boot(vm, config, err);
-	if (!rc) {
-		/* Reading files may take long. */
-		mhi_vm_begin_work(vm);
-		rc = choose_boot(vm, config, err);
-		mhi_vm_end_work(vm);
-	}
-	if (rc && err)
-		mhi_err_wrap(err, "boot configuration of VM \"%s\"", vm->name);
-	mhi_vm_leave(vm);
-	return rc;
 }

@@ -215,7 +215,7 @@ int mhi_boot_create_firmware(const char *path, struct mhi_boot **out, struct mhi
 	int rc;
 
 	if (!boot)
-		return mhi_err_set(err, MH_ENOMEM, "firmware %s: out of memory", shown(path));
+		return mhi_err_set(err, MH_ENOMEM, "firmware %s: " MHI_NO_MEMORY, shown(path));
 	boot->format = &mhi_boot_firmware;
 	rc = read_file(&boot->kernel, "firmware", path, FIRMWARE_BYTES_MAX, err);
 	if (!rc)

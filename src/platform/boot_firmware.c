@@ -66,7 +66,7 @@ static int firmware_parse(struct mhi_boot *boot, struct mhi_err *err)
 			"no BIOS image; name another file");
 	boot->rom = aligned_alloc(MHI_PAGE_SIZE, f->bytes);
 	if (!boot->rom)
-		return mhi_boot_error(boot, err, MH_ENOMEM, "out of memory");
+		return mhi_boot_error(boot, err, MH_ENOMEM, MHI_NO_MEMORY);
 	memcpy(boot->rom, f->data, f->bytes);
 	return 0;
 }

@@ -231,7 +231,7 @@ int mhi_machine_tell_firmware(struct mhi_machine *m, struct mhi_err *err)
 	if (!rc)
 		rc = tell_settings(m);
 	if (rc == MH_ENOMEM)
-		mhi_err_set(err, rc, "telling the firmware of the machine: out of memory");
+		mhi_err_set(err, rc, "telling the firmware of the machine: " MHI_NO_MEMORY);
 	return rc;
 }
 

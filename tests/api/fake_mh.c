@@ -108,8 +108,11 @@ int mh_vm_create(struct mh_ctx *ctx, const struct mh_vm_config *config, struct m
 
 int mh_vm_boot(struct mh_vm *vm, const struct mh_boot_config *config)
 {
-	printf("kernel %s initrd %s cmdline %s\n", config->kernel,
-	       config->initrd ? config->initrd : "-", config->cmdline);
+	if (config->firmware)
+		printf("firmware %s\n", config->firmware);
+	else
+		printf("kernel %s initrd %s cmdline %s\n", config->kernel,
+		       config->initrd ? config->initrd : "-", config->cmdline);
 	fflush(stdout);
 	return 0;
 }

@@ -316,7 +316,7 @@ START_TEST(wrong_command_lines)
 		ck_assert_ptr_nonnull(strstr(r.text, "run --help"));
 	}
 	ck_assert_int_eq(run_plain(&r, ARGS("run")), 2);
-	ck_assert_ptr_nonnull(strstr(r.text, "--kernel FILE is missing: there is no firm"));
+	ck_assert_ptr_nonnull(strstr(r.text, "nothing to boot: give --kernel FILE, or a --disk"));
 	ck_assert_int_eq(run_plain(&r, ARGS("fly")), 2);
 	ck_assert_ptr_nonnull(strstr(r.text, "unknown verb 'fly'"));
 	ck_assert_int_eq(run_plain(&r, (char *const[]){ "macrohard-hypervisor", NULL }), 2);

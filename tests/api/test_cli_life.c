@@ -279,7 +279,7 @@ END_TEST
 START_TEST(what_cannot_be_started)
 {
 	expect_status(0, "create", "--name", NAME);
-	expect_said(1, "/boot: missing, and there is no firmware", "start", NAME);
+	expect_said(1, "/boot: missing, and there is no disk to boot from", "start", NAME);
 	expect_said(0, NAME "  created", "list");
 	expect_status(0, "destroy", NAME);
 	expect_status(0, "create", "--name", "no-module", "--kernel", "k");

@@ -2,6 +2,7 @@
 /* A fake of the platform: counts resets and loads, and lets the test press its power switch. */
 #include "fake_machine.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 struct mhi_machine {
@@ -9,7 +10,7 @@ struct mhi_machine {
 };
 
 struct mhi_boot {
-	int unused;
+	const void *rom;
 };
 
 struct fake_machine fake_machine;
@@ -103,7 +104,39 @@ int mhi_boot_create(const char *kernel, const char *initrd, const char *cmdline,
 	if (fake_machine.boot_error)
 		return mhi_err_set(err, fake_machine.boot_error, "fake: no kernel");
 	fake_machine.boots++;
+	snprintf(fake_machine.booted, sizeof(fake_machine.booted), "%s", kernel);
 	*out = calloc(1, sizeof(**out));
+	return 0;
+}
+
+int mhi_boot_create_firmware(const char *path, struct mhi_boot **out, struct mhi_err *err)
+{
+	int rc = mhi_boot_create(path, NULL, NULL, out, err);
+
+	if (!rc)
+		(*out)->rom = fake_machine.rom;
+	return rc;
+}
+
+int mhi_boot_find_firmware(const char **path, struct mhi_err *err)
+{
+	if (!fake_machine.installed)
+		return mhi_err_set(err, MH_ENOENT, "fake: no BIOS is installed");
+	*path = fake_machine.installed;
+	return 0;
+}
+
+const void *mhi_boot_rom(const struct mhi_boot *boot, u64 *bytes)
+{
+	*bytes = boot->rom ? FAKE_ROM_BYTES : 0;
+	return boot->rom;
+}
+
+int mhi_machine_firmware(struct mhi_machine *m, u64 rom_bytes, struct mhi_err *err)
+{
+	if (rom_bytes && fake_machine.firmware_error)
+		return mhi_err_set(err, fake_machine.firmware_error, "fake: no firmware");
+	fake_machine.rom_bytes = rom_bytes;
 	return 0;
 }
 

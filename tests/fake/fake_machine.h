@@ -5,6 +5,8 @@
 
 #include "platform/machine.h"
 
+#define FAKE_ROM_BYTES 0x10000
+
 extern struct fake_machine {
 	struct mhi_machine_env env; /* of the last machine made */
 	u32 machines, boots;	    /* alive */
@@ -14,7 +16,11 @@ extern struct fake_machine {
 	unsigned int dev_count;
 	bool running;
 	int add_error;
-	int create_error, reset_error, boot_error, load_error;
+	int create_error, reset_error, boot_error, load_error, firmware_error;
+	const void *rom;	/* what firmware is, page-aligned */
+	const char *installed;	/* the path of the BIOS; NULL: there is none */
+	u64 rom_bytes;		/* what the machine was told of firmware */
+	char booted[128];	/* the path of the last kernel or firmware */
 	struct mhi_entry entry; /* what the next load answers */
 } fake_machine;
 

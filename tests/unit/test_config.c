@@ -103,7 +103,18 @@ static const struct {
 	{ DOC("\"engine\": \"vmware\""),
 	  "/engine: this is not known; write one of \"shim\", \"kvm\"" },
 	{ DOC("\"boot\": \"vmlinuz\""), "/boot: wrong type; write an object: { ... }" },
-	{ DOC("\"boot\": {\"initrd\": \"i\"}"), "/boot/kernel: missing; " PATHS },
+	{ DOC("\"boot\": {\"initrd\": \"i\"}"), "/boot/kernel: missing; \"initrd\" and \"cmdline\" "
+						"belong to a kernel: name it, or remove "
+						"them" },
+	{ DOC("\"boot\": {\"firmware\": \"bios\", \"cmdline\": \"quiet\"}"),
+	  "/boot/kernel: missing; \"initrd\" and \"cmdline\" belong to a kernel: name it, or "
+	  "remove "
+	  "them" },
+	{ DOC("\"boot\": {\"kernel\": \"k\", \"firmware\": \"bios\"}"),
+	  "/boot/firmware: a VM boots a kernel or firmware, which finds its kernel on a disk: "
+	  "remove "
+	  "one of them" },
+	{ DOC("\"boot\": {\"firmware\": true}"), "/boot/firmware: wrong type; " PATHS },
 	{ DOC("\"devices\": []"), "/devices: wrong type; write an object: { ... }" },
 	/* Devices. */
 	{ DEVICES("\"disks\": {}"),

@@ -138,12 +138,52 @@ START_TEST(nothing_but_a_kernel)
 }
 END_TEST
 
+/* A disk without a kernel: by the firmware that is installed, or that is named. */
+START_TEST(firmware)
+{
+	static const char *const documents[] = {
+		"\"devices\": {\"disks\": [{\"path\": \"disk\"}]}",
+		"\"boot\": {\"firmware\": \"bios\"}",
+		"\"boot\": {\"firmware\": \"kernel\"}",
+	};
+	struct mh_config_info info = MH_CONFIG_INFO_INIT;
+	char path[128];
+
+	set_up();
+	snprintf(path, sizeof(path), "%s/kernel", folder);
+	fake_machine.rom = aligned_alloc(MH_PAGE_SIZE, FAKE_ROM_BYTES);
+	fake_machine.installed = "/bios.bin";
+	for (int n = 0; n < 3; n++) {
+		struct mh_config *config = parse(documents[n]);
+		struct mh_vm *vm;
+
+		ck_assert_msg(!mh_config_create(ctx, config, NULL, &vm), "%s", mh_last_error(ctx));
+		ck_assert_uint_eq(fake_machine.rom_bytes, FAKE_ROM_BYTES);
+		ck_assert_str_eq(fake_machine.booted, n < 2 ? "/bios.bin" : path);
+		ck_assert_int_eq(mh_config_info(config, &info), 0);
+		ck_assert_ptr_null(info.kernel);
+		if (n)
+			ck_assert_str_eq(info.firmware, n < 2 ? "bios" : path);
+		mh_vm_destroy(vm);
+		mh_config_free(config);
+	}
+	free((void *)fake_machine.rom);
+	tear_down();
+}
+END_TEST
+
 START_TEST(what_is_not_there)
 {
 	set_up();
-	expect_error("\"cpus\": 1", MH_ENOTSUP,
-		     "vm.json: /boot: missing, and there is no firmware that boots from a disk; "
-		     "give the \"kernel\" and \"initrd\" of the guest's /boot");
+	expect_error("\"cpus\": 1", MH_EINVAL,
+		     "vm.json: /boot: missing, and there is no disk to boot from; give a disk, or "
+		     "\"boot\" with a \"kernel\"");
+	expect_error("\"devices\": {\"disks\": [{\"path\": \"disk\"}]}", MH_ENOENT,
+		     "vm.json: /boot: boot configuration of VM \"Windows 11\": fake: no BIOS is "
+		     "installed");
+	expect_error("\"boot\": {\"firmware\": \"none\"}", MH_ENOENT,
+		     "vm.json: /boot/firmware: \"%s/none\": No such file or directory; correct "
+		     "the path, or put it there");
 	expect_error(BOOT ", \"engine\": \"kvm\"", MH_EINVAL,
 		     "vm.json: /engine: the context has the engine \"shim\"; make one that has the "
 		     "document's");
@@ -220,6 +260,7 @@ static void add_tests(TCase *tcase)
 {
 	tcase_add_test(tcase, with_all_devices);
 	tcase_add_test(tcase, nothing_but_a_kernel);
+	tcase_add_test(tcase, firmware);
 	tcase_add_test(tcase, what_is_not_there);
 	tcase_add_test(tcase, failing_devices);
 	tcase_add_test(tcase, files);

@@ -180,7 +180,7 @@ START_TEST(boot_config)
 	struct mh_vm *vm = api_vm(1, 0, MIB);
 
 	ck_assert_int_eq(mh_vm_boot(vm, &boot), MH_EINVAL);
-	ck_error_has("config.kernel is NULL");
+	ck_error_has("config.kernel and config.firmware are NULL");
 	boot.kernel = "/kernel";
 	ck_assert_int_eq(mh_vm_boot(vm, NULL), MH_EINVAL);
 	ck_assert_int_eq(mh_vm_boot(bare, &boot), MH_EINVAL);
@@ -204,6 +204,67 @@ START_TEST(boot_config)
 	mh_vm_destroy(vm);
 	mh_vm_destroy(empty);
 	mh_vm_destroy(bare);
+}
+END_TEST
+
+/* Firmware lies right below 4 GiB, until something else is booted. */
+START_TEST(firmware)
+{
+	struct mh_boot_config boot = MH_BOOT_CONFIG_INIT;
+	struct mh_vm *vm = api_vm(1, 0, MIB);
+	u8 *rom = page_alloc(FAKE_ROM_BYTES), *p = page_alloc(MH_PAGE_SIZE), seen = 0;
+	const u64 at = (1ull << 32) - FAKE_ROM_BYTES;
+
+	rom[FAKE_ROM_BYTES - 1] = 0x5a;
+	fake_machine.rom = rom;
+	boot.firmware = MH_FIRMWARE_BIOS;
+	ck_assert_int_eq(mh_vm_boot(vm, &boot), MH_ENOENT);
+	ck_error_has("boot configuration of VM \"test\": fake: no BIOS is installed");
+	fake_machine.installed = "/bios.bin";
+	boot.cmdline = "quiet";
+	ck_assert_int_eq(mh_vm_boot(vm, &boot), MH_EINVAL);
+	ck_error_has("config.initrd and config.cmdline belong to a kernel");
+	boot.cmdline = NULL;
+	boot.kernel = "/kernel";
+	ck_assert_int_eq(mh_vm_boot(vm, &boot), MH_EINVAL);
+	ck_error_has("one of them");
+	boot.kernel = NULL;
+	/* Something is in the way: nothing is left behind. */
+	ck_assert_int_eq(mh_vm_mem_map(vm, at, p, MH_PAGE_SIZE, 0), 0);
+	ck_assert_int_eq(mh_vm_boot(vm, &boot), MH_EEXIST);
+	ck_assert_uint_eq(fake_machine.boots, 0);
+	ck_assert_uint_eq(fake_machine.rom_bytes, 0);
+	ck_assert_int_eq(mh_vm_mem_unmap(vm, at), 0);
+	fake_machine.firmware_error = MH_EEXIST;
+	ck_assert_int_eq(mh_vm_boot(vm, &boot), MH_EEXIST);
+	fake_machine.firmware_error = 0;
+	fake_machine.load_error = MH_EINVAL;
+	ck_assert_int_eq(mh_vm_boot(vm, &boot), MH_EINVAL);
+	fake_machine.load_error = 0;
+	ck_assert_int_eq(mh_vm_mem_read(vm, ~0u, &seen, 1), MH_EFAULT);
+
+	ck_assert_int_eq(mh_vm_boot(vm, &boot), 0);
+	ck_assert_uint_eq(fake_machine.rom_bytes, FAKE_ROM_BYTES);
+	ck_assert_int_eq(mh_vm_mem_read(vm, ~0u, &seen, 1), 0);
+	ck_assert_uint_eq(seen, 0x5a);
+	/* It is not the caller's to unmap. */
+	ck_assert_int_eq(mh_vm_mem_unmap(vm, at), MH_ENOENT);
+	boot.firmware = "/another";
+	ck_assert_int_eq(mh_vm_boot(vm, &boot), 0);
+	ck_assert_uint_eq(fake_machine.boots, 1);
+	/* What comes instead cannot be: the firmware stays. */
+	boot = (struct mh_boot_config)MH_BOOT_CONFIG_INIT;
+	boot.kernel = "/kernel";
+	fake_machine.boot_error = MH_EFORMAT;
+	ck_assert_int_eq(mh_vm_boot(vm, &boot), MH_EFORMAT);
+	fake_machine.boot_error = 0;
+	ck_assert_int_eq(mh_vm_mem_read(vm, ~0u, &seen, 1), 0);
+	ck_assert_int_eq(mh_vm_boot(vm, &boot), 0);
+	ck_assert_uint_eq(fake_machine.rom_bytes, 0);
+	ck_assert_int_eq(mh_vm_mem_read(vm, ~0u, &seen, 1), MH_EFAULT);
+	mh_vm_destroy(vm);
+	free(rom);
+	free(p);
 }
 END_TEST
 
@@ -244,6 +305,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, handlers);
 	tcase_add_test(tcase, messages);
 	tcase_add_test(tcase, boot_config);
+	tcase_add_test(tcase, firmware);
 	tcase_add_test(tcase, devices);
 }
 

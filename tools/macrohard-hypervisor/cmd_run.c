@@ -64,6 +64,12 @@ static int run_document(const struct cli_verb *verb, struct run *r)
 	return status;
 }
 
+static bool has_source(const cJSON *root)
+{
+	return cJSON_HasObjectItem(root, "boot") ||
+	       cJSON_HasObjectItem(cJSON_GetObjectItemCaseSensitive(root, "devices"), "disks");
+}
+
 static int run(const struct cli_verb *verb, int argc, char **argv)
 {
 	static const int none[2] = { 0, 0 };
@@ -79,14 +85,13 @@ static int run(const struct cli_verb *verb, int argc, char **argv)
 	document_init(&r->document, "vm", false);
 	status = cli_parse(verb, argc, argv, take_option, r, none);
 	if (!status && !r->document.helped) {
-		if (cJSON_HasObjectItem(cJSON_GetObjectItemCaseSensitive(r->document.root, "boot"),
-					"kernel")) {
+		if (has_source(r->document.root)) {
 			document_defaults(&r->document);
 			status = run_document(verb, r);
 		} else {
-			status = cli_usage_error(
-				verb, "--kernel FILE is missing: there is no firmware that boots "
-				      "from a disk; give the kernel and --initrd of its /boot");
+			status = cli_usage_error(verb,
+						 "there is nothing to boot: give --kernel FILE, "
+						 "or a --disk FILE to boot from");
 		}
 	}
 	document_fini(&r->document);
@@ -95,13 +100,14 @@ static int run(const struct cli_verb *verb, int argc, char **argv)
 }
 
 static const char run_usage[] =
-	"usage: " CLI_NAME " run --kernel FILE [OPTION...]\n"
-	"Boots a Linux kernel in a VM. Its console is this terminal, or pipes, whose end ends "
-	"nothing.\n"
+	"usage: " CLI_NAME " run [OPTION...]\n"
+	"Boots a VM from a kernel, or from its first disk. Its console is this terminal, or pipes, "
+	"whose\n"
+	"end ends nothing.\n"
 	"\n"
-	"  --kernel FILE    bzImage, or ELF vmlinux (PVH)\n"
-	"  --initrd FILE    initial RAM disk\n"
+	"  --kernel FILE    bzImage, or ELF vmlinux (PVH); --initrd FILE: initial RAM disk\n"
 	"  --cmdline TEXT   kernel command line (default: console=ttyS0, or hvc0)\n"
+	"  --firmware FILE  without a kernel: a BIOS image; bios (default): SeaBIOS\n"
 	"  --memory SIZE    512M (default), 2G, ...; a number alone is MiB. --cpus N: 1 to 64 "
 	"CPUs\n"
 	"  --console KIND   serial (default): the first serial port; virtio: virtio-console\n"
@@ -126,7 +132,7 @@ static const char run_usage[] =
 
 const struct cli_verb cli_verb_run = {
 	.name = "run",
-	.summary = "boot a Linux kernel, with its console on this terminal",
+	.summary = "boot a kernel or a disk, with its console on this terminal",
 	.usage = run_usage,
 	.run = run,
 	.options = run_options,

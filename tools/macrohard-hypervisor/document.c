@@ -110,7 +110,10 @@ static int machine_option(struct document *d, const char *option, const char *va
 		set(d, d->root, "name", cJSON_CreateString(value));
 	else if (!strcmp(option, "cmdline"))
 		set(d, boot(d), "cmdline", cJSON_CreateString(value));
-	else if (!strcmp(option, "kernel") || !strcmp(option, "initrd"))
+	else if (!strcmp(option, "firmware") && !strcmp(value, MH_FIRMWARE_BIOS))
+		set(d, boot(d), option, cJSON_CreateString(value));
+	else if (!strcmp(option, "kernel") || !strcmp(option, "initrd") ||
+		 !strcmp(option, "firmware"))
 		set_path(d, option, value);
 	else
 		return -1;
@@ -141,7 +144,8 @@ void document_defaults(struct document *d)
 
 	if (!cJSON_GetObjectItemCaseSensitive(d->root, "memory"))
 		set_memory(d, MEMORY_DEFAULT);
-	if (start && !cJSON_GetObjectItemCaseSensitive(start, "cmdline"))
+	if (cJSON_GetObjectItemCaseSensitive(start, "kernel") &&
+	    !cJSON_GetObjectItemCaseSensitive(start, "cmdline"))
 		set(d, start, "cmdline",
 		    cJSON_CreateString(virtio ? "console=hvc0" : "console=ttyS0"));
 	if (!d->no_net && !cJSON_GetObjectItemCaseSensitive(devices, "nets"))

@@ -114,8 +114,9 @@ class VM:
     def _call(self, function, *args):
         return self.ctx.check(function(self._handle, *args))
 
-    def boot(self, kernel, initrd=None, cmdline=""):
-        c = config(abi.mh_boot_config, kernel=kernel, initrd=initrd, cmdline=cmdline)
+    def boot(self, kernel=None, initrd=None, cmdline="", firmware=None):
+        """A kernel, or firmware: the path of a BIOS image, or "bios"."""
+        c = config(abi.mh_boot_config, kernel=kernel, initrd=initrd, cmdline=cmdline, firmware=firmware)
         self._call(lib.mh_vm_boot, ctypes.byref(c))
 
     def on_serial(self, handler, port=0):

@@ -96,7 +96,7 @@ static int boot_bare(void)
 
 static const struct error_row boot_rows[] = {
 	{ "no kernel is named", boot_nothing, MH_EINVAL, "boot configuration of VM \"web\"",
-	  "config.kernel is NULL", "set it to a kernel's path", NULL },
+	  "config.kernel and config.firmware are NULL", "set one to a path", NULL },
 	{ "the kernel is not there", boot_gone, MH_ENOENT,
 	  "boot configuration of VM \"web\": kernel gone",
 	  "cannot be opened: No such file or directory", "check the path and its permissions",
