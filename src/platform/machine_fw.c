@@ -164,7 +164,7 @@ static int tell_tables(struct mhi_machine *m, struct mhi_err *err)
 {
 	struct mhi_acpi_map map;
 	struct mhi_acpi_config config = mhi_machine_acpi(m);
-	u8 *tables = malloc(MHI_ACPI_BYTES);
+	u8 *tables = calloc(1, MHI_ACPI_BYTES);
 	size_t bytes;
 	int rc = MH_ENOMEM;
 

@@ -1,12 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # As a new user has it: library and CLI from an installed prefix, the module built by dkms from the sources
-# that were installed with them, and a program compiled by pkg-config; nothing of the build directory.
+# that were installed with them, and a program compiled by pkg-config; nothing of the build directory. They
+# run a guest in real mode, and a VM that boots from its disk.
 # lab: outside
 # timeout: 900
 set -u
 
-LAB=${LAB:-tools/lab/lab} BUILD=${BUILD:-build}-prefix
+LAB=${LAB:-tools/lab/lab} BUILD=${BUILD:-build}
+DISK=$BUILD/guest/bios.qcow2
+BUILD=$BUILD-prefix
 WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
 ROOT=$WORK/root PREFIX=/opt/macrohard
@@ -93,6 +96,8 @@ printf '%s:x:%s:100::/:/bin/sh\\n' in 1001 out 1002 >>/etc/passwd
 chgrp macrohard /dev/macrohard
 refused 'user 1002 may not open' su out -s /bin/sh -c $PREFIX/bin/first_vm
 [ "\$(su in -s /bin/sh -c $PREFIX/bin/first_vm)" = "Hello from real mode" ]
+# The design's commands, on a VM named "Windows 11" with a Linux on its disk.
+su in -s /bin/sh -c "exec env PATH=\$PATH /lab/bin/bios.sh"
 rmmod macrohard
 END
 }
@@ -106,7 +111,9 @@ steps >"$WORK/steps"
 chmod 755 "$WORK/steps"
 mkdir "$WORK/nothing"
 # For the lab's look at programs: in the host they find the library at its place.
-LD_LIBRARY_PATH=$ROOT$LIBDIR "$LAB" svm --no-module --build "$WORK/nothing" --timeout 200 \
+LD_LIBRARY_PATH=$ROOT$LIBDIR "$LAB" svm --no-module --build "$WORK/nothing" --timeout 400 \
+	--smp 2 --memory 1280 --add tests/lab/bios.sh --add "$DISK" \
+	--add /usr/share/seabios/bios-256k.bin:/usr/share/seabios/bios-256k.bin \
 	--add "$ROOT$PREFIX:$PREFIX" --add "$WORK/first_vm:$PREFIX/bin/first_vm" --add "$KO:/lab/dkms.ko" \
 	-- "$WORK/steps" || bad "in the host: status $?"
 exit $failed
