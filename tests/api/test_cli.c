@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const char *const files[] = { "k", "bz", "rd", "a.img", "b", "a,b,.img" };
+static const char *const files[] = { "k", "bz", "rd", "a.img", "b", "a,b,.img", "bios" };
 static const char *const folders[] = { "a:b", "d" };
 
 static void assert_raw(struct run *r)
@@ -298,6 +298,7 @@ static const struct {
 	{ "--grace", "86401", "--grace" },
 	{ "--escape", "^1", "--escape" },
 	{ "--frobnicate", "1", "unknown option '--frobnicate'" },
+	{ "--firmware", "bios", "/boot/firmware: a VM boots a kernel or firmware" },
 	{ "--cpus", NULL, "--cpus needs a value" },
 	{ "extra", NULL, "'extra' belongs to no option" },
 };
@@ -426,6 +427,28 @@ START_TEST(options_reach_the_library)
 }
 END_TEST
 
+/* A disk without a kernel is booted by firmware, which takes no command line. */
+START_TEST(firmware_reaches_the_library)
+{
+	static const struct {
+		char *option, *value, *said;
+	} runs[] = {
+		{ "--cpus", "1", "firmware bios\n" },
+		{ "--firmware", "bios", "firmware bios\n" },
+		{ "--firmware", "./bios", "firmware ./bios\n" },
+	};
+	struct run r;
+
+	for (size_t n = 0; n < sizeof(runs) / sizeof(runs[0]); n++) {
+		start_pipes(&r, ARGS("run", "--disk", "b", runs[n].option, runs[n].value));
+		type(&r, "off\n");
+		close(r.in);
+		ck_assert_int_eq(finish(&r), 0);
+		ck_assert_msg(strstr(r.text, runs[n].said) != NULL, "%s", r.text);
+	}
+}
+END_TEST
+
 START_TEST(errors_of_the_library)
 {
 	struct run r;
@@ -539,6 +562,7 @@ int main(void)
 	tcase_add_test(tcase, devices_reach_the_library);
 	tcase_add_test(tcase, networks_reach_the_library);
 	tcase_add_test(tcase, errors_of_the_library);
+	tcase_add_test(tcase, firmware_reaches_the_library);
 	tcase_add_test(tcase, help_fits_one_screen);
 	tcase_add_test(tcase, probe);
 	suite_add_tcase(suite, tcase);
