@@ -74,11 +74,11 @@ int mhi_gmem_write(const struct mhi_gmem *m, mh_gpa gpa, const void *buf, u64 by
 	return 0;
 }
 
-void *mhi_gmem_ptr(const struct mhi_gmem *m, mh_gpa gpa, u64 bytes)
+void *mhi_gmem_ptr(const struct mhi_gmem *m, mh_gpa gpa, u64 bytes, bool write)
 {
 	u8 *host = NULL;
 
-	if (!bytes || piece(m, gpa, bytes, false, &host) != bytes)
+	if (!bytes || piece(m, gpa, bytes, write, &host) != bytes)
 		return NULL;
 	return host;
 }

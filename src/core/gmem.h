@@ -22,10 +22,10 @@ struct mhi_gmem {
 int mhi_gmem_read(const struct mhi_gmem *m, mh_gpa gpa, void *buf, u64 bytes);
 int mhi_gmem_write(const struct mhi_gmem *m, mh_gpa gpa, const void *buf, u64 bytes, bool force);
 /*
- * The host address of [gpa, gpa + bytes) when it lies within one slot, else NULL: for loaders and
- * devices.
+ * The host address of [gpa, gpa + bytes) when it lies within one slot, which is writable if it is to
+ * be written; else NULL. For devices.
  */
-void *mhi_gmem_ptr(const struct mhi_gmem *m, mh_gpa gpa, u64 bytes);
+void *mhi_gmem_ptr(const struct mhi_gmem *m, mh_gpa gpa, u64 bytes, bool write);
 /*
  * Give pages back to the host: the guest does not need what is in them, and finds zeros. Only whole
  * pages go, and only writable ones: of the library's own memory, and of the caller's where it is

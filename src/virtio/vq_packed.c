@@ -21,9 +21,9 @@ static bool packed_map(struct mhi_vq *vq)
 {
 	if (vq->desc % 16 || vq->driver % 4 || vq->device % 4)
 		return false;
-	vq->desc_at = mhi_gmem_ptr(vq->mem, vq->desc, (u32)vq->size * VQ_DESC_BYTES);
-	vq->driver_at = mhi_gmem_ptr(vq->mem, vq->driver, EVENT_BYTES);
-	vq->device_at = mhi_gmem_ptr(vq->mem, vq->device, EVENT_BYTES);
+	vq->desc_at = mhi_gmem_ptr(vq->mem, vq->desc, (u32)vq->size * VQ_DESC_BYTES, true);
+	vq->driver_at = mhi_gmem_ptr(vq->mem, vq->driver, EVENT_BYTES, false);
+	vq->device_at = mhi_gmem_ptr(vq->mem, vq->device, EVENT_BYTES, true);
 	return vq->desc_at && vq->driver_at && vq->device_at;
 }
 

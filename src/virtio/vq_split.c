@@ -18,9 +18,11 @@ static bool split_map(struct mhi_vq *vq)
 
 	if ((size & (size - 1)) || vq->desc % 16 || vq->driver % 2 || vq->device % 4)
 		return false;
-	vq->desc_at = mhi_gmem_ptr(vq->mem, vq->desc, size * VQ_DESC_BYTES);
-	vq->driver_at = mhi_gmem_ptr(vq->mem, vq->driver, RING + size * AVAIL_ENTRY + EVENT_BYTES);
-	vq->device_at = mhi_gmem_ptr(vq->mem, vq->device, RING + size * USED_ENTRY + EVENT_BYTES);
+	vq->desc_at = mhi_gmem_ptr(vq->mem, vq->desc, size * VQ_DESC_BYTES, false);
+	vq->driver_at =
+		mhi_gmem_ptr(vq->mem, vq->driver, RING + size * AVAIL_ENTRY + EVENT_BYTES, false);
+	vq->device_at =
+		mhi_gmem_ptr(vq->mem, vq->device, RING + size * USED_ENTRY + EVENT_BYTES, true);
 	return vq->desc_at && vq->driver_at && vq->device_at;
 }
 

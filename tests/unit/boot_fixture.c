@@ -169,7 +169,7 @@ void check_memory_map(const struct boot_fixture *f, u64 table, unsigned int coun
 		if (type != 1)
 			continue;
 		ram += bytes;
-		ck_assert_ptr_nonnull(mhi_gmem_ptr(&f->ram.mem, start, bytes));
+		ck_assert_ptr_nonnull(mhi_gmem_ptr(&f->ram.mem, start, bytes, true));
 		ck_assert(end <= 0xa0000 || start >= 0x100000);
 		ck_assert(end <= 0xc0000000 || start >= 0x100000000);
 	}

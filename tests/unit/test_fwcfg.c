@@ -68,7 +68,7 @@ static u32 dma(u32 control, u32 length, u64 address)
 
 static bool holds(u64 gpa, const char *data, size_t bytes)
 {
-	const void *p = mhi_gmem_ptr(&ram.mem, gpa, bytes);
+	const void *p = mhi_gmem_ptr(&ram.mem, gpa, bytes, false);
 
 	return p && !memcmp(p, data, bytes);
 }

@@ -93,15 +93,19 @@ END_TEST
 
 START_TEST(pointers)
 {
-	u8 *p = mhi_gmem_ptr(&mem, PAGE, PAGE);
+	u8 *p = mhi_gmem_ptr(&mem, PAGE, PAGE, false);
 
 	ck_assert_ptr_nonnull(p);
 	ck_assert_ptr_eq(p, (u8 *)(uintptr_t)mem.slots.slot[0].hva + PAGE);
+	ck_assert_ptr_eq(mhi_gmem_ptr(&mem, PAGE, PAGE, true), p);
+	/* The other slot is read-only. */
+	ck_assert_ptr_nonnull(mhi_gmem_ptr(&mem, 8 * PAGE, 1, false));
+	ck_assert_ptr_null(mhi_gmem_ptr(&mem, 8 * PAGE, 1, true));
 	/* Within one slot only, although the next one touches. */
-	ck_assert_ptr_null(mhi_gmem_ptr(&mem, PAGE, PAGE + 1));
-	ck_assert_ptr_null(mhi_gmem_ptr(&mem, 4 * PAGE, 1));
-	ck_assert_ptr_null(mhi_gmem_ptr(&mem, 0, 0));
-	ck_assert_ptr_null(mhi_gmem_ptr(&mem, PAGE, ~0ull));
+	ck_assert_ptr_null(mhi_gmem_ptr(&mem, PAGE, PAGE + 1, false));
+	ck_assert_ptr_null(mhi_gmem_ptr(&mem, 4 * PAGE, 1, false));
+	ck_assert_ptr_null(mhi_gmem_ptr(&mem, 0, 0, false));
+	ck_assert_ptr_null(mhi_gmem_ptr(&mem, PAGE, ~0ull, false));
 }
 END_TEST
 

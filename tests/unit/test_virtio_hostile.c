@@ -355,6 +355,28 @@ START_TEST(queue_registers)
 }
 END_TEST
 
+/*
+ * Rings in read-only memory: a device that wrote there would change firmware, or end with a fault in
+ * what an embedder has mapped for reading.
+ */
+START_TEST(read_only_rings)
+{
+	for (unsigned int n = 0; n < 2; n++) {
+		setup(n);
+		vd_write(&d, 0x16, 2, 1);
+		vd_write(&d, 0x18, 2, 16);
+		vd_write(&d, 0x20, 8, 0x1000);
+		vd_write(&d, 0x28, 8, 0x2000);
+		vd_write(&d, 0x30, 8, 0x3000);
+		d.ram.mem.slots.slot[0].readonly = true;
+		vd_write(&d, 0x1c, 2, 1);
+		ck_assert_uint_eq(vd_read(&d, 0x1c, 2), 0);
+		needs_reset("ring's size or address");
+		vd_fini(&d);
+	}
+}
+END_TEST
+
 /* Random words in every ring structure, random registers, resets: nothing may break. */
 static void storm(bool packed, u64 seed)
 {
@@ -417,6 +439,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, packed_chains);
 	tcase_add_test(tcase, packed_ring);
 	tcase_add_test(tcase, queue_registers);
+	tcase_add_test(tcase, read_only_rings);
 	tcase_add_test(tcase, storms);
 }
 
