@@ -356,8 +356,8 @@ START_TEST(queue_registers)
 END_TEST
 
 /*
- * Rings in read-only memory: a device that wrote there would change firmware, or end with a fault in
- * what an embedder has mapped for reading.
+ * Rings in read-only memory: a device that wrote there would change firmware, or end with a fault
+ * in what an embedder has mapped for reading.
  */
 START_TEST(read_only_rings)
 {

@@ -88,6 +88,38 @@ static int boot_arm(void)
 	return boot(elf(183), NULL, NULL);
 }
 
+static int boot_firmware(const char *path, const char *kernel)
+{
+	struct mh_boot_config config = MH_BOOT_CONFIG_INIT;
+
+	config.kernel = kernel;
+	config.firmware = path;
+	return mh_vm_boot(vm, &config);
+}
+
+static int firmware_and_kernel(void)
+{
+	return boot_firmware("bios", "gone");
+}
+
+static int firmware_gone(void)
+{
+	return boot_firmware("gone", NULL);
+}
+
+static int firmware_short(void)
+{
+	return boot_firmware(make_file("short", "x", 1), NULL);
+}
+
+static int firmware_uefi(void)
+{
+	static char image[1 << 16];
+
+	memcpy(image + 0x28, "_FVH", 4);
+	return boot_firmware(make_file("OVMF.fd", image, sizeof(image)), NULL);
+}
+
 static int boot_bare(void)
 {
 	bare_vm(1u << 20);
@@ -97,6 +129,22 @@ static int boot_bare(void)
 static const struct error_row boot_rows[] = {
 	{ "no kernel is named", boot_nothing, MH_EINVAL, "boot configuration of VM \"web\"",
 	  "config.kernel and config.firmware are NULL", "set one to a path", NULL },
+	{ "a kernel and firmware", firmware_and_kernel, MH_EINVAL,
+	  "boot configuration of VM \"web\"",
+	  "config.kernel and config.firmware: it boots one of them",
+	  "firmware finds its kernel on a disk", NULL },
+	{ "the firmware is not there", firmware_gone, MH_ENOENT,
+	  "boot configuration of VM \"web\": firmware gone",
+	  "cannot be opened: No such file or directory", "check the path and its permissions",
+	  NULL },
+	{ "the firmware is cut off", firmware_short, MH_EFORMAT,
+	  "boot configuration of VM \"web\": firmware short",
+	  "1 bytes are no BIOS image: those have 64 KiB to 16 MiB, in whole pages",
+	  "name another file", NULL },
+	{ "the firmware is UEFI", firmware_uefi, MH_EFORMAT,
+	  "boot configuration of VM \"web\": firmware OVMF.fd",
+	  "is UEFI firmware (OVMF), which needs more of a machine than there is",
+	  "use a BIOS (SeaBIOS)", NULL },
 	{ "the kernel is not there", boot_gone, MH_ENOENT,
 	  "boot configuration of VM \"web\": kernel gone",
 	  "cannot be opened: No such file or directory", "check the path and its permissions",
