@@ -13,58 +13,45 @@
 #define FDS_DEFAULT_MAX 16384u
 #define FDS_MIN 32u
 
-/* ---- requests in flight ---- */
+/* ---- as a server ---- */
+
+static void server_run(struct mhi_p9_server *server, struct mhi_p9_req *req)
+{
+	mhi_p9_run((struct mhi_p9 *)server, req);
+}
+
+static void server_reset(struct mhi_p9_server *server)
+{
+	mhi_p9_reset((struct mhi_p9 *)server);
+}
+
+static void server_destroy(struct mhi_p9_server *server)
+{
+	mhi_p9_destroy((struct mhi_p9 *)server);
+}
+
+static const struct mhi_p9_server_ops server_ops = {
+	.run = server_run,
+	.reset = server_reset,
+	.destroy = server_destroy,
+};
+
+struct mhi_p9_server *mhi_p9_server(struct mhi_p9 *s)
+{
+	return &s->server;
+}
 
 void mhi_p9_begin(struct mhi_p9 *s, struct mhi_p9_req *req)
 {
-	u8 head[P9_HEADER];
-	struct mhi_p9_in in = { head, 0, false };
-
-	in.left = mhi_p9_iov_get(req->out, req->outs, 0, head, sizeof(head));
-	req->size = mhi_p9_get32(&in);
-	req->type = mhi_p9_get8(&in);
-	req->tag = mhi_p9_get16(&in);
-	if (in.bad)
-		req->size = 0;
-	req->replied = 0;
-	req->next = NULL;
-	pthread_mutex_lock(&s->lock);
-	req->seq = s->seq++;
-	req->prev = s->newest;
-	*(s->newest ? &s->newest->next : &s->oldest) = req;
-	s->newest = req;
-	pthread_mutex_unlock(&s->lock);
+	mhi_p9_server_begin(&s->server, req);
 }
 
 void mhi_p9_end(struct mhi_p9 *s, struct mhi_p9_req *req)
 {
-	pthread_mutex_lock(&s->lock);
-	*(req->prev ? &req->prev->next : &s->oldest) = req->next;
-	*(req->next ? &req->next->prev : &s->newest) = req->prev;
-	pthread_cond_broadcast(&s->ended);
-	pthread_mutex_unlock(&s->lock);
+	mhi_p9_server_end(&s->server, req);
 }
 
-/* Is a request in flight that came before this one? tag: that one; -1: any. */
-static bool older(const struct mhi_p9 *s, const struct mhi_p9_req *req, int tag)
-{
-	const struct mhi_p9_req *r;
-
-	for (r = s->oldest; r && r->seq < req->seq; r = r->next)
-		if (tag < 0 || r->tag == tag)
-			return true;
-	return false;
-}
-
-static void wait_older(struct p9_ctx *c, int tag)
-{
-	struct mhi_p9 *s = c->s;
-
-	pthread_mutex_lock(&s->lock);
-	while (older(s, c->req, tag))
-		pthread_cond_wait(&s->ended, &s->lock);
-	pthread_mutex_unlock(&s->lock);
-}
+/* ---- flush and version ---- */
 
 static int do_flush(struct p9_ctx *c)
 {
@@ -72,23 +59,8 @@ static int do_flush(struct p9_ctx *c)
 
 	if (c->in.bad)
 		return -EINVAL;
-	wait_older(c, tag);
+	mhi_p9_server_wait(&c->s->server, c->req, tag);
 	return 0;
-}
-
-/* ---- version ---- */
-
-static enum p9_dialect dialect_of(struct mhi_p9_str version)
-{
-	if (mhi_p9_str_is(version, "9P2000.L"))
-		return P9_2000L;
-	if (mhi_p9_str_is(version, "9P2000.u"))
-		return P9_2000U;
-	/* "version": what is behind a period names a variant that may be answered without it. */
-	if (version.len >= 6 && !memcmp(version.p, "9P2000", 6) &&
-	    (version.len == 6 || version.p[6] == '.'))
-		return P9_2000;
-	return P9_NONE;
 }
 
 static int do_version(struct p9_ctx *c)
@@ -101,13 +73,13 @@ static int do_version(struct p9_ctx *c)
 	};
 	struct mhi_p9 *s = c->s;
 	u32 msize = mhi_p9_get32(&c->in);
-	enum p9_dialect dialect = dialect_of(mhi_p9_get_str(&c->in));
+	enum p9_dialect dialect = mhi_p9_dialect(mhi_p9_get_str(&c->in));
 
 	if (c->in.bad || msize < MHI_P9_MSIZE_MIN)
 		return -EINVAL;
 	if (msize > s->config.msize_max)
 		msize = s->config.msize_max;
-	wait_older(c, -1);
+	mhi_p9_server_wait(&s->server, c->req, -1);
 	mhi_p9_fids_clear(s);
 	pthread_mutex_lock(&s->lock);
 	s->dialect = dialect;
@@ -196,24 +168,6 @@ static int dispatch(struct p9_ctx *c)
 
 /* ---- replies ---- */
 
-static u8 put_error(struct p9_ctx *c, int error)
-{
-	char text[128];
-	const char *message = strerror_r(-error, text, sizeof(text));
-
-	c->out.used = 0;
-	c->out.full = false;
-	c->data = 0;
-	if (c->dialect == P9_2000L || c->dialect == P9_NONE) {
-		mhi_p9_put32(&c->out, (u32)-error);
-		return P9_RLERROR;
-	}
-	mhi_p9_put_str(&c->out, message, strlen(message));
-	if (c->dialect == P9_2000U)
-		mhi_p9_put32(&c->out, (u32)-error);
-	return P9_RERROR;
-}
-
 static void reply(struct p9_ctx *c, int error)
 {
 	struct mhi_p9_out head = { c->reply, 0, P9_HEADER, false };
@@ -222,8 +176,10 @@ static void reply(struct p9_ctx *c, int error)
 
 	if (!error && c->out.full)
 		error = -EMSGSIZE;
-	if (error)
-		type = put_error(c, error);
+	if (error) {
+		type = mhi_p9_put_error(&c->out, c->dialect, error);
+		c->data = 0;
+	}
 	if (c->out.full)
 		return;
 	bytes = (u32)(P9_HEADER + c->out.used);
@@ -366,7 +322,7 @@ int mhi_p9_create(const struct mhi_p9_config *config, struct mhi_p9 **out, struc
 	if (!s)
 		return mhi_err_set(err, MH_ENOMEM, "share %s: " MHI_NO_MEMORY, config->path);
 	pthread_mutex_init(&s->lock, NULL);
-	pthread_cond_init(&s->ended, NULL);
+	mhi_p9_server_init(&s->server, &server_ops);
 	s->root_fd = s->proc_fd = -1;
 	set_config(s, config);
 	error = open_root(s, config->path, err);
@@ -388,7 +344,7 @@ void mhi_p9_destroy(struct mhi_p9 *s)
 		close(s->proc_fd);
 	if (s->root_fd >= 0)
 		close(s->root_fd);
-	pthread_cond_destroy(&s->ended);
+	mhi_p9_server_fini(&s->server);
 	pthread_mutex_destroy(&s->lock);
 	free(s);
 }

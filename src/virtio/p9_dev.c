@@ -28,7 +28,7 @@ struct slot {
 
 struct p9_dev {
 	struct mhi_vdev dev;
-	struct mhi_p9 *session;
+	struct mhi_p9_server *server;
 	struct mhi_workers *workers;
 	unsigned int free;	   /* (m) of the device's lock; bit n: slot[n] is */
 	struct slot slot[WORKERS]; /* one for each worker */
@@ -55,15 +55,16 @@ static void serve(struct p9_dev *p9, struct slot *slot)
 		.in = mhi_chain_in(&slot->chain),
 		.ins = slot->chain.ins,
 	};
-	mhi_p9_begin(p9->session, &slot->req);
+	mhi_p9_server_begin(p9->server, &slot->req);
 	mhi_vdev_step_out(dev, 0);
-	mhi_p9_run(p9->session, &slot->req);
+	p9->server->ops->run(p9->server, &slot->req);
 	mhi_vdev_enter(dev);
 	/* The reply must be in the ring before a flush that waits for it is answered. */
 	mhi_vdev_push(dev, 0, slot->chain.id, slot->req.replied);
 	mhi_vdev_count(dev, slot->req.replied, slot->chain.out_bytes);
 	mhi_vdev_count_time(dev, slot->began);
-	mhi_p9_end(p9->session, &slot->req);
+	dev->counts.errors += slot->req.failed;
+	mhi_p9_server_end(p9->server, &slot->req);
 	p9->free |= 1u << (slot - p9->slot);
 	mhi_vdev_release(dev);
 }
@@ -88,13 +89,15 @@ static void p9_kick(struct mhi_vdev *dev, unsigned int q)
 
 static void p9_reset(struct mhi_vdev *dev)
 {
-	mhi_p9_reset(model(dev)->session);
+	struct mhi_p9_server *server = model(dev)->server;
+
+	server->ops->reset(server);
 }
 
 static void free_model(struct p9_dev *p9)
 {
 	mhi_workers_destroy(p9->workers);
-	mhi_p9_destroy(p9->session);
+	p9->server->ops->destroy(p9->server);
 	free(p9);
 }
 
@@ -122,12 +125,11 @@ static void set_tag(struct mhi_vdev *dev, const char *tag, size_t len)
 	dev->config_bytes = (unsigned int)len + 2;
 }
 
-int mhi_p9_dev_create(const struct mhi_vdev_env *env, const struct mhi_p9_config *config,
-		      const char *tag, struct mhi_vdev **out, struct mhi_err *err)
+static int init(struct p9_dev *p9, const struct mhi_vdev_env *env, const char *tag,
+		struct mhi_err *err)
 {
 	static const u16 size = QUEUE_SIZE;
 	size_t len = tag ? strlen(tag) : 0;
-	struct p9_dev *p9;
 	int rc;
 
 	if (!len || len > MHI_P9_TAG_MAX)
@@ -135,26 +137,45 @@ int mhi_p9_dev_create(const struct mhi_vdev_env *env, const struct mhi_p9_config
 				   "the tag has %zu bytes, not 1 to %d; set config.tag to a name "
 				   "for the guest's mount",
 				   len, MHI_P9_TAG_MAX);
-	p9 = calloc(1, sizeof(*p9));
-	if (!p9)
-		return mhi_err_set(err, MH_ENOMEM, MHI_NO_MEMORY);
 	p9->dev.ops = &p9_ops;
 	p9->dev.model = p9;
 	p9->dev.env = *env;
 	p9->dev.offered = F_MOUNT_TAG;
 	set_tag(&p9->dev, tag, len);
 	p9->free = (1u << WORKERS) - 1;
-	rc = mhi_p9_create(config, &p9->session, err);
-	if (!rc)
-		rc = mhi_workers_create(WORKERS, "share", &p9->workers, err);
+	rc = mhi_workers_create(WORKERS, "share", &p9->workers, err);
 	p9->dev.workers = p9->workers;
 	p9->dev.most = WORKERS;
 	if (!rc && mhi_vdev_init(&p9->dev, &size, 1))
 		rc = mhi_err_set(err, MH_ENOMEM, MHI_NO_MEMORY);
+	return rc;
+}
+
+int mhi_p9_dev_serve(const struct mhi_vdev_env *env, struct mhi_p9_server *server, const char *tag,
+		     struct mhi_vdev **out, struct mhi_err *err)
+{
+	struct p9_dev *p9 = calloc(1, sizeof(*p9));
+	int rc;
+
+	if (!p9) {
+		server->ops->destroy(server);
+		return mhi_err_set(err, MH_ENOMEM, MHI_NO_MEMORY);
+	}
+	p9->server = server;
+	rc = init(p9, env, tag, err);
 	if (rc) {
 		free_model(p9);
 		return rc;
 	}
 	*out = &p9->dev;
 	return 0;
+}
+
+int mhi_p9_dev_create(const struct mhi_vdev_env *env, const struct mhi_p9_config *config,
+		      const char *tag, struct mhi_vdev **out, struct mhi_err *err)
+{
+	struct mhi_p9 *p9;
+	int rc = mhi_p9_create(config, &p9, err);
+
+	return rc ? rc : mhi_p9_dev_serve(env, mhi_p9_server(p9), tag, out, err);
 }

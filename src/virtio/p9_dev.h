@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* virtio-9p: a folder of the host for the guest, served by p9.h's engine. */
+/* virtio-9p: a tree of files for the guest, a folder of the host or any other server's. */
 #ifndef MHI_VIRTIO_P9_DEV_H
 #define MHI_VIRTIO_P9_DEV_H
 
@@ -15,5 +15,8 @@
  */
 int mhi_p9_dev_create(const struct mhi_vdev_env *env, const struct mhi_p9_config *config,
 		      const char *tag, struct mhi_vdev **out, struct mhi_err *err);
+/* Any server: it is the device's, also when this fails. 0; MH_EINVAL, MH_ENOMEM. */
+int mhi_p9_dev_serve(const struct mhi_vdev_env *env, struct mhi_p9_server *server, const char *tag,
+		     struct mhi_vdev **out, struct mhi_err *err);
 
 #endif

@@ -29,8 +29,6 @@
 #define P9_XATTR_TOTAL (4u << 20) /* of one session's open attributes */
 #define P9_LOCKS_MAX 4096u
 
-enum p9_dialect { P9_NONE, P9_2000, P9_2000U, P9_2000L };
-
 struct p9_id {
 	u64 dev, ino;
 	u64 born; /* tells a new file with an old number; 0 where the file system does not say */
@@ -94,14 +92,12 @@ struct p9_fid {
 };
 
 struct mhi_p9 {
+	struct mhi_p9_server server; /* first */
 	struct mhi_p9_config config; /* (c) but for path */
 	int root_fd, proc_fd;	     /* (c) the folder; /proc/self/fd */
 	u32 euid, egid;		     /* (c) */
 	struct p9_id root_id;	     /* (c) */
 	pthread_mutex_t lock;
-	pthread_cond_t ended;			   /* with lock: a request left the list */
-	struct mhi_p9_req *oldest, *newest;	   /* (m) */
-	u64 seq;				   /* (m) */
 	enum p9_dialect dialect;		   /* (m) */
 	u32 msize;				   /* (m) */
 	u32 fids, fds;				   /* (m) how many there are, of nodes and fids */
