@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Back ends of devices that the embedder supplies: a disk's storage, a network card's other end.
- * (What is behind a console is always the embedder's: mh_console_attach.)
+ * Back ends of devices that the embedder supplies: a disk's storage, a network card's other end, a
+ * shared folder's files. (What is behind a console is always the embedder's: mh_console_attach.)
  *
  * The tables begin with their version and are copied. Iovecs lie in guest memory: they are valid
  * until the function returns, and the guest may change what is in them meanwhile: copy first, then
@@ -58,6 +58,46 @@ struct mh_net_ops {
 	 */
 	int (*send)(void *opaque, const struct iovec *iov, uint32_t count);
 	/* The last call; none when attaching failed. NULL: nothing. */
+	void (*close)(void *opaque);
+};
+
+/*
+ * The files of a shared folder (struct mh_share_config.ops): a 9P server of the embedder's, say, of
+ * files that are nowhere. What a message means is between it and the guest: names that lead out of
+ * the tree, fids that do not exist, counts and offsets of any size are for it to refuse.
+ */
+struct mh_p9_ops {
+	uint32_t version; /* 1 */
+	/*
+	 * Answer a message. request [bytes] is a whole T-message in memory of the library, whose
+	 * size field is bytes; all else in it may be nonsense. The R-message goes to answer [room];
+	 * both are valid until the function returns. room is what the guest has for it, 7 bytes to
+	 * 1 MiB, and no more than the msize that was agreed on.
+	 * Returns the answer's bytes, its size field. The guest gets the error EIO (Rlerror; in
+	 * 9P2000 and 9P2000.u Rerror), and the device counts an error, for what is no answer to
+	 * request: a negative number, more than room, another size or tag in the header, a type
+	 * that is neither request's plus 1 nor an error of the dialect, in an Rversion an msize
+	 * above Tversion's or below 4096.
+	 * Called by worker threads of the library, up to 4 calls at a time; it may block. May call
+	 * anything but what waits for the VM: mh_vm_pause, mh_vm_stop, mh_vm_destroy,
+	 * mh_dev_detach. The first message is a Tversion: no other comes before one was answered
+	 * by an Rversion with a version of 9P2000. A Tversion asks for 1 MiB of msize at most; when
+	 * it comes everything older is answered, and all fids are to be forgotten. A Tflush may
+	 * make the older call return sooner, and need not wait for it: the guest gets the older
+	 * answer first. It waits for a thread while 4 calls block.
+	 */
+	int (*answer)(void *opaque, const void *request, uint32_t bytes, void *answer,
+		      uint32_t room);
+	/*
+	 * The guest's driver is gone, or new: forget all fids; the next message is a Tversion. By
+	 * any thread, while no call of answer is made. Must not wait, and must not call the
+	 * library. May come when there is nothing to forget. NULL: nothing.
+	 */
+	void (*reset)(void *opaque);
+	/*
+	 * The last call, by the thread that detaches the device or destroys the VM; none when
+	 * attaching failed. NULL: nothing.
+	 */
 	void (*close)(void *opaque);
 };
 

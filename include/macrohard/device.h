@@ -131,21 +131,25 @@ struct mh_share_config {
 	size_t size;	   /* sizeof(struct mh_share_config), by MH_SHARE_CONFIG_INIT */
 	uint32_t flags;	   /* MH_VIRTIO_* */
 	uint32_t readonly; /* 1: the guest changes nothing */
-	const char *path;  /* the folder */
+	const char *path;  /* the folder; NULL: ops */
 	const char *tag;   /* its name for the guest's mount, 1 to 64 bytes */
 	uint32_t owners;   /* enum mh_share_owners */
 	uint32_t uid, gid; /* MH_SHARE_SQUASH: of the files of the process' user */
+	/* A 9P server of yours, in place of path, readonly, owners, uid and gid. */
+	const struct mh_p9_ops *ops; /* copied */
+	void *opaque;		     /* its first argument */
 };
 
-#define MH_SHARE_CONFIG_INIT                                                   \
-	{                                                                      \
-		sizeof(struct mh_share_config), 0u, 0u, NULL, NULL, 0u, 0u, 0u \
+#define MH_SHARE_CONFIG_INIT                                                               \
+	{                                                                                  \
+		sizeof(struct mh_share_config), 0u, 0u, NULL, NULL, 0u, 0u, 0u, NULL, NULL \
 	}
 
 /**
  * Share a folder of this host with the guest, by 9P (virtio-9p). Linux mounts it by
  * "mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000 TAG /mnt". The guest cannot leave the
- * folder: the host never follows its symbolic links, and never opens devices or FIFOs in it.
+ * folder: the host never follows its symbolic links, and never opens devices or FIFOs in it. With
+ * config.ops there is no folder: the embedder answers the guest's messages.
  * @config  copied
  * @out     the device; NULL: not needed
  * Thread: [setup]

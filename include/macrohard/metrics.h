@@ -127,7 +127,11 @@ struct mh_dev_metrics {
 	 * the guest sends as one count as one), else the guest's buffers.
 	 */
 	uint64_t requests;
-	uint64_t errors; /* requests that failed, of disks; frames that were none */
+	/*
+	 * Requests that failed, of disks; frames that were none; answers of mh_p9_ops that were
+	 * none.
+	 */
+	uint64_t errors;
 	/*
 	 * Data: of disks without requests' headers, of network cards whole frames, of shared
 	 * folders and sockets whole messages.

@@ -2,12 +2,17 @@
 /* Shared folders: the public configuration of virtio-9p. */
 #include "api/dev.h"
 
+#include "virtio/be_embed.h"
 #include "virtio/p9_dev.h"
 
 static int check(struct mh_dev *dev, const struct mh_share_config *config)
 {
 	struct mhi_err *err = mhi_ctx_err(dev->vm->ctx);
 
+	if (!config->path == !config->ops)
+		return mhi_err_set(err, MH_EINVAL,
+				   "config.path and config.ops are both %s; set one of them",
+				   config->path ? "set" : "NULL");
 	if (config->owners > MH_SHARE_HOST)
 		return mhi_err_set(err, MH_EINVAL, "config.owners is %u; use one of MH_SHARE_*",
 				   config->owners);
@@ -29,6 +34,29 @@ static enum mhi_p9_ids ids_of(u32 owners)
 	}
 }
 
+static int make_ops(struct mh_dev *dev, const struct mh_share_config *config)
+{
+	struct mhi_err *err = mhi_ctx_err(dev->vm->ctx);
+	const struct mh_p9_ops *ops = config->ops;
+	struct mhi_p9_server *server;
+	int rc;
+
+	if (config->readonly || config->owners || config->uid || config->gid)
+		return mhi_err_set(err, MH_EINVAL,
+				   "config.readonly, owners, uid and gid are for folders, not for "
+				   "config.ops; leave them 0");
+	if (ops->version != 1)
+		return mhi_err_set(err, MH_EINVAL, "config.ops->version is %u, not 1; set it to 1",
+				   ops->version);
+	if (!ops->answer)
+		return mhi_err_set(err, MH_EINVAL, "config.ops has no answer; give it one");
+	rc = mhi_embed_p9_create(ops, config->opaque, &server);
+	if (rc)
+		return mhi_err_set(err, rc, MHI_NO_MEMORY);
+	dev->adopted = mhi_embed_p9_adopted(server);
+	return mhi_p9_dev_serve(&dev->env, server, config->tag, &dev->vdev, err);
+}
+
 static int make(struct mh_dev *dev, const struct mh_share_config *config)
 {
 	struct mhi_p9_config p9 = {
@@ -40,9 +68,12 @@ static int make(struct mh_dev *dev, const struct mh_share_config *config)
 	};
 	int rc = check(dev, config);
 
-	return rc ? rc
-		  : mhi_p9_dev_create(&dev->env, &p9, config->tag, &dev->vdev,
-				      mhi_ctx_err(dev->vm->ctx));
+	if (rc)
+		return rc;
+	if (config->ops)
+		return make_ops(dev, config);
+	return mhi_p9_dev_create(&dev->env, &p9, config->tag, &dev->vdev,
+				 mhi_ctx_err(dev->vm->ctx));
 }
 
 int mh_share_attach(struct mh_vm *vm, const struct mh_share_config *config, struct mh_dev **out)

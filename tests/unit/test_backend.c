@@ -117,11 +117,73 @@ static int take_frame(void *opaque, const struct iovec *iov, uint32_t count)
 
 static const struct mh_net_ops net_ops = { 1, take_frame, count_close };
 
+static int no_answer(void *opaque, const void *request, uint32_t bytes, void *answer, uint32_t room)
+{
+	return MH_EIO;
+}
+
+static const struct mh_p9_ops p9_ops = { 1, no_answer, NULL, count_close };
+
+START_TEST(shares)
+{
+	struct mh_share_config c = MH_SHARE_CONFIG_INIT;
+	struct mh_vm *vm = api_vm(1, 0, 1 << 20);
+	struct mh_p9_ops ops = p9_ops;
+	struct mh_dev *dev = NULL;
+
+	c.ops = &ops;
+	c.opaque = &closes;
+	c.tag = "tree";
+	ck_assert_int_eq(mh_share_attach(vm, &c, &dev), 0);
+	ck_assert_uint_eq(fake_machine.devs[0]->device, 0x1049);
+	ck_assert_uint_eq(closes, 0);
+	ck_assert_int_eq(mh_dev_detach(dev), 0);
+	ck_assert_uint_eq(closes, 1);
+	/* A copy was made. */
+	ck_assert_int_eq(mh_share_attach(vm, &c, NULL), 0);
+	memset(&ops, 0, sizeof(ops));
+	mh_vm_destroy(vm);
+	ck_assert_uint_eq(closes, 2);
+}
+END_TEST
+
+START_TEST(shares_that_cannot_be)
+{
+	static const struct mh_p9_ops later = { 2, no_answer, NULL, NULL };
+	static const struct mh_p9_ops empty = { 1, NULL, NULL, NULL };
+	static const size_t bytes = sizeof(struct mh_share_config);
+	static const struct {
+		struct mh_share_config c;
+		const char *error;
+	} all[] = {
+		{ { .size = bytes, .tag = "t" }, "set one of them" },
+		{ { .size = bytes, .tag = "t", .path = "/", .ops = &p9_ops }, "set one of them" },
+		{ { .size = bytes, .tag = "t", .readonly = 1, .ops = &p9_ops }, "for folders" },
+		{ { .size = bytes, .tag = "t", .owners = 1, .ops = &p9_ops }, "for folders" },
+		{ { .size = bytes, .tag = "t", .uid = 1, .ops = &p9_ops }, "for folders" },
+		{ { .size = bytes, .tag = "t", .gid = 1, .ops = &p9_ops }, "for folders" },
+		{ { .size = bytes, .tag = "t", .ops = &later }, "version is 2" },
+		{ { .size = bytes, .tag = "t", .ops = &empty }, "no answer" },
+		{ { .size = bytes, .ops = &p9_ops }, "the tag" },
+	};
+	struct mh_vm *vm = api_vm(1, 0, 1 << 20);
+
+	for (unsigned int n = 0; n < MHI_COUNT(all); n++) {
+		ck_assert_int_eq(mh_share_attach(vm, &all[n].c, NULL), MH_EINVAL);
+		ck_error_has(all[n].error);
+		ck_error_has("shared folder of VM \"test\"");
+	}
+	ck_assert_uint_eq(closes, 0);
+	mh_vm_destroy(vm);
+}
+END_TEST
+
 /* What fails when all else is done leaves the back end to its owner. */
 START_TEST(no_slot)
 {
 	struct mh_disk_config disk = MH_DISK_CONFIG_INIT;
 	struct mh_net_config net = MH_NET_CONFIG_INIT;
+	struct mh_share_config share = MH_SHARE_CONFIG_INIT;
 	struct mh_vm *vm = api_vm(1, 0, 1 << 20);
 	struct mh_block_ops ops = disk_ops();
 
@@ -131,7 +193,11 @@ START_TEST(no_slot)
 	net.kind = MH_NET_OPS;
 	net.ops = &net_ops;
 	net.opaque = &closes;
+	share.ops = &p9_ops;
+	share.opaque = &closes;
+	share.tag = "tree";
 	fake_machine.add_error = MH_ERANGE;
+	ck_assert_int_eq(mh_share_attach(vm, &share, NULL), MH_ERANGE);
 	ck_assert_int_eq(mh_disk_attach(vm, &disk, NULL), MH_ERANGE);
 	ck_assert_int_eq(mh_net_attach(vm, &net, NULL), MH_ERANGE);
 	net.pcap = "/nowhere/at/all";
@@ -214,6 +280,8 @@ static void add_tests(TCase *tcase)
 	tcase_add_checked_fixture(tcase, set_up, api_tear_down);
 	tcase_add_test(tcase, disks);
 	tcase_add_test(tcase, disks_that_cannot_be);
+	tcase_add_test(tcase, shares);
+	tcase_add_test(tcase, shares_that_cannot_be);
 	tcase_add_test(tcase, no_slot);
 	tcase_add_test(tcase, networks);
 	tcase_add_test(tcase, many_feeders);

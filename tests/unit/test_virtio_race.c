@@ -15,6 +15,7 @@
 #include "fake_loop.h"
 #include "rng.h"
 #include "vdriver.h"
+#include "virtio/be_embed.h"
 #include "virtio/console.h"
 #include "virtio/p9_dev.h"
 #include "virtio/p9_proto.h"
@@ -97,6 +98,37 @@ static struct mhi_vdev *make_p9(void)
 	return dev;
 }
 
+static u64 asked; /* (a) */
+
+/* The header of the answer, and Tversion's body. */
+static int answer(void *opaque, const void *request, u32 bytes, void *reply, u32 room)
+{
+	u8 *r = reply;
+
+	__atomic_fetch_add(&asked, 1, __ATOMIC_RELAXED);
+	memcpy(reply, request, bytes);
+	r[4]++;
+	return (int)bytes;
+}
+
+static void forget(void *opaque)
+{
+	*(u32 *)opaque += 1; /* for ThreadSanitizer */
+}
+
+static struct mhi_vdev *make_p9_ops(void)
+{
+	static const struct mh_p9_ops ops = { 1, answer, forget, NULL };
+	static u32 resets;
+	struct mhi_p9_server *server;
+	struct mhi_err err = { 0 };
+	struct mhi_vdev *dev;
+
+	ck_assert_int_eq(mhi_embed_p9_create(&ops, &resets, &server), 0);
+	ck_assert_int_eq(mhi_p9_dev_serve(&d.env, server, "tag", &dev, &err), 0);
+	return dev;
+}
+
 /* ---- a ring that offers all its chains, of a header, data and a status ---- */
 
 static void put_desc(u8 *at, u64 addr, u32 len, u16 flags, u16 next)
@@ -107,9 +139,18 @@ static void put_desc(u8 *at, u64 addr, u32 len, u16 flags, u16 next)
 	mhi_put_le16(at + 14, next);
 }
 
-/* Each flushes the one before it: 9P's that waits for another. */
-static void put_flush(u8 *header, u16 tag)
+/* A version, then flushes, each of the one before it: 9P's that wait for others. */
+static void put_9p(u8 *header, u16 tag)
 {
+	static const u8 version[] = { 0, 0x20, 0, 0, 8, 0, '9', 'P', '2', '0', '0', '0', '.', 'L' };
+
+	if (!tag) {
+		mhi_put_le32(header, P9_HEADER + sizeof(version));
+		header[4] = P9_TVERSION;
+		mhi_put_le16(header + 5, P9_NOTAG);
+		memcpy(header + 7, version, sizeof(version));
+		return;
+	}
 	mhi_put_le32(header, P9_HEADER + 2);
 	header[4] = P9_TFLUSH;
 	mhi_put_le16(header + 5, tag);
@@ -128,8 +169,8 @@ static void fill_ring(unsigned int q, bool write, bool p9)
 		mhi_put_le32(header, write);
 		mhi_put_le64(header + 8, q * 64u + n * 2u);
 		if (p9)
-			put_flush(header, n);
-		put_desc(ring + 64 * n, at, 16, 1, (u16)(4 * n + 1));
+			put_9p(header, n);
+		put_desc(ring + 64 * n, at, p9 ? 32 : 16, 1, (u16)(4 * n + 1));
 		put_desc(ring + 64 * n + 16, at + 512, 1024, write ? 1 : 3, (u16)(4 * n + 2));
 		put_desc(ring + 64 * n + 32, at + 64, 1, 2, 0);
 		mhi_put_le16(ring + 0x404 + 2 * n, (u16)(4 * n));
@@ -280,7 +321,7 @@ static void everybody(struct mhi_vdev *(*make)(void), bool write)
 	ck_assert_int_eq(mhi_workers_create(3, "test", &workers, NULL), 0);
 	vd_attach(&d, make(), true);
 	for (unsigned int q = 0; q < QUEUES; q++)
-		fill_ring(q, write, make == make_p9);
+		fill_ring(q, write, make == make_p9 || make == make_p9_ops);
 	stop = false;
 	pthread_rwlock_init(&running, NULL);
 	for (unsigned int n = 0; n < threads; n++) {
@@ -324,6 +365,14 @@ START_TEST(p9)
 }
 END_TEST
 
+START_TEST(p9_ops)
+{
+	asked = 0;
+	everybody(make_p9_ops, false);
+	ck_assert_uint_ge(asked, CHAINS);
+}
+END_TEST
+
 START_TEST(console)
 {
 	said = 0;
@@ -338,6 +387,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, rng);
 	tcase_add_test(tcase, blk);
 	tcase_add_test(tcase, p9);
+	tcase_add_test(tcase, p9_ops);
 	tcase_add_test(tcase, console);
 }
 
