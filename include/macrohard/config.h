@@ -9,6 +9,7 @@
 #define MACROHARD_CONFIG_H
 
 #include <macrohard/device.h>
+#include <macrohard/gdb.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -96,11 +97,12 @@ struct mh_config_parts {
  * Devices with a slot are attached first, the others in the order of the document: disks, nets,
  * shares, rng, vsock, balloon, console. Without a kernel the VM boots from its first disk, by the
  * firmware that the document names, or else the one that is installed (MH_FIRMWARE_BIOS).
+ * The debugger's socket is there before the VM starts.
  * Thread: [any]
  * Returns 0; MH_EINVAL (an argument is NULL, parts->size; the document asks for another engine than
  * ctx has; there is neither a kernel, firmware nor a disk), and what
- * mh_config_check, mh_vm_create, mh_vm_boot and the functions that attach devices return. On error
- * there is no VM.   Since: 1.0
+ * mh_config_check, mh_vm_create, mh_vm_boot, mh_gdb_listen and the functions that attach devices
+ * return. On error there is no VM.   Since: 1.0
  */
 MH_API int mh_config_create(struct mh_ctx *ctx, const struct mh_config *config,
 			    struct mh_config_parts *parts, struct mh_vm **out);

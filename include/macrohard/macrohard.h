@@ -17,5 +17,6 @@
 #include <macrohard/disk.h>
 #include <macrohard/net.h>
 #include <macrohard/metrics.h>
+#include <macrohard/gdb.h>
 
 #endif

@@ -108,6 +108,11 @@ struct mhi_cfg_devices {
 	struct mhi_cfg_list disks, nets, shares, rng, vsock, balloon, watchdog;
 };
 
+struct mhi_cfg_gdb {
+	const char *address; /* NULL: no stub */
+	u32 flags;
+};
+
 struct mhi_cfg_chunk; /* config.c: memory that goes with the document */
 
 struct mh_config {
@@ -116,6 +121,7 @@ struct mh_config {
 	u32 schema, engine, console;
 	struct mh_vm_config vm;
 	struct mh_boot_config boot; /* kernel and firmware NULL: the firmware that is installed */
+	struct mhi_cfg_gdb gdb;
 	struct mhi_cfg_devices devices;
 };
 

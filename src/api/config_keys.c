@@ -11,6 +11,7 @@
 #define CMDLINE_BYTES 2047
 #define SERIAL_BYTES 20
 #define TAG_BYTES 64
+#define GDB_BYTES 112 /* "unix:" and the longest path */
 #define VSOCK_PATH_BYTES 96
 #define VSOCK_CONNECTIONS 65536
 #define CID_FIRST 3
@@ -204,6 +205,16 @@ static const struct mhi_cfg_key boot_keys[] = {
 
 static const struct mhi_cfg_object boot = { boot_keys, 0, NULL };
 
+#define GDB(field) offsetof(struct mhi_cfg_gdb, field)
+
+static const struct mhi_cfg_key gdb_keys[] = {
+	{ TEXT("address", GDB(address), GDB_BYTES), .required = true },
+	{ FLAG("wait", GDB(flags), MH_GDB_WAIT) },
+	END,
+};
+
+static const struct mhi_cfg_object gdb = { gdb_keys, 0, NULL };
+
 #define ROOT(field) offsetof(struct mh_config, field)
 
 static const struct mhi_cfg_key root_keys[] = {
@@ -215,6 +226,7 @@ static const struct mhi_cfg_key root_keys[] = {
 	{ CHOICE("console", ROOT(console), consoles) },
 	{ FLAG("hyperv", ROOT(vm.flags), MH_VM_HYPERV) },
 	{ FLAG("stop_on_reset", ROOT(vm.flags), MH_VM_STOP_ON_RESET) },
+	{ KEY("gdb", MHI_CFG_OBJECT, ROOT(gdb)), .object = &gdb },
 	{ KEY("boot", MHI_CFG_OBJECT, ROOT(boot)), .object = &boot },
 	{ KEY("devices", MHI_CFG_OBJECT, ROOT(devices)), .object = &mhi_cfg_devices },
 	END,

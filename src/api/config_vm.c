@@ -162,6 +162,16 @@ static int add_boot(struct mhi_cfg_at *at, struct build *b)
 	return rc;
 }
 
+static int add_gdb(struct mhi_cfg_at *at, struct build *b)
+{
+	const struct mhi_cfg_gdb *gdb = &at->config->gdb;
+	int rc = gdb->address ? mh_gdb_listen(b->vm, gdb->address, gdb->flags) : 0;
+
+	if (rc)
+		mhi_err_wrap(at->err, "%s: /gdb", at->config->source);
+	return rc;
+}
+
 /* What makes the VM impossible before there is one. */
 static int check(struct mh_ctx *ctx, struct mhi_cfg_at *at)
 {
@@ -212,6 +222,8 @@ int mh_config_create(struct mh_ctx *ctx, const struct mh_config *config,
 		rc = add_devices(&at, &b);
 	if (!rc)
 		rc = add_console(&at, &b);
+	if (!rc)
+		rc = add_gdb(&at, &b);
 	if (rc) {
 		mh_vm_destroy(b.vm);
 		return rc;

@@ -60,7 +60,10 @@ struct mh_vcpu {
 	u64 msr_log_second, msr_log_held; /* (v) rate limit of messages about unknown MSRs */
 	pthread_t thread;		  /* (m) */
 	bool has_thread;		  /* (m) */
+	bool held;			  /* (p) a debugger lets the others go, and not this one */
 };
+
+struct mhi_gdb_stub; /* gdb.h */
 
 /* What other threads of the VM ask of its own one: what comes later outdoes what comes before. */
 enum mhi_request { MHI_REQ_NONE, MHI_REQ_PAUSE, MHI_REQ_RESET, MHI_REQ_STOP };
@@ -111,6 +114,8 @@ struct mh_vm {
 	bool dying;			    /* (m) mh_vm_destroy has begun */
 	bool quit;			    /* (m) threads end */
 	bool fresh;			    /* (m) the engine's VM has not run yet */
+	bool quiet;			    /* (m) a debugger steps: the next pause is no event */
+	struct mhi_gdb_stub *gdb;	    /* (m) NULL: none */
 	u32 active;			    /* (m) vCPU threads that are not parked */
 	u32 callers;			    /* (m) threads inside a public function */
 	enum mhi_request request;	    /* (m) */
@@ -217,6 +222,11 @@ void mhi_vm_request(struct mh_vm *vm, enum mhi_request what, enum mh_stop_reason
 		    const char *text);
 /* Under vm->lock, with a request and nobody busy: do what was asked. */
 void mhi_vm_serve_request(struct mh_vm *vm);
+/*
+ * mh_vm_resume for a debugger: with those vCPUs that are not held. Under vm->lock, Paused. step:
+ * neither that nor the pause that follows is an event.
+ */
+void mhi_vm_debug_resume(struct mh_vm *vm, bool step);
 /* Stop the VM and join its threads; false when one of them is the caller: nothing is done then. */
 bool mhi_vm_end_threads(struct mh_vm *vm);
 
@@ -254,7 +264,28 @@ void mhi_vcpu_fail(struct mh_vcpu *v, enum mh_stop_reason reason, const char *fm
 	__attribute__((format(printf, 3, 4)));
 /* Bring groups of state to the page; what is on it uncommitted stays. */
 int mhi_vcpu_fetch(struct mh_vcpu *v, u32 groups);
+/*
+ * Put groups of *s into effect. The engine checks them now: a run that ends before it begins takes
+ * them. On error the vCPU is as before.
+ */
+int mhi_vcpu_commit(struct mh_vcpu *v, u32 groups, const struct mhk_state *s);
+/* An instruction has been emulated under RFLAGS.TF. */
+void mhi_vcpu_single_step(struct mh_vcpu *v);
 /* The boot CPU's state at the entry point of a kernel; with firmware it is that of a reset. */
 void mhi_vcpu_set_entry(struct mh_vcpu *v, const struct mhi_entry *entry);
+
+/* ---- gdb.c, vcpu_debug.c ---- */
+
+/* The VM's state has changed. Under vm->lock. */
+void mhi_gdb_wake(struct mh_vm *vm);
+/* Is the VM to wait for a debugger when it starts? Under vm->lock. */
+bool mhi_gdb_waits(const struct mh_vm *vm);
+/* The engine has made the vCPUs anew. */
+void mhi_gdb_renew(struct mh_vm *vm);
+/* End the stub, if there is one. The caller is no thread that it waits for. */
+void mhi_gdb_end(struct mh_vm *vm);
+void mhi_vcpu_on_debug(struct mh_vcpu *v);
+/* The instruction at RIP, while debugging. False: it is no MOV DR. */
+bool mhi_vcpu_mov_dr(struct mh_vcpu *v);
 
 #endif

@@ -21,11 +21,7 @@ int mhi_vcpu_fetch(struct mh_vcpu *v, u32 groups)
 	return missing ? v->vm->ops->get(v->eng, missing) : 0;
 }
 
-/*
- * Put groups of *s into effect. The engine checks them now: a run that ends before it begins takes
- * them. On error the vCPU is as before.
- */
-static int commit(struct mh_vcpu *v, u32 groups, const struct mhk_state *s)
+int mhi_vcpu_commit(struct mh_vcpu *v, u32 groups, const struct mhk_state *s)
 {
 	struct mhk_run *page = v->page;
 	const struct mhk_state old = page->state;
@@ -171,7 +167,7 @@ int mh_vcpu_set_regs(struct mh_vm *vm, uint32_t index, const struct mh_regs *reg
 #undef SET_REG
 	s.rip = regs->rip;
 	s.rflags = regs->rflags | MHI_RFLAGS_FIXED;
-	return end(v, "set registers", commit(v, MHK_G_GPR | MHK_G_RIP, &s));
+	return end(v, "set registers", mhi_vcpu_commit(v, MHK_G_GPR | MHK_G_RIP, &s));
 }
 
 #define SEGMENTS(X) \
@@ -253,7 +249,7 @@ int mh_vcpu_set_sregs(struct mh_vm *vm, uint32_t index, const struct mh_sregs *s
 	if (!rc) {
 		s = v->page->state;
 		sregs_in(sregs, &s);
-		rc = commit(v, MHK_G_SEG | MHK_G_CR, &s);
+		rc = mhi_vcpu_commit(v, MHK_G_SEG | MHK_G_CR, &s);
 	}
 	return end(v, "set system registers", rc);
 }

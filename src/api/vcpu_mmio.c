@@ -212,7 +212,7 @@ static void unknown_instruction(struct mh_vcpu *v, const struct mhi_insn_out *ou
 }
 
 /* The emulated instruction was a single step: #DB behind it, as the CPU itself would. */
-static void single_step(struct mh_vcpu *v)
+void mhi_vcpu_single_step(struct mh_vcpu *v)
 {
 	struct mhk_run *page = v->page;
 
@@ -236,7 +236,7 @@ void mhi_vcpu_emulate(struct mh_vcpu *v, const u8 *bytes, unsigned int len)
 		case MHI_INSN_DONE:
 			page->user.commit |= out.dirty;
 			if (step)
-				single_step(v);
+				mhi_vcpu_single_step(v);
 			break;
 		case MHI_INSN_EXCEPTION:
 			inject(v, &out);

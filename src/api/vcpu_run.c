@@ -59,7 +59,8 @@ static void on_mmio(struct mh_vcpu *v)
 
 static void on_insn(struct mh_vcpu *v)
 {
-	mhi_vcpu_emulate(v, NULL, 0);
+	if (!mhi_vcpu_mov_dr(v))
+		mhi_vcpu_emulate(v, NULL, 0);
 }
 
 /* At most one line a second and vCPU: a guest may hammer. */
@@ -170,13 +171,19 @@ static void on_unhandled(struct mh_vcpu *v)
 typedef void exit_fn(struct mh_vcpu *v);
 
 static exit_fn *const handlers[MHK_EXIT_COUNT] = {
-	[MHK_EXIT_NONE] = on_none,	     [MHK_EXIT_IO] = on_io,
-	[MHK_EXIT_MMIO] = on_mmio,	     [MHK_EXIT_RDMSR] = on_rdmsr,
-	[MHK_EXIT_WRMSR] = on_wrmsr,	     [MHK_EXIT_HYPERCALL] = on_hypercall,
-	[MHK_EXIT_SHUTDOWN] = on_shutdown,   [MHK_EXIT_EOI] = on_eoi,
-	[MHK_EXIT_MEM_FAULT] = on_mem_fault, [MHK_EXIT_ENTRY_FAILED] = on_entry_failed,
-	[MHK_EXIT_UNHANDLED] = on_unhandled, [MHK_EXIT_INSN] = on_insn,
-	[MHK_EXIT_DEBUG] = on_unhandled,
+	[MHK_EXIT_NONE] = on_none,
+	[MHK_EXIT_IO] = on_io,
+	[MHK_EXIT_MMIO] = on_mmio,
+	[MHK_EXIT_RDMSR] = on_rdmsr,
+	[MHK_EXIT_WRMSR] = on_wrmsr,
+	[MHK_EXIT_HYPERCALL] = on_hypercall,
+	[MHK_EXIT_SHUTDOWN] = on_shutdown,
+	[MHK_EXIT_EOI] = on_eoi,
+	[MHK_EXIT_MEM_FAULT] = on_mem_fault,
+	[MHK_EXIT_ENTRY_FAILED] = on_entry_failed,
+	[MHK_EXIT_UNHANDLED] = on_unhandled,
+	[MHK_EXIT_INSN] = on_insn,
+	[MHK_EXIT_DEBUG] = mhi_vcpu_on_debug,
 };
 
 static void run_failed(struct mh_vcpu *v, int rc)

@@ -331,6 +331,8 @@ void mh_vm_destroy(struct mh_vm *vm)
 {
 	if (!vm)
 		return;
-	if (mhi_vm_end_threads(vm))
-		vm_free(vm);
+	if (!mhi_vm_end_threads(vm))
+		return;
+	mhi_gdb_end(vm);
+	vm_free(vm);
 }

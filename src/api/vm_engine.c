@@ -164,6 +164,7 @@ int mhi_vm_power_cycle(struct mh_vm *vm, struct mhi_err *err)
 	mhi_hyperv_reset(&vm->hyperv);
 	for (i = 0; i < vm->cpus; i++)
 		mhi_msrs_reset(&vm->vcpu[i].msrs, &vm->msr_env, i);
+	mhi_gdb_renew(vm);
 	return 0;
 }
 

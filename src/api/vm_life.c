@@ -41,7 +41,9 @@ static bool is_keeper(const struct mh_vm *vm)
 static void set_state(struct mh_vm *vm, enum mh_vm_state state, const char *text)
 {
 	vm->state = state;
+	vm->quiet = false;
 	mhi_vm_emit(vm, MH_EVENT_STATE, text);
+	mhi_gdb_wake(vm);
 }
 
 static void let_run(struct mh_vm *vm)
@@ -51,6 +53,16 @@ static void let_run(struct mh_vm *vm)
 		mhi_machine_run(vm->machine, true);
 	__atomic_store_n(&vm->go, 1, __ATOMIC_SEQ_CST);
 	pthread_cond_broadcast(&vm->cond_cpu);
+}
+
+/* All of them, whatever a debugger said last. */
+static void let_all_run(struct mh_vm *vm)
+{
+	u32 i;
+
+	for (i = 0; i < vm->cpus; i++)
+		vm->vcpu[i].held = false;
+	let_run(vm);
 }
 
 static void recall(struct mh_vm *vm)
@@ -182,8 +194,12 @@ int mh_vm_start(struct mh_vm *vm)
 		vm->stop_text[0] = '\0';
 		vm->started_ns = mhi_monotonic_ns();
 		vm->starts++;
-		set_state(vm, MH_VM_RUNNING, "started");
-		let_run(vm);
+		if (mhi_gdb_waits(vm)) {
+			set_state(vm, MH_VM_PAUSED, "waits for a debugger");
+		} else {
+			set_state(vm, MH_VM_RUNNING, "started");
+			let_all_run(vm);
+		}
 	}
 	end_busy(vm);
 out:
@@ -216,7 +232,7 @@ static int reset_now(struct mh_vm *vm, enum mh_stop_reason reason, const char *t
 	vm->resets++;
 	mhi_vm_emit(vm, MH_EVENT_RESET, text)->reason = reason;
 	if (vm->state == MH_VM_RUNNING)
-		let_run(vm);
+		let_all_run(vm);
 	return 0;
 }
 
@@ -258,8 +274,15 @@ static bool begins_again(const struct mh_vm *vm)
 static void pause_as_requested(struct mh_vm *vm)
 {
 	vm->request = MHI_REQ_NONE;
-	if (vm->state == MH_VM_RUNNING)
+	if (vm->state != MH_VM_RUNNING)
+		return;
+	if (!vm->quiet) {
 		set_state(vm, MH_VM_PAUSED, vm->request_text);
+		return;
+	}
+	vm->quiet = false;
+	vm->state = MH_VM_PAUSED;
+	mhi_gdb_wake(vm);
 }
 
 void mhi_vm_serve_request(struct mh_vm *vm)
@@ -383,10 +406,21 @@ int mh_vm_resume(struct mh_vm *vm)
 	} else {
 		mhi_vm_clock_paused(vm);
 		set_state(vm, MH_VM_RUNNING, "resumed");
-		let_run(vm);
+		let_all_run(vm);
 	}
 	mhi_vm_leave(vm);
 	return rc;
+}
+
+void mhi_vm_debug_resume(struct mh_vm *vm, bool step)
+{
+	mhi_vm_clock_paused(vm);
+	if (step)
+		vm->state = MH_VM_RUNNING;
+	else
+		set_state(vm, MH_VM_RUNNING, "resumed by the debugger");
+	vm->quiet = step;
+	let_run(vm);
 }
 
 /* Under vm->lock, nobody busy. */

@@ -45,7 +45,7 @@ static void *vcpu_main(void *opaque)
 	leave_rseq();
 	pthread_mutex_lock(&vm->lock);
 	for (;;) {
-		while (!vm->go && !vm->quit)
+		while ((!vm->go || v->held) && !vm->quit)
 			pthread_cond_wait(&vm->cond_cpu, &vm->lock);
 		if (vm->quit)
 			break;

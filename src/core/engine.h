@@ -17,6 +17,13 @@ struct mhi_engine;   /* an open device */
 struct mhi_eng_vm;   /* a VM of it */
 struct mhi_eng_vcpu; /* a vCPU of that */
 
+/* What a debugger wants of a vCPU. */
+struct mhi_eng_debug {
+	bool on;	/* #BP, #DB, and #UD where a breakpoint is one, are looked at first */
+	bool step;	/* one instruction, without interrupts */
+	u64 dr[4], dr7; /* its breakpoints; dr7 without any enabled: the guest has its own */
+};
+
 struct mhi_engine_ops {
 	const char *name; /* "shim", "kvm" */
 
@@ -56,6 +63,20 @@ struct mhi_engine_ops {
 	int (*get)(struct mhi_eng_vcpu *v, u32 groups);
 	/* It is about to go on after a pause: tell its guest. NULL: the library does. */
 	void (*paused)(struct mhi_eng_vcpu *v);
+	/*
+	 * From the next run on; the vCPU is parked. While on, MHK_EXIT_DEBUG ends runs: its
+	 * raw_info[0] is DR6, if it is #DB. 0; MH_EIO, MH_ENOTSUP.
+	 */
+	int (*debug)(struct mhi_eng_vcpu *v, const struct mhi_eng_debug *debug);
+	/* The exception of that exit is the guest's own: it is to have it. */
+	void (*debug_pass)(struct mhi_eng_vcpu *v);
+	/*
+	 * MHK_EXIT_INSN while debugging is a MOV DR: of the guest's own DR0-7. NULL: there are no
+	 * such exits.
+	 */
+	void (*debug_register)(struct mhi_eng_vcpu *v, u32 nr, bool write, u64 *value);
+	/* The one-byte instruction to stop 64-bit code with, or other code. */
+	u8 (*break_insn)(bool code64);
 	int (*lapic)(struct mhi_eng_vcpu *v, bool write, u32 offset, u32 *value, u64 *base);
 	int (*stats)(struct mhi_eng_vcpu *v, struct mhk_stats *out);
 };

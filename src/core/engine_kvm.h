@@ -74,6 +74,9 @@ int mhi_kvm_vcpu_create(struct mhi_eng_vm *vm, u32 apic_id, struct mhi_eng_vcpu 
 void mhi_kvm_vcpu_destroy(struct mhi_eng_vcpu *v);
 int mhi_kvm_run(struct mhi_eng_vcpu *v);
 void mhi_kvm_kick(struct mhi_eng_vcpu *v);
+int mhi_kvm_debug(struct mhi_eng_vcpu *v, const struct mhi_eng_debug *want);
+void mhi_kvm_debug_pass(struct mhi_eng_vcpu *v);
+u8 mhi_kvm_break_insn(bool code64);
 
 /* engine_kvm_exit.c: from kvm_run to page->exit; *provide: the groups its handler needs. */
 void mhi_kvm_exit_decode(struct mhi_eng_vcpu *v, u32 *provide);

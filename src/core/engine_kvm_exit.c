@@ -107,6 +107,15 @@ static void on_xen(struct mhi_eng_vcpu *v, u32 *provide)
 		on_unhandled(v, KVM_EXIT_XEN, v->run->xen.type);
 }
 
+static void on_debug(struct mhi_eng_vcpu *v, u32 *provide)
+{
+	struct mhk_exit *exit = mhi_kvm_exit(v, MHK_EXIT_DEBUG);
+
+	exit->u.eoi.vector = v->run->debug.arch.exception;
+	exit->raw_info[0] = v->run->debug.arch.dr6;
+	*provide = MHK_G_RIP;
+}
+
 /* ---- the end of the guest ---- */
 
 #define ALL_BUT_FPU (MHK_G_ALL & ~MHK_G_FPU)
@@ -154,6 +163,9 @@ void mhi_kvm_exit_decode(struct mhi_eng_vcpu *v, u32 *provide)
 		return;
 	case KVM_EXIT_XEN:
 		on_xen(v, provide);
+		return;
+	case KVM_EXIT_DEBUG:
+		on_debug(v, provide);
 		return;
 	case KVM_EXIT_IOAPIC_EOI:
 		mhi_kvm_exit(v, MHK_EXIT_EOI)->u.eoi.vector = run->eoi.vector;

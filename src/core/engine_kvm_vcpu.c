@@ -202,6 +202,42 @@ int mhi_kvm_run(struct mhi_eng_vcpu *v)
 	return publish(v, provide);
 }
 
+/* ---- a debugger outside the guest ---- */
+
+#define GUESTDBG_BLOCKIRQ 0x00100000 /* of Linux 5.16, KVM_GUESTDBG_BLOCKIRQ in its headers */
+#define DR7_ENABLES 0xffu
+#define INT3 0xccu
+
+int mhi_kvm_debug(struct mhi_eng_vcpu *v, const struct mhi_eng_debug *want)
+{
+	struct kvm_guest_debug set = { 0 };
+
+	if (want->on)
+		set.control = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_SW_BP;
+	if (want->on && (want->dr7 & DR7_ENABLES))
+		set.control |= KVM_GUESTDBG_USE_HW_BP;
+	if (want->on && want->step)
+		set.control |= KVM_GUESTDBG_SINGLESTEP | GUESTDBG_BLOCKIRQ;
+	memcpy(set.arch.debugreg, want->dr, sizeof(want->dr));
+	set.arch.debugreg[7] = want->dr7;
+	if (ioctl(v->fd, KVM_SET_GUEST_DEBUG, &set) == 0)
+		return 0;
+	set.control &= ~(__u32)GUESTDBG_BLOCKIRQ;
+	return ioctl(v->fd, KVM_SET_GUEST_DEBUG, &set) < 0 ? MH_EIO : 0;
+}
+
+void mhi_kvm_debug_pass(struct mhi_eng_vcpu *v)
+{
+	/* KVM itself puts RIP behind an INT3. */
+	v->page->user.inject =
+		MHK_INJECT_VALID | MHK_INJECT_EXCEPTION | (v->page->exit.u.eoi.vector & 0x1f);
+}
+
+u8 mhi_kvm_break_insn(bool code64)
+{
+	return INT3;
+}
+
 /* ---- life ---- */
 
 static int vcpu_map(struct mhi_eng_vcpu *v, struct mhi_err *err)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The engine over our own kernel module: the only caller of the ioctls of /dev/macrohard. */
-#include "core/engine.h"
+#include "core/engine_shim.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,11 +19,6 @@ struct mhi_engine {
 
 struct mhi_eng_vm {
 	int fd; /* (c) */
-};
-
-struct mhi_eng_vcpu {
-	int fd;		      /* (c) */
-	struct mhk_run *page; /* (c) shared with the kernel, MHK_RUN_BYTES */
 };
 
 static int open_error(struct mhi_err *err, const char *device, int error)
@@ -268,7 +263,7 @@ static void *shim_fpu_image(struct mhi_eng_vcpu *v)
 	return (u8 *)v->page + MHK_FPU_OFFSET;
 }
 
-static int shim_run(struct mhi_eng_vcpu *v)
+static int run_once(struct mhi_eng_vcpu *v)
 {
 	if (lseek(v->fd, 0, SEEK_SET) == 0)
 		return 0;
@@ -285,12 +280,26 @@ static int shim_run(struct mhi_eng_vcpu *v)
 	}
 }
 
+static int shim_run(struct mhi_eng_vcpu *v)
+{
+	int rc;
+
+	if (!v->debug.on)
+		return run_once(v);
+	if (mhi_shim_debug_before(v))
+		return 0;
+	rc = run_once(v);
+	if (!rc)
+		mhi_shim_debug_after(v);
+	return rc;
+}
+
 static void shim_kick(struct mhi_eng_vcpu *v)
 {
 	ioctl(v->fd, MHK_KICK, 0);
 }
 
-static int shim_get(struct mhi_eng_vcpu *v, u32 groups)
+int mhi_shim_get(struct mhi_eng_vcpu *v, u32 groups)
 {
 	struct mhk_get get = { .size = sizeof(get), .groups = groups };
 
@@ -335,7 +344,11 @@ const struct mhi_engine_ops mhi_engine_shim = {
 	.fpu_image = shim_fpu_image,
 	.run = shim_run,
 	.kick = shim_kick,
-	.get = shim_get,
+	.get = mhi_shim_get,
+	.debug = mhi_shim_debug,
+	.debug_pass = mhi_shim_debug_pass,
+	.debug_register = mhi_shim_debug_register,
+	.break_insn = mhi_shim_break_insn,
 	.lapic = shim_lapic,
 	.stats = shim_stats,
 };

@@ -224,6 +224,12 @@ int mh_watchdog_attach(struct mh_vm *vm, const struct mh_watchdog_config *config
 	return 0;
 }
 
+int mh_gdb_listen(struct mh_vm *vm, const char *address, uint32_t flags)
+{
+	printf("gdb %s flags %u\n", address, flags);
+	return 0;
+}
+
 int mh_balloon_stats(struct mh_dev *dev, struct mh_balloon_stats *stats)
 {
 	stats->target_bytes = 1 << 20;

@@ -405,16 +405,17 @@ START_TEST(options_reach_the_library)
 {
 	struct run r;
 
-	start_pipes(&r,
-		    ARGS("run", "--kernel", "bz", "--initrd", "rd", "--cmdline", "a b", "--memory",
-			 "2G", "--cpus", "4", "--stop-on-reset", "--hyperv", "--stats", "--share",
-			 "a:b:t", "--share", "d:u,readonly,owners=mapped,uid=7,gid=8"));
+	start_pipes(&r, ARGS("run", "--kernel", "bz", "--initrd", "rd", "--cmdline", "a b",
+			     "--memory", "2G", "--cpus", "4", "--stop-on-reset", "--hyperv",
+			     "--stats", "--share", "a:b:t", "--share",
+			     "d:u,readonly,owners=mapped,uid=7,gid=8", "--gdb", "unix:s,wait"));
 	type(&r, "off\n");
 	close(r.in);
 	ck_assert_int_eq(finish(&r), 0);
 	ck_assert_ptr_nonnull(strstr(r.text, "memory 2147483648 cpus 4 flags 5\n"));
 	ck_assert_ptr_nonnull(strstr(r.text, "kernel bz initrd rd cmdline a b\n"));
 	ck_assert_ptr_nonnull(strstr(r.text, "12345"));
+	ck_assert_ptr_nonnull(strstr(r.text, "gdb unix:s flags 1\n"));
 	ck_assert_ptr_nonnull(strstr(r.text, "share a:b as t readonly 0 owners 0 uid 0 gid 0\n"));
 	ck_assert_ptr_nonnull(strstr(r.text, "share d as u readonly 1 owners 1 uid 7 gid 8\n"));
 	start_pipes(&r, RUN);

@@ -147,7 +147,23 @@ static struct mhk_run *fake_page(struct mhi_eng_vcpu *v)
 
 static void *fake_fpu_image(struct mhi_eng_vcpu *v)
 {
-	return NULL;
+	return v->fpu;
+}
+
+static int fake_debug(struct mhi_eng_vcpu *v, const struct mhi_eng_debug *debug)
+{
+	v->debug = *debug;
+	return 0;
+}
+
+static void fake_debug_pass(struct mhi_eng_vcpu *v)
+{
+	__atomic_add_fetch(&v->passed, 1, __ATOMIC_RELAXED);
+}
+
+static u8 fake_break_insn(bool code64)
+{
+	return 0xcc;
 }
 
 static bool take_kick(struct mhi_eng_vcpu *v)
@@ -251,15 +267,16 @@ int fake_exit_halt(struct mhi_eng_vcpu *v, struct mhk_run *page)
 }
 
 /* In the place of both engines. */
-#define FAKE_OPS(engine_name)                                                                   \
-	{                                                                                       \
-		.name = engine_name, .open = fake_open, .close = fake_close, .info = fake_info, \
-		.vm_create = fake_vm_create, .vm_destroy = fake_vm_destroy,                     \
-		.mem_set = fake_mem_set, .msi = fake_msi, .tsc_offset = fake_tsc_offset,        \
-		.vcpu_create = fake_vcpu_create, .vcpu_destroy = fake_vcpu_destroy,             \
-		.cpuid = fake_cpuid, .page = fake_page, .fpu_image = fake_fpu_image,            \
-		.run = fake_run, .kick = fake_kick, .get = fake_get, .lapic = fake_lapic,       \
-		.stats = fake_stats,                                                            \
+#define FAKE_OPS(engine_name)                                                                      \
+	{                                                                                          \
+		.name = engine_name, .open = fake_open, .close = fake_close, .info = fake_info,    \
+		.vm_create = fake_vm_create, .vm_destroy = fake_vm_destroy,                        \
+		.mem_set = fake_mem_set, .msi = fake_msi, .tsc_offset = fake_tsc_offset,           \
+		.vcpu_create = fake_vcpu_create, .vcpu_destroy = fake_vcpu_destroy,                \
+		.cpuid = fake_cpuid, .page = fake_page, .fpu_image = fake_fpu_image,               \
+		.debug = fake_debug, .debug_pass = fake_debug_pass, .break_insn = fake_break_insn, \
+		.run = fake_run, .kick = fake_kick, .get = fake_get, .lapic = fake_lapic,          \
+		.stats = fake_stats,                                                               \
 	}
 
 const struct mhi_engine_ops mhi_engine_shim = FAKE_OPS("fake shim");

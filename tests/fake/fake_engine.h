@@ -20,6 +20,9 @@ struct mhi_eng_vcpu {
 	u32 injected;	 /* the last event */
 	u32 reply_flags; /* as they were at the last run */
 	u64 reply;
+	u8 fpu[MHK_FPU_BYTES];
+	struct mhi_eng_debug debug;
+	u32 passed; /* debug exits that were the guest's own */
 };
 
 /*

@@ -65,10 +65,10 @@ static const struct {
 	{ "{\"schema\": \"macrohard.vm/1\"}", "/name: missing; write a text of 1 to 64 bytes" },
 	{ "{\"schema\": \"macrohard.vm/1\", \"name\": \"n\"}", "/memory: missing; " SIZES },
 	{ DOC("\"cpu\": 1"), "/cpu: no such key; here may be: schema, name, memory, cpus, engine, "
-			     "console, hyperv, stop_on_reset, boot, devices" },
+			     "console, hyperv, stop_on_reset, gdb, boot, devices" },
 	{ DOC("\"Cpus\": 1"), "/Cpus: no such key: write it as \"cpus\"" },
 	{ DOC("\"a/b~\\n\": 1"), "/a~1b~0?: no such key; here may be: schema, name, memory, cpus, "
-				 "engine, console, hyperv, stop_on_reset, boot, devices" },
+				 "engine, console, hyperv, stop_on_reset, gdb, boot, devices" },
 	{ DOC("\"cpus\": 1, \"cpus\": 2"), "/cpus: given twice; remove one" },
 	{ DOC("\"cpus\": 1, \"CPUS\": 2"), "/CPUS: no such key: write it as \"cpus\"" },
 	{ DISKS("{\"path\": \"a\"}, {\"path\": \"b\", \"\": 1}"),

@@ -101,9 +101,7 @@ static int run(const struct cli_verb *verb, int argc, char **argv)
 
 static const char run_usage[] =
 	"usage: " CLI_NAME " run [OPTION...]\n"
-	"Boots a VM from a kernel, or from its first disk. Its console is this terminal, or pipes, "
-	"whose\n"
-	"end ends nothing.\n"
+	"Boots a kernel, or the first disk. The console may be pipes, whose end ends nothing.\n"
 	"\n"
 	"  --kernel FILE    bzImage, or ELF vmlinux (PVH); --initrd FILE: initial RAM disk\n"
 	"  --cmdline TEXT   kernel command line (default: console=ttyS0, or hvc0)\n"
@@ -119,6 +117,7 @@ static const char run_usage[] =
 	"help'\n"
 	"  --engine NAME    shim (default): our kernel module; kvm: the host's KVM\n"
 	"  --hyperv         for Windows' clock: speak for Hyper-V, too\n"
+	"  --gdb unix:PATH|tcp:[HOST:]PORT[,wait]  let gdb attach; a start waits for it\n"
 	"  --stop-on-reset  end when the guest resets itself, instead of starting it again\n"
 	"  --escape KEY     the key that ends the VM: '^]' (default), 'ctrl-a', 'none'\n"
 	"  --grace SECONDS  after SIGTERM, time for the guest to switch itself off (30)\n"

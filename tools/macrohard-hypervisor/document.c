@@ -91,13 +91,42 @@ static bool set_word(struct document *d, const char *key, const char *value, con
 	return true;
 }
 
+/* "unix:PATH[,wait]", "tcp:[HOST:]PORT[,wait]" */
+static bool set_gdb(struct document *d, char *value)
+{
+	char *comma = strrchr(value, ','), *path = NULL, *address = NULL;
+	bool wait = comma && !strcmp(comma, ",wait"), is_unix = !strncmp(value, "unix:", 5);
+	cJSON *gdb;
+
+	if (wait)
+		*comma = '\0';
+	if (!is_unix && strncmp(value, "tcp:", 4))
+		return false;
+	gdb = cJSON_CreateObject();
+	if (is_unix)
+		path = document_path(d, value + 5);
+	if (is_unix && path && asprintf(&address, "unix:%s", path) < 0)
+		address = NULL;
+	if (!is_unix)
+		address = strdup(value);
+	set(d, gdb, "address", address ? cJSON_CreateString(address) : NULL);
+	if (wait)
+		set(d, gdb, "wait", cJSON_CreateTrue());
+	set(d, d->root, "gdb", gdb);
+	free(path);
+	free(address);
+	return true;
+}
+
 /* 1: done; 0: the value is none; -1: it is another option. */
-static int machine_option(struct document *d, const char *option, const char *value)
+static int machine_option(struct document *d, const char *option, char *value)
 {
 	if (!strcmp(option, "memory"))
 		return set_memory(d, value);
 	if (!strcmp(option, "cpus"))
 		return set_cpus(d, value);
+	if (!strcmp(option, "gdb"))
+		return set_gdb(d, value);
 	if (!strcmp(option, "engine"))
 		return set_word(d, option, value, "shim", "kvm");
 	if (!strcmp(option, "console"))

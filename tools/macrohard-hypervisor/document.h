@@ -15,7 +15,7 @@
 		{ "hyperv", NULL, 0 }, { "stop-on-reset", NULL, 0 }, { "name", "TEXT", 0 }, \
 		{ "disk", CLI_FILE, 0 }, { "net", "user|tap=|fd=|none", 0 },                \
 		{ "share", CLI_FOLDER, 0 }, { "vsock", "CID", 0 }, { "rng", NULL, 0 },      \
-		{ "balloon", "SIZE", 0 },                                                   \
+		{ "balloon", "SIZE", 0 }, { "gdb", "unix:|tcp:", 0 },                       \
 	{                                                                                   \
 		"watchdog", "reset|poweroff|pause|none", 0                                  \
 	}
