@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * libmacrohard: all public headers (but uapi.h, which is between the library and its kernel
- * module).
+ * module, and guest.h, which is for guests).
  */
 #ifndef MACROHARD_MACROHARD_H
 #define MACROHARD_MACROHARD_H
@@ -16,6 +16,7 @@
 #include <macrohard/device.h>
 #include <macrohard/disk.h>
 #include <macrohard/net.h>
+#include <macrohard/hypercall.h>
 #include <macrohard/metrics.h>
 #include <macrohard/gdb.h>
 

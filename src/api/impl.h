@@ -22,6 +22,8 @@
 #include "core/msr.h"
 #include "core/policy.h"
 #include "core/worker.h"
+#include "integration/hc_timer.h"
+#include "integration/hypercall.h"
 #include "macrohard/macrohard.h"
 #include "platform/machine.h"
 
@@ -91,13 +93,15 @@ struct mh_vm {
 	u8 *ram;			  /* (c) NULL: none of ours */
 	u64 ram_bytes;			  /* (c) */
 
-	struct mhi_gmem mem;	    /* (p), and mem_lock against public readers */
-	struct mhi_bus pio, mmio;   /* (p) */
-	struct mhi_boot *boot;	    /* (p) NULL: none */
-	struct mhi_kvmclock clock;  /* (p) */
-	struct mhi_msr_env msr_env; /* (c) */
-	struct mhi_policy policy;   /* (p) */
-	struct mhi_hyperv hyperv;   /* its own lock; of use with MH_VM_HYPERV */
+	struct mhi_gmem mem;		  /* (p), and mem_lock against public readers */
+	struct mhi_bus pio, mmio;	  /* (p) */
+	struct mhi_boot *boot;		  /* (p) NULL: none */
+	struct mhi_kvmclock clock;	  /* (p) */
+	struct mhi_msr_env msr_env;	  /* (c) */
+	struct mhi_policy policy;	  /* (p) */
+	struct mhi_hyperv hyperv;	  /* its own lock; of use with MH_VM_HYPERV */
+	struct mhi_hypercalls hypercalls; /* (p) */
+	struct mhi_hc_timers hc_timers;	  /* its own lock, before engine_lock */
 	pthread_rwlock_t mem_lock;
 	pthread_rwlock_t
 		engine_lock; /* eng, vcpu[].eng: replaced by a reset while others send interrupts */
@@ -165,11 +169,23 @@ void mhi_vm_events_fini(struct mh_vm *vm);
 /* Events that wait name it no more. */
 void mhi_vm_forget_dev(struct mh_vm *vm, const struct mh_dev *dev);
 
+/* ---- hypercall.c ---- */
+
+/* 0; MH_ENOMEM. */
+int mhi_vm_init_hypercalls(struct mh_vm *vm);
+/* Do the hypercall that the vCPU's exit is about, if it is one of ours. The vCPU's thread. */
+bool mhi_vcpu_hypercall(struct mh_vcpu *v);
+
 /* ---- metrics.c ---- */
 
 /* Under engine_lock: what the engine's vCPU has counted, if there is one. */
 void mhi_vcpu_add_stats(const struct mh_vcpu *v, struct mhk_stats *to);
 u64 mhi_monotonic_ns(void);
+
+/* ---- vm.c ---- */
+
+/* Any thread. */
+void mhi_vm_send_msi(void *opaque, u64 addr, u32 data);
 
 /* ---- vm_engine.c ---- */
 

@@ -111,6 +111,8 @@ static void on_hypercall(struct mh_vcpu *v)
 {
 	bool hyperv = v->vm->msr_env.hyperv && mhi_hyperv_hypercalls(v->vm->msr_env.hyperv);
 
+	if (mhi_vcpu_hypercall(v))
+		return;
 	v->page->state.gpr[MHK_RAX] =
 		hyperv ? MHI_HV_INVALID_HYPERCALL_CODE : (u64)(s64)HYPERCALL_ENOSYS;
 	v->page->user.commit |= MHK_G_GPR;

@@ -147,7 +147,7 @@ static int init_memory(struct mh_vm *vm, u64 bytes, struct mhi_err *err)
 	return rc;
 }
 
-static void send_msi(void *opaque, u64 addr, u32 data)
+void mhi_vm_send_msi(void *opaque, u64 addr, u32 data)
 {
 	struct mh_vm *vm = opaque;
 
@@ -208,7 +208,7 @@ static int init_machine(struct mh_vm *vm, struct mhi_err *err)
 		.mem = &vm->mem,
 		.pio = &vm->pio,
 		.mmio = &vm->mmio,
-		.msi = { send_msi, vm },
+		.msi = { mhi_vm_send_msi, vm },
 		.doorbell = { vm->ops->doorbell ? set_doorbell : NULL, vm },
 		.power = power,
 		.opaque = vm,
@@ -228,6 +228,7 @@ static void vm_free(struct mh_vm *vm)
 {
 	u32 i;
 
+	mhi_hc_timers_fini(&vm->hc_timers);
 	mhi_vm_free_devs(vm);
 	if (vm->machine)
 		mhi_machine_destroy(vm->machine);
@@ -272,7 +273,7 @@ static int vm_init(struct mh_vm *vm, const struct mh_vm_config *config, struct m
 					    .opaque = vm,
 					    .policy = &vm->policy };
 	vm->name = strdup(config->name ? config->name : "vm");
-	if (init_locks(vm) || !vm->name || init_vcpus(vm))
+	if (init_locks(vm) || !vm->name || init_vcpus(vm) || mhi_vm_init_hypercalls(vm))
 		return mhi_err_set(err, MH_ENOMEM, MHI_NO_MEMORY);
 	rc = mhi_ctx_engine_get(vm->ctx, &vm->engine, err);
 	if (rc)

@@ -53,8 +53,12 @@ static int set_cpuid(const struct mh_vm *vm, struct mhi_eng_vcpu *v, u32 index, 
 		     struct mhi_err *err)
 {
 	struct mhk_cpuid_entry table[MHK_MAX_CPUID];
-	const struct mhi_cpuid_config config = { vm->info, vm->cpus, index,
-						 (vm->flags & MH_VM_HYPERV) != 0 };
+	const struct mhi_cpuid_config config = { .info = vm->info,
+						 .cpus = vm->cpus,
+						 .apic_id = index,
+						 .hyperv = (vm->flags & MH_VM_HYPERV) != 0,
+						 .hypercalls = mhi_hc_features(&vm->hypercalls),
+						 .version = vm->hypercalls.env.version };
 	u32 count = mhi_cpuid_build(&mhi_cpuid_native, &config, table), i;
 
 	for (i = 0; i < vm->policy.cpuids; i++)

@@ -144,6 +144,7 @@ static int prepare(struct mh_vm *vm, struct mhi_err *err)
 	struct mhi_entry entry;
 	int rc = 0;
 
+	mhi_hc_timers_reset(&vm->hc_timers);
 	if (!vm->fresh)
 		rc = mhi_vm_power_cycle(vm, err);
 	if (rc)

@@ -11,6 +11,7 @@
 
 #include "base/x86.h"
 #include "core/hyperv.h"
+#include "macrohard/guest.h"
 
 #define EXT_BASE 0x80000000u
 #define HV_BASE 0x40000000u
@@ -436,6 +437,22 @@ static void leafs_hyperv(struct builder *b)
 	add(b, HV_BASE + 6, 0, 0, none);
 }
 
+/*
+ * Our own, behind the others: guests look for the interface they know from 0x40000000 on, in steps
+ * of 0x100.
+ */
+static void leafs_own(struct builder *b)
+{
+	static const u32 signature[4] = { MHG_LEAF + 1, MHG_SIGNATURE_EBX, MHG_SIGNATURE_ECX,
+					  MHG_SIGNATURE_EDX };
+	const u32 calls[4] = { MHG_INTERFACE, b->config->version, b->config->hypercalls, MHG_KEY };
+
+	if (!b->config->hypercalls)
+		return;
+	add(b, MHG_LEAF, 0, 0, signature);
+	add(b, MHG_LEAF + 1, 0, 0, calls);
+}
+
 static void leafs_hypervisor(struct builder *b)
 {
 	const u32 base = b->config->hyperv ? HV_SECOND : HV_BASE;
@@ -451,6 +468,7 @@ static void leafs_hypervisor(struct builder *b)
 	add(b, base, 0, 0, signature);
 	add(b, base + HV_FEATURES, 0, 0, features);
 	add(b, base + HV_TIMING, 0, 0, timing);
+	leafs_own(b);
 }
 
 static void leaf_ext_0(struct builder *b)

@@ -25,6 +25,8 @@ struct mhi_cpuid_config {
 	u32 cpus;
 	u32 apic_id;
 	bool hyperv; /* speak for Hyper-V first, and for KVM behind it */
+	/* MHG_F_* and MHG_VERSION of our own hypercalls; no features: they have no leaves */
+	u32 hypercalls, version;
 };
 
 /* Fills table [MHK_MAX_CPUID]; returns the number of entries. */

@@ -74,6 +74,11 @@ int mhi_gmem_write(const struct mhi_gmem *m, mh_gpa gpa, const void *buf, u64 by
 	return 0;
 }
 
+bool mhi_gmem_writable(const struct mhi_gmem *m, mh_gpa gpa, u64 bytes)
+{
+	return covered(m, gpa, bytes, true);
+}
+
 void *mhi_gmem_ptr(const struct mhi_gmem *m, mh_gpa gpa, u64 bytes, bool write)
 {
 	u8 *host = NULL;

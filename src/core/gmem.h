@@ -21,6 +21,8 @@ struct mhi_gmem {
  */
 int mhi_gmem_read(const struct mhi_gmem *m, mh_gpa gpa, void *buf, u64 bytes);
 int mhi_gmem_write(const struct mhi_gmem *m, mh_gpa gpa, const void *buf, u64 bytes, bool force);
+/* Would a write that obeys read-only succeed? */
+bool mhi_gmem_writable(const struct mhi_gmem *m, mh_gpa gpa, u64 bytes);
 /*
  * The host address of [gpa, gpa + bytes) when it lies within one slot, which is writable if it is
  * to be written; else NULL. For devices.

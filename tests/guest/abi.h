@@ -141,6 +141,14 @@ struct host_call {
 	uint64_t ret;
 };
 
+/* What the runner does with a hypercall's message, by channel. */
+enum {
+	HC_CHANNEL_ECHO = 1,	 /* byte i of n is i * 7 + n; comes back XOR the call's number */
+	HC_CHANNEL_NONE = 2,	 /* MH_ENOENT */
+	HC_CHANNEL_TOO_MUCH = 3, /* more than there is room for */
+	HC_CHANNEL_NEVER = 4,	 /* the guest fails */
+};
+
 struct device_access {
 	uint64_t offset; /* from PORT_RAM or MMIO_GPA */
 	uint64_t value;

@@ -66,6 +66,9 @@ void run_fail(struct run *r, const char *fmt, ...) __attribute__((format(printf,
 void run_call(struct run *r, uint64_t gpa);
 void run_join_tasks(struct run *r);
 
+/* runner_hypercall.c: who listens to the guests' messages. 0, or MH_E*. */
+int run_add_listeners(struct run *r);
+
 /*
  * runner_avx.c: host threads that compute in vector registers; stop returns the wrong values seen.
  */

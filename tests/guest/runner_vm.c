@@ -336,6 +336,8 @@ static int make_vm(struct run *r, enum guest_engine engine)
 	if (!rc)
 		rc = add_devices(r);
 	if (!rc)
+		rc = run_add_listeners(r);
+	if (!rc)
 		rc = mh_vm_mem_write(r->vm, IMAGE_GPA, guest_image,
 				     (uint64_t)(guest_image_end - guest_image));
 	if (!rc)

@@ -113,7 +113,9 @@ static int env_fetch(void *opaque, mh_gpa gpa, void *buf, unsigned int bytes)
 static void make_vcpu(struct vm *vm, u32 index, u32 cpus)
 {
 	struct mhk_cpuid_entry table[MHK_MAX_CPUID];
-	const struct mhi_cpuid_config config = { vm->ops->info(vm->e), cpus, index, false };
+	const struct mhi_cpuid_config config = { .info = vm->ops->info(vm->e),
+						 .cpus = cpus,
+						 .apic_id = index };
 	struct mhk_run *page;
 	struct mhi_err err;
 	u32 count = mhi_cpuid_build(&mhi_cpuid_native, &config, table);

@@ -3,6 +3,7 @@
 #include "unit.h"
 #include "base/x86.h"
 #include "core/cpuid.h"
+#include "macrohard/guest.h"
 
 #define ALL_CR4 (~0ull)
 
@@ -83,11 +84,12 @@ static void set_up(void)
 }
 
 static bool hyperv;
+static u32 hypercalls;
 
 static void build_from(void (*query)(void *, u32, u32, u32[4]), u32 cpus, u32 id)
 {
 	const struct mhi_cpuid_host h = { query, &host };
-	const struct mhi_cpuid_config config = { &info, cpus, id, hyperv };
+	const struct mhi_cpuid_config config = { &info, cpus, id, hyperv, hypercalls, 0x10203 };
 
 	count = mhi_cpuid_build(&h, &config, table);
 	ck_assert_uint_gt(count, 10);
@@ -394,6 +396,32 @@ START_TEST(address_widths)
 }
 END_TEST
 
+/* Behind the others, wherever those are. */
+START_TEST(own_leafs)
+{
+	u32 i;
+
+	build(1, 0);
+	ck_assert_uint_eq(get(MHG_LEAF, 0).eax, 0);
+	hypercalls = MHG_F_VERSION | MHG_F_IPC;
+	for (i = 0; i < 2; i++) {
+		hyperv = i;
+		build(1, 0);
+		ck_assert_uint_eq(get(MHG_LEAF, 0).eax, MHG_LEAF + 1);
+		ck_assert_uint_eq(get(MHG_LEAF, 0).ebx, MHG_SIGNATURE_EBX);
+		ck_assert_uint_eq(get(MHG_LEAF, 0).ecx, MHG_SIGNATURE_ECX);
+		ck_assert_uint_eq(get(MHG_LEAF, 0).edx, MHG_SIGNATURE_EDX);
+		ck_assert_uint_eq(get(MHG_LEAF + 1, 0).eax, MHG_INTERFACE);
+		ck_assert_uint_eq(get(MHG_LEAF + 1, 0).ebx, 0x10203);
+		ck_assert_uint_eq(get(MHG_LEAF + 1, 0).ecx, hypercalls);
+		ck_assert_uint_eq(get(MHG_LEAF + 1, 0).edx, MHG_KEY);
+		ck_assert_uint_eq(get(0x40000000 + i * 0x100, 0).ebx, 0x4b4d564b);
+	}
+	hypercalls = 0;
+	hyperv = false;
+}
+END_TEST
+
 START_TEST(old_host)
 {
 	host.max = 0xa;
@@ -415,7 +443,7 @@ END_TEST
 /* The real CPU's table has no surprise in form. */
 START_TEST(native)
 {
-	const struct mhi_cpuid_config config = { &info, 4, 2, false };
+	const struct mhi_cpuid_config config = { &info, 4, 2, false, 1, 1 };
 
 	count = mhi_cpuid_build(&mhi_cpuid_native, &config, table);
 	ck_assert_uint_le(count, MHK_MAX_CPUID);
@@ -438,6 +466,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, topology_amd);
 	tcase_add_test(tcase, clocks);
 	tcase_add_test(tcase, hypervisor_leafs);
+	tcase_add_test(tcase, own_leafs);
 	tcase_add_test(tcase, two_hypervisors);
 	tcase_add_test(tcase, address_widths);
 	tcase_add_test(tcase, old_host);
