@@ -56,6 +56,7 @@ bool mhi_gdb_hit(struct mhi_gdb_stub *g, struct mh_vcpu *v, struct mhi_gdb_stop 
 /* Code at a linear address, by the guest's tables. The page has CR and RIP. */
 int mhi_gdb_read_code(struct mh_vcpu *v, u64 at, u8 *buf, u32 bytes);
 /* The page has RIP, SEG and CR. */
+bool mhi_gdb_code64(const struct mhk_state *s);
 u64 mhi_gdb_linear_rip(const struct mhk_state *s);
 /* Breakpoints and steps into effect, or all of it away. Under vm->lock, vCPUs parked. */
 void mhi_gdb_arm(struct mhi_gdb_stub *g, bool on);

@@ -151,9 +151,14 @@ int mhi_gdb_read_code(struct mh_vcpu *v, u64 at, u8 *buf, u32 bytes)
 	return each_page(v, false, at, buf, bytes, read_piece);
 }
 
+bool mhi_gdb_code64(const struct mhk_state *s)
+{
+	return (s->efer & MHI_EFER_LMA) && (s->seg[MHK_CS].attr & MHI_ATTR_L);
+}
+
 u64 mhi_gdb_linear_rip(const struct mhk_state *s)
 {
-	if ((s->efer & MHI_EFER_LMA) && (s->seg[MHK_CS].attr & MHI_ATTR_L))
+	if (mhi_gdb_code64(s))
 		return s->rip;
 	return (u32)(s->seg[MHK_CS].base + s->rip);
 }
@@ -174,7 +179,6 @@ static void remove_soft(struct mhi_gdb_stub *g, u32 n)
 static int insert_soft(struct mhi_gdb_stub *g, struct mh_vcpu *v, u64 at)
 {
 	struct mhi_gdb_soft b = { .at = at };
-	bool code64;
 	u32 i;
 
 	if (mhi_vcpu_fetch(v, MHK_G_CR | MHK_G_RIP | MHK_G_SEG) || translate(v, at, &b.gpa) ||
@@ -185,9 +189,7 @@ static int insert_soft(struct mhi_gdb_stub *g, struct mh_vcpu *v, u64 at)
 			return 0;
 	if (g->softs == MHI_GDB_SOFT_MAX)
 		return MH_ENOMEM;
-	code64 = (v->page->state.efer & MHI_EFER_LMA) &&
-		 (v->page->state.seg[MHK_CS].attr & MHI_ATTR_L);
-	b.is = g->vm->ops->break_insn(code64);
+	b.is = g->vm->ops->break_insn(mhi_gdb_code64(&v->page->state));
 	if (write_piece(g->vm, b.gpa, &b.is, 1))
 		return MH_EFAULT;
 	g->soft[g->softs++] = b;

@@ -3,7 +3,6 @@
 #include "api/gdb.h"
 #include "base/x86.h"
 
-#define VEC_GP 13u
 #define MOV_FROM_DR 0x21u
 #define MOV_TO_DR 0x23u
 #define INSN_BYTES 4u /* with a REX prefix */
@@ -57,7 +56,7 @@ static u32 move(struct mh_vcpu *v, bool code64, bool write, u32 nr, u64 *gpr)
 		nr += 2;
 	}
 	if (write && nr >= 6 && value >> 32)
-		return INJECT(VEC_GP) | MHK_INJECT_ERROR;
+		return INJECT(MHI_VEC_GP) | MHK_INJECT_ERROR;
 	v->vm->ops->debug_register(v->eng, nr, write, &value);
 	if (!write) {
 		*gpr = value;
@@ -74,9 +73,10 @@ bool mhi_vcpu_mov_dr(struct mh_vcpu *v)
 	bool code64, write;
 	u8 insn[INSN_BYTES] = { 0 };
 
-	if (!v->vm->ops->debug_register || mhi_vcpu_fetch(v, MHK_G_SEG))
+	/* Without a debugger the guest has its debug registers itself. */
+	if (!page->user.debug || !v->vm->ops->debug_register || mhi_vcpu_fetch(v, MHK_G_SEG))
 		return false;
-	code64 = (s->efer & MHI_EFER_LMA) && (s->seg[MHK_CS].attr & MHI_ATTR_L);
+	code64 = mhi_gdb_code64(s);
 	bytes = sizeof(insn);
 	/* The instruction may be the last of its page, and shorter. */
 	while (bytes && mhi_gdb_read_code(v, mhi_gdb_linear_rip(s), insn, bytes))

@@ -41,16 +41,6 @@ struct mhi_p9_server *mhi_p9_server(struct mhi_p9 *s)
 	return &s->server;
 }
 
-void mhi_p9_begin(struct mhi_p9 *s, struct mhi_p9_req *req)
-{
-	mhi_p9_server_begin(&s->server, req);
-}
-
-void mhi_p9_end(struct mhi_p9 *s, struct mhi_p9_req *req)
-{
-	mhi_p9_server_end(&s->server, req);
-}
-
 /* ---- flush and version ---- */
 
 static int do_flush(struct p9_ctx *c)

@@ -44,12 +44,10 @@ void mhi_p9_destroy(struct mhi_p9 *p9);
 /* As if the client had gone and come back. No request is in flight. */
 void mhi_p9_reset(struct mhi_p9 *p9);
 
-/* For transports that take any server. */
+/* What begins and ends its requests; for transports that take any server. */
 struct mhi_p9_server *mhi_p9_server(struct mhi_p9 *p9);
 
-void mhi_p9_begin(struct mhi_p9 *p9, struct mhi_p9_req *req);
 void mhi_p9_run(struct mhi_p9 *p9, struct mhi_p9_req *req);
-void mhi_p9_end(struct mhi_p9 *p9, struct mhi_p9_req *req);
 
 /* The size of the message that starts with these 4 bytes: for transports that are streams. */
 static inline u32 mhi_p9_size(const u8 *p)

@@ -132,9 +132,9 @@ static void send_message(struct mhi_p9 *p9, const u8 *message, size_t size, size
 
 	req.outs = cut(out, size, message);
 	req.ins = cut(in, room, NULL);
-	mhi_p9_begin(p9, &req);
+	mhi_p9_server_begin(mhi_p9_server(p9), &req);
 	mhi_p9_run(p9, &req);
-	mhi_p9_end(p9, &req);
+	mhi_p9_server_end(mhi_p9_server(p9), &req);
 	if (req.replied > room)
 		fuzz_die("reply", "longer than its room");
 	if (req.replied && (mhi_p9_iov_get(in, req.ins, 0, head, HEAD) != HEAD ||

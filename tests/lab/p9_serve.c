@@ -113,7 +113,7 @@ static void finish(struct conn *conn, struct slot *slot)
 {
 	pthread_mutex_lock(&conn->write_lock);
 	write_all(conn->fd, slot->reply, slot->req.replied);
-	mhi_p9_end(conn->p9, &slot->req);
+	mhi_p9_server_end(mhi_p9_server(conn->p9), &slot->req);
 	pthread_mutex_unlock(&conn->write_lock);
 	pthread_mutex_lock(&conn->lock);
 	slot->next = conn->free;
@@ -152,7 +152,7 @@ static struct slot *free_slot(struct conn *conn)
 
 static void queue(struct conn *conn, struct slot *slot)
 {
-	mhi_p9_begin(conn->p9, &slot->req);
+	mhi_p9_server_begin(mhi_p9_server(conn->p9), &slot->req);
 	pthread_mutex_lock(&conn->lock);
 	*(conn->first ? &conn->last->next : &conn->first) = slot;
 	conn->last = slot;

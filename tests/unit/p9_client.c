@@ -212,9 +212,9 @@ int p9_send(struct p9_client *c)
 	req.outs = cut(c, out, c->out.used);
 	req.ins = cut(c, in, c->room);
 	mhi_p9_iov_put(out, req.outs, 0, c->request, c->out.used);
-	mhi_p9_begin(c->p9, &req);
+	mhi_p9_server_begin(mhi_p9_server(c->p9), &req);
 	mhi_p9_run(c->p9, &req);
-	mhi_p9_end(c->p9, &req);
+	mhi_p9_server_end(mhi_p9_server(c->p9), &req);
 	ck_assert_uint_le(req.replied, c->room);
 	c->replied = req.replied;
 	mhi_p9_iov_get(in, req.ins, 0, c->reply, req.replied);

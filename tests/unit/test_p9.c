@@ -512,16 +512,16 @@ static void check_waits(u8 type, const void *body, size_t bytes)
 	first = (struct mhi_p9_req){ .out = &iov[0], .outs = 1, .in = &iov[2], .ins = 1 };
 	second = (struct mhi_p9_req){ .out = &iov[1], .outs = 1, .in = &iov[3], .ins = 1 };
 	done = 0;
-	mhi_p9_begin(c.p9, &first);
-	mhi_p9_begin(c.p9, &second);
+	mhi_p9_server_begin(mhi_p9_server(c.p9), &first);
+	mhi_p9_server_begin(mhi_p9_server(c.p9), &second);
 	pthread_create(&thread, NULL, run_second, NULL);
 	mhi_p9_run(c.p9, &first);
 	usleep(20000);
 	ck_assert(!__atomic_load_n(&done, __ATOMIC_ACQUIRE));
-	mhi_p9_end(c.p9, &first);
+	mhi_p9_server_end(mhi_p9_server(c.p9), &first);
 	pthread_join(thread, NULL);
 	ck_assert_uint_eq(second.replied ? replies[1][4] : 0, type + 1u);
-	mhi_p9_end(c.p9, &second);
+	mhi_p9_server_end(mhi_p9_server(c.p9), &second);
 }
 
 START_TEST(waiting)

@@ -540,10 +540,10 @@ static void *pull(void *opaque)
 
 		put_random(&rng, request, &out);
 		pthread_mutex_lock(&order);
-		mhi_p9_begin(c.p9, &req);
+		mhi_p9_server_begin(mhi_p9_server(c.p9), &req);
 		pthread_mutex_unlock(&order);
 		mhi_p9_run(c.p9, &req);
-		mhi_p9_end(c.p9, &req);
+		mhi_p9_server_end(mhi_p9_server(c.p9), &req);
 	}
 	return NULL;
 }
