@@ -15,6 +15,7 @@
 #include <macrohard/policy.h>
 #include <macrohard/device.h>
 #include <macrohard/disk.h>
+#include <macrohard/display.h>
 #include <macrohard/net.h>
 #include <macrohard/hypercall.h>
 #include <macrohard/metrics.h>

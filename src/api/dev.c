@@ -109,6 +109,7 @@ static void dev_free(struct mh_dev *dev)
 		dev->vdev->ops->destroy(dev->vdev);
 	if (dev->watchdog)
 		mhi_watchdog_destroy(dev->watchdog);
+	mhi_display_destroy(dev->display);
 	mhi_dev_errors_fini(dev);
 	free(dev->label);
 	free(dev);
@@ -127,6 +128,10 @@ int mhi_dev_end(struct mh_dev *dev, u32 flags, int rc, struct mh_dev **out)
 	} else {
 		if (dev->adopted)
 			*dev->adopted = true;
+		/* Paired with mhi_vm_display. */
+		if (dev->display)
+			__atomic_store_n(&vm->display, dev->display, __ATOMIC_RELEASE);
+		dev->display = NULL;
 		dev->next = vm->devs;
 		vm->devs = dev;
 		if (out)

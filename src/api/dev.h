@@ -32,10 +32,11 @@ struct mh_dev {
 	u64 told_ns;		       /* (l) when it was told of last */
 	char *label;		       /* (c) for messages: a path; NULL: none */
 	struct mhi_dev_errors errors;
-	bool console;		/* (c) it has ports */
-	struct mhi_net *frames; /* (c) the embedder's end of a network card; NULL: none */
-	bool *adopted;		/* (c) the back end's: set when the device is there; NULL: none */
-	char owner[64];		/* (c) "VM \"name\"" */
+	struct mhi_display *display; /* made for it, and not the VM's yet; NULL: none */
+	bool console;		     /* (c) it has ports */
+	struct mhi_net *frames;	     /* (c) the embedder's end of a network card; NULL: none */
+	bool *adopted;	/* (c) the back end's: set when the device is there; NULL: none */
+	char owner[64]; /* (c) "VM \"name\"" */
 };
 
 /*

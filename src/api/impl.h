@@ -12,6 +12,7 @@
 
 #include "core/bus.h"
 #include "core/count.h"
+#include "core/display.h"
 #include "core/engine.h"
 #include "core/err.h"
 #include "core/gmem.h"
@@ -90,6 +91,7 @@ struct mh_vm {
 	struct mh_vcpu *vcpu;		  /* (c) [cpus] */
 	struct mhi_machine *machine;	  /* (c) NULL: MH_VM_BARE */
 	struct mh_dev *devs;		  /* (p) attached devices */
+	struct mhi_display *display;	  /* (a) NULL until there is one, which stays */
 	u8 *ram;			  /* (c) NULL: none of ours */
 	u64 ram_bytes;			  /* (c) */
 
@@ -148,6 +150,13 @@ int mhi_ctx_workers(struct mh_ctx *ctx, struct mhi_workers **out, struct mhi_err
 void mhi_ctx_end_loop(struct mh_ctx *ctx);
 /* Is the caller called by the context's loop? */
 bool mhi_ctx_on_loop(struct mh_ctx *ctx);
+
+/* NULL: there is none. Any thread. */
+static inline struct mhi_display *mhi_vm_display(struct mh_vm *vm)
+{
+	/* Paired with mhi_dev_end. */
+	return __atomic_load_n(&vm->display, __ATOMIC_ACQUIRE);
+}
 
 /* ---- dev.c ---- */
 

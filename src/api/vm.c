@@ -230,6 +230,7 @@ static void vm_free(struct mh_vm *vm)
 
 	mhi_hc_timers_fini(&vm->hc_timers);
 	mhi_vm_free_devs(vm);
+	mhi_display_destroy(vm->display);
 	if (vm->machine)
 		mhi_machine_destroy(vm->machine);
 	if (vm->boot)

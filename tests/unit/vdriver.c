@@ -83,6 +83,8 @@ void vd_fini(struct vdriver *d)
 	d->pci.pci.ops->run(&d->pci, false);
 	mhi_vpci_fini(&d->pci);
 	d->dev->ops->destroy(d->dev);
+	if (d->gone)
+		d->gone();
 	mhi_loop_destroy(d->loop);
 	mhi_log_fini(&d->log);
 	guest_ram_fini(&d->ram);

@@ -28,6 +28,8 @@ struct vdriver {
 	int error;
 	u64 features;
 	mh_gpa brk; /* guest memory is given out up to here */
+	/* NULL, or: the device has been destroyed, and the loop is still there. */
+	void (*gone)(void);
 };
 
 void vd_init(struct vdriver *d);
