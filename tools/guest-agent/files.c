@@ -4,6 +4,9 @@
 
 #include <stdlib.h>
 
+/* The size of what is put need not be known before. */
+#define UNKNOWN UINT64_MAX
+
 struct transfer {
 	struct ga_file *file;
 	uint64_t left;
@@ -55,23 +58,26 @@ static void put_end(struct ga_request *r)
 		ga_end(r, why.code, "%s", why.text);
 }
 
+static void put_failed(struct ga_request *r, enum mhi_agent_code code, const char *text)
+{
+	ga_file_close(finish(r));
+	ga_end(r, code, "%s", text);
+}
+
 static void put_data(struct ga_request *r, uint32_t stream, const uint8_t *data, uint32_t bytes)
 {
 	struct transfer *t = r->data;
 	struct ga_failure why;
 
-	if (stream || bytes > t->left) {
-		ga_file_close(finish(r));
-		ga_end(r, MHI_AGENT_INVALID, "more data than was announced");
-	} else if (!ga_file_write(t->file, data, bytes, &why)) {
-		ga_file_close(finish(r));
-		ga_end(r, why.code, "%s", why.text);
-	} else {
-		t->left -= bytes;
-		if (t->left)
-			ga_credit(r, bytes);
-		else
-			put_end(r);
+	if (!bytes && (!t->left || t->left == UNKNOWN))
+		put_end(r);
+	else if (stream || !bytes || bytes > t->left)
+		put_failed(r, MHI_AGENT_INVALID, "the file's data is not as long as announced");
+	else if (!ga_file_write(t->file, data, bytes, &why))
+		put_failed(r, why.code, why.text);
+	else {
+		t->left -= t->left == UNKNOWN ? 0 : bytes;
+		ga_credit(r, bytes);
 	}
 }
 
@@ -85,10 +91,10 @@ void ga_file_put(void *os, struct ga_request *r, const struct mhi_agent_msg *m)
 	if (!r)
 		return;
 	file = ga_file_create(m->u.file_put.path, m->u.file_put.mode, &why);
-	if (!file)
+	if (file)
+		begin(r, file, m->u.file_put.bytes, &ops);
+	else
 		ga_end(r, why.code, "%s", why.text);
-	else if (begin(r, file, m->u.file_put.bytes, &ops) && !m->u.file_put.bytes)
-		put_end(r);
 }
 
 /* ---- from the guest ---- */

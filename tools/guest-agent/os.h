@@ -9,9 +9,9 @@
 #include "session.h"
 
 /*
- * Handle msg, whose texts and rests are valid until the function returns. The request is to be ended
- * once by ga_end, now or later; it is NULL, and that call does nothing, where the host does not
- * want an answer.
+ * Handle msg, whose texts and rests are valid until the function returns. The request is to be
+ * ended once by ga_end, now or later. It is NULL, and that call does nothing, where the host wants
+ * no answer.
  */
 typedef void ga_handler(void *os, struct ga_request *request, const struct mhi_agent_msg *msg);
 

@@ -11,6 +11,9 @@
 
 /* HELLO is said until the host answers: it may come later than the agent. */
 #define HELLO_MS 1000u
+/* Silence: ask whether the host is there; it is not. */
+#define PING_MS 10000u
+#define LOST_MS 30000u
 #define QUEUE_LOW (GA_QUEUE / 8)    /* from here on down others may go on */
 #define QUEUE_EVENTS (GA_QUEUE / 4) /* no data and no events beyond this */
 #define QUEUE_INPUT (GA_QUEUE / 2)  /* no new requests beyond this */
@@ -223,6 +226,7 @@ void ga_connected(struct ga_session *s, uint32_t instance, uint64_t now_ms)
 {
 	ga_disconnected(s);
 	s->instance = instance ? instance : 1;
+	s->heard = true; /* as it were: silence begins now */
 	hello(s, now_ms);
 }
 
@@ -237,19 +241,10 @@ void ga_disconnected(struct ga_session *s)
 	agree(s, 0);
 }
 
-void ga_offer(struct ga_session *s, uint32_t features, uint64_t now_ms)
-{
-	s->offered = features;
-	if (!s->instance)
-		return;
-	agree(s, s->features & features);
-	hello(s, now_ms);
-}
-
-/* A host that does not know this version knows none of it: go on saying HELLO, it may be updated. */
+/* A host of another version knows none of ours: go on saying HELLO, it may be updated. */
 static void welcomed(struct ga_session *s, const struct mhi_agent_msg *m)
 {
-	if (m->u.welcome.version != MHI_AGENT_VERSION)
+	if (s->welcome || m->serial != s->instance || m->u.welcome.version != MHI_AGENT_VERSION)
 		return;
 	s->welcome = true;
 	agree(s, m->u.welcome.features & s->offered);
@@ -381,10 +376,10 @@ static void handle(struct ga_session *s, const struct mhi_agent_msg *m)
 
 	if (m->type == MHI_MSG_WELCOME)
 		welcomed(s, m);
-	else if (m->type == MHI_MSG_PING)
-		answer(s, MHI_MSG_PONG, m->serial, &m->u.ping);
 	else if (!s->welcome)
 		return;
+	else if (m->type == MHI_MSG_PING)
+		answer(s, MHI_MSG_PONG, m->serial, &m->u.ping);
 	else if (r)
 		go_on(r, m);
 	else if (!s->os->relay || !s->os->relay(s->opaque, m))
@@ -429,6 +424,7 @@ static bool next_frame(struct ga_session *s, size_t *at)
 
 int ga_input(struct ga_session *s, const uint8_t *data, size_t bytes)
 {
+	s->heard |= bytes != 0;
 	while (s->instance && bytes && !s->broken) {
 		size_t room = 2 * MHI_AGENT_FRAME - s->in_bytes;
 		size_t part = bytes < room ? bytes : room, at = 0;
@@ -475,11 +471,37 @@ void ga_sent(struct ga_session *s, size_t bytes)
 	}
 }
 
+/* A host says something when it is asked to. Returns milliseconds until the next step. */
+static uint64_t listen_on(struct ga_session *s, uint64_t now_ms)
+{
+	struct mhi_msg_ping ping = { now_ms, 0 };
+	uint64_t silence = now_ms - s->heard_ms;
+
+	if (silence >= LOST_MS)
+		s->broken = true;
+	else if (silence >= PING_MS && !s->asked) {
+		s->asked = true;
+		answer(s, MHI_MSG_PING, 0, &ping);
+	}
+	return silence < PING_MS ? PING_MS - silence : silence < LOST_MS ? LOST_MS - silence : 0;
+}
+
 int ga_tick(struct ga_session *s, uint64_t now_ms)
 {
-	if (!s->instance || s->welcome)
+	if (!s->instance)
 		return -1;
+	if (s->heard) {
+		s->heard = s->asked = false;
+		s->heard_ms = now_ms;
+	}
+	if (s->welcome)
+		return (int)listen_on(s, now_ms);
 	if (now_ms >= s->hello_ms && !s->out_bytes)
 		hello(s, now_ms);
 	return now_ms < s->hello_ms ? (int)(s->hello_ms - now_ms) : (int)HELLO_MS;
+}
+
+bool ga_is_broken(const struct ga_session *s)
+{
+	return s->broken;
 }

@@ -57,11 +57,13 @@ struct ga_request {
 struct ga_session {
 	const struct ga_os *os;
 	void *opaque;	      /* os's */
-	uint32_t offered;     /* features that are or will be in HELLO */
+	uint32_t offered;     /* those of HELLO */
 	uint32_t features;    /* those that were agreed on */
 	uint32_t instance;    /* HELLO's serial: this connection; 0: there is none */
 	uint32_t own;	      /* the last own serial */
 	uint64_t hello_ms;    /* when HELLO is to be said again */
+	uint64_t heard_ms;    /* when the host was heard, as far as ga_tick knows */
+	bool heard, asked;    /* since then: anything; whether it is there */
 	bool welcome, broken; /* the host has answered; it has to be given up */
 	bool starved;	      /* somebody was told that there is no room */
 	uint8_t *in, *out;    /* [2 * MHI_AGENT_FRAME], [GA_QUEUE] */
@@ -84,9 +86,6 @@ void ga_connected(struct ga_session *session, uint32_t instance, uint64_t now_ms
 /* The connection is gone: all requests are over, and what was not sent is forgotten. */
 void ga_disconnected(struct ga_session *session);
 
-/* Other features are there than before: say HELLO again. */
-void ga_offer(struct ga_session *session, uint32_t features, uint64_t now_ms);
-
 /* What came. Returns 0; -1: give the connection up. */
 int ga_input(struct ga_session *session, const uint8_t *data, size_t bytes);
 
@@ -103,6 +102,9 @@ void ga_sent(struct ga_session *session, size_t bytes);
  * Do what is due. Returns milliseconds until it is to be called again at the latest; -1: no need.
  */
 int ga_tick(struct ga_session *session, uint64_t now_ms);
+
+/* Whether the connection has to be given up; to be asked after ga_tick. */
+bool ga_is_broken(const struct ga_session *session);
 
 /* ---- for handlers ---- */
 
