@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The machine's ACPI tables: a hardware-reduced platform (ACPI 6.5, 4.1 "Hardware-Reduced ACPI"),
- * with neither PIC, PIT, keyboard controller nor VGA, and none claimed. Offsets: 5.2 "ACPI System
+ * with neither PIC, PIT nor VGA, and none claimed. Offsets: 5.2 "ACPI System
  * Description Tables".
  */
 #include "platform/acpi.h"
@@ -10,6 +10,7 @@
 #include "platform/aml.h"
 #include "platform/layout.h"
 #include "core/le.h"
+#include "platform/i8042.h"
 #include "platform/machine.h"
 #include "platform/pci.h"
 #include "platform/pmtimer.h"
@@ -55,6 +56,7 @@
 
 /* 5.2.9.3 "IA-PC Boot Architecture Flags". */
 #define BOOT_ARCH_LEGACY_DEVICES 0x01 /* COM1 */
+#define BOOT_ARCH_8042 0x02
 #define BOOT_ARCH_NO_VGA 0x04
 
 /* Table 5.10 "Fixed ACPI Description Table Fixed Feature Flags". */
@@ -210,6 +212,34 @@ static void aml_uart(struct mhi_aml *aml, unsigned int n)
 	mhi_aml_end(aml, device);
 }
 
+static void aml_ps2(struct mhi_aml *aml)
+{
+	static const struct mhi_aml_resources keyboard = {
+		.io_base = MHI_KBC_DATA_PORT,
+		.io_ports = 1,
+		.io_other = MHI_KBC_PORT,
+		.has_irq = true,
+		.gsi = MHI_KBC_KEYBOARD_GSI,
+	};
+	static const struct mhi_aml_resources mouse = {
+		.has_irq = true,
+		.gsi = MHI_KBC_MOUSE_GSI,
+	};
+	size_t device = mhi_aml_device(aml, "KBD");
+
+	mhi_aml_name(aml, "_HID");
+	mhi_aml_eisaid(aml, "PNP0303");
+	mhi_aml_name(aml, "_CRS");
+	mhi_aml_resource_template(aml, &keyboard);
+	mhi_aml_end(aml, device);
+	device = mhi_aml_device(aml, "MOU");
+	mhi_aml_name(aml, "_HID");
+	mhi_aml_eisaid(aml, "PNP0F13");
+	mhi_aml_name(aml, "_CRS");
+	mhi_aml_resource_template(aml, &mouse);
+	mhi_aml_end(aml, device);
+}
+
 static void aml_rtc(struct mhi_aml *aml)
 {
 	static const struct mhi_aml_resources res = {
@@ -316,6 +346,8 @@ static const u8 *build_dsdt(struct builder *b, const struct mhi_acpi_config *con
 	for (unsigned int n = 0; n < MHI_UARTS; n++)
 		if (config->uarts & MHI_BIT(n))
 			aml_uart(&aml, n);
+	if (config->ps2)
+		aml_ps2(&aml);
 	aml_rtc(&aml);
 	aml_panic(&aml);
 	aml_power_button(&aml);
@@ -333,7 +365,7 @@ static const u8 *build_dsdt(struct builder *b, const struct mhi_acpi_config *con
 	return table;
 }
 
-static const u8 *build_fadt(struct builder *b, const u8 *dsdt)
+static const u8 *build_fadt(struct builder *b, const struct mhi_acpi_config *config, const u8 *dsdt)
 {
 	u8 *t = reserve(b, FADT_BYTES);
 
@@ -348,7 +380,8 @@ static const u8 *build_fadt(struct builder *b, const u8 *dsdt)
 	mhi_put_le16(t + FADT_C2_LATENCY, NO_C2);
 	mhi_put_le16(t + FADT_C3_LATENCY, NO_C3);
 	t[FADT_CENTURY] = MHI_RTC_CENTURY;
-	mhi_put_le16(t + FADT_BOOT_ARCH, BOOT_ARCH_LEGACY_DEVICES | BOOT_ARCH_NO_VGA);
+	mhi_put_le16(t + FADT_BOOT_ARCH, BOOT_ARCH_LEGACY_DEVICES | BOOT_ARCH_NO_VGA |
+						 (config->ps2 ? BOOT_ARCH_8042 : 0));
 	mhi_put_le32(t + FADT_FLAGS, FLAG_WBINVD | FLAG_C1 | FLAG_POWER_BUTTON_DEVICE |
 					     FLAG_NO_SLEEP_BUTTON | FLAG_NO_RTC_WAKE |
 					     FLAG_TIMER_32 | FLAG_RESET_REG | FLAG_HW_REDUCED);
@@ -451,7 +484,7 @@ int mhi_acpi_build(const struct mhi_acpi_config *config, u8 *buf, size_t cap, si
 	struct builder b = { .buf = buf, .cap = cap, .base = config->base, .map = &map };
 	u8 *rsdp = reserve(&b, MHI_ACPI_RSDP_ROOM);
 	const u8 *dsdt = build_dsdt(&b, config);
-	const u8 *fadt = dsdt ? build_fadt(&b, dsdt) : NULL;
+	const u8 *fadt = dsdt ? build_fadt(&b, config, dsdt) : NULL;
 	const u8 *madt = build_madt(&b, config->cpus);
 	const u8 *mcfg = build_mcfg(&b);
 	const u8 *xsdt = fadt && madt && mcfg ? build_xsdt(&b, fadt, madt, mcfg) : NULL;

@@ -29,6 +29,7 @@ struct mhi_acpi_config {
 	u64 base;		      /* guest-physical address of the RSDP; the tables follow it */
 	u32 cpus;		      /* with APIC ids 0 .. cpus - 1 */
 	u32 uarts;		      /* bit n: COM<n + 1> is there */
+	bool ps2;		      /* keyboard and mouse are there */
 	u64 window64, window64_bytes; /* of PCI; 0 bytes: there is none */
 	bool firmware;		      /* places BARs, in a window of its own */
 	struct mhi_acpi_map *map;     /* is filled in; NULL: nobody asks */

@@ -310,6 +310,8 @@ void mhi_aml_resource_template(struct mhi_aml *aml, const struct mhi_aml_resourc
 
 	if (res->io_ports)
 		len += put_io(bytes + len, res->io_base, res->io_ports);
+	if (res->io_other)
+		len += put_io(bytes + len, res->io_other, 1);
 	if (res->has_irq)
 		len += put_interrupt(bytes + len, res->gsi);
 	if (res->mem_bytes)

@@ -38,6 +38,7 @@ void mhi_aml_notify(struct mhi_aml *aml, const char *object, u64 value);
 struct mhi_aml_resources {
 	u16 io_base;
 	u8 io_ports;
+	u16 io_other; /* one more port */
 	bool has_irq; /* edge-triggered, active high, not shared */
 	u32 gsi;
 	u32 mem_base, mem_bytes; /* fixed */

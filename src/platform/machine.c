@@ -56,7 +56,7 @@ static const struct range ranges[] = {
 	{ false, MHI_RTC_PORT, MHI_RTC_PORTS, &mhi_rtc_ops, offsetof(struct mhi_machine, rtc) },
 	{ false, MHI_SLEEP_PORT, MHI_SLEEP_PORTS, &mhi_sleep_ops,
 	  offsetof(struct mhi_machine, power) },
-	{ false, MHI_KBC_PORT, 1, &mhi_kbc_ops, offsetof(struct mhi_machine, power) },
+	{ false, MHI_KBC_PORT, 1, &mhi_kbc_ops, offsetof(struct mhi_machine, kbc) },
 	{ false, MHI_PANIC_PORT, 1, &mhi_panic_ops, offsetof(struct mhi_machine, power) },
 	{ false, MHI_PCI_PORT, MHI_PCI_PORTS, &pci_port_ops, 0 },
 	{ false, MHI_PMTIMER_PORT, MHI_PMTIMER_PORTS, &mhi_pmtimer_ops, 0 },
@@ -72,6 +72,7 @@ static void detach(struct mhi_machine *m)
 	for (unsigned int n = 0; n < MHI_UARTS; n++)
 		if (m->uarts & MHI_BIT(n))
 			mhi_bus_remove(m->env.pio, mhi_uart_place[n].port);
+	mhi_machine_ps2(m, false, NULL);
 	while (m->ranges) {
 		const struct range *range = &ranges[--m->ranges];
 
@@ -252,6 +253,7 @@ int mhi_machine_create(const struct mhi_machine_env *env, struct mhi_machine **o
 	lines.opaque = &m->ioapic;
 	for (unsigned int n = 0; n < MHI_UARTS; n++)
 		mhi_uart_init(&m->com[n], &lines, mhi_uart_place[n].gsi);
+	mhi_i8042_init(&m->kbc, &lines, &m->power);
 	mhi_rtc_init(&m->rtc, NULL);
 	mhi_fwcfg_init(&m->fwcfg, env->mem);
 	rc = attach(m, err);
@@ -277,6 +279,7 @@ void mhi_machine_destroy(struct mhi_machine *m)
 	mhi_fwcfg_fini(&m->fwcfg);
 	mhi_pci_destroy(m->pci);
 	mhi_rtc_fini(&m->rtc);
+	mhi_i8042_fini(&m->kbc);
 	for (unsigned int n = 0; n < MHI_UARTS; n++)
 		mhi_uart_fini(&m->com[n]);
 	mhi_ioapic_fini(&m->ioapic);
@@ -288,6 +291,7 @@ struct mhi_acpi_config mhi_machine_acpi(const struct mhi_machine *m)
 	return (struct mhi_acpi_config){
 		.cpus = m->env.cpus,
 		.uarts = m->uarts,
+		.ps2 = m->kbc.present,
 		.window64 = m->window64,
 		.window64_bytes = m->window64_bytes,
 	};
@@ -323,6 +327,7 @@ int mhi_machine_reset(struct mhi_machine *m, struct mhi_err *err)
 	mhi_pci_reset(m->pci);
 	for (unsigned int n = 0; n < MHI_UARTS; n++)
 		mhi_uart_reset(&m->com[n]);
+	mhi_i8042_reset(&m->kbc);
 	mhi_rtc_reset(&m->rtc);
 	if (m->rom_bytes)
 		return mhi_machine_tell_firmware(m, err);
@@ -364,4 +369,47 @@ size_t mhi_machine_serial_input(struct mhi_machine *m, unsigned int port, const 
 	if (port >= MHI_UARTS || !(m->uarts & MHI_BIT(port)))
 		return 0;
 	return mhi_uart_input(&m->com[port], data, bytes);
+}
+
+/* ---- keyboard and mouse ---- */
+
+int mhi_machine_ps2(struct mhi_machine *m, bool on, struct mhi_err *err)
+{
+	int rc;
+
+	if (on == m->kbc.present)
+		return on ? mhi_err_set(err, MH_EEXIST,
+					"the VM has a PS/2 keyboard and mouse already; it takes "
+					"one of them")
+			  : 0;
+	if (!on) {
+		mhi_bus_remove(m->env.pio, MHI_KBC_DATA_PORT);
+		m->kbc.present = false;
+		return 0;
+	}
+	rc = mhi_bus_add(m->env.pio, MHI_KBC_DATA_PORT, 1, &mhi_kbc_data_ops, &m->kbc);
+	if (rc)
+		return taken(err, rc, "port", MHI_KBC_DATA_PORT);
+	m->kbc.present = true;
+	return 0;
+}
+
+int mhi_machine_ps2_key(struct mhi_machine *m, u32 code, bool down)
+{
+	return mhi_i8042_key(&m->kbc, code, down);
+}
+
+int mhi_machine_ps2_move(struct mhi_machine *m, s32 dx, s32 dy, s32 dz)
+{
+	return mhi_i8042_move(&m->kbc, dx, dy, dz);
+}
+
+int mhi_machine_ps2_button(struct mhi_machine *m, unsigned int button, bool down)
+{
+	return button < MHI_PS2_BUTTONS ? mhi_i8042_button(&m->kbc, 1u << button, down) : MH_ESTATE;
+}
+
+u32 mhi_machine_ps2_leds(struct mhi_machine *m)
+{
+	return mhi_i8042_leds(&m->kbc);
 }

@@ -107,4 +107,20 @@ int mhi_machine_serial_attach(struct mhi_machine *m, unsigned int port,
 size_t mhi_machine_serial_input(struct mhi_machine *m, unsigned int port, const void *data,
 				size_t bytes);
 
+/*
+ * A PS/2 keyboard and mouse behind the keyboard controller: while no vCPU runs. MH_EEXIST (there
+ * is one, or a handler has its port), MH_ENOMEM.
+ */
+int mhi_machine_ps2(struct mhi_machine *m, bool on, struct mhi_err *err);
+/*
+ * Any thread: keys by evdev's codes; motion to the right, up, and of the wheel towards the user;
+ * buttons 0 to 4: left, right, middle, side, extra. 0; MH_ESTATE (none, or switched off by the
+ * guest), MH_EBUSY (the guest does not take them; releases and motion are told later).
+ */
+int mhi_machine_ps2_key(struct mhi_machine *m, u32 code, bool down);
+int mhi_machine_ps2_move(struct mhi_machine *m, s32 dx, s32 dy, s32 dz);
+int mhi_machine_ps2_button(struct mhi_machine *m, unsigned int button, bool down);
+/* Bit n: LED n of evdev is on. */
+u32 mhi_machine_ps2_leds(struct mhi_machine *m);
+
 #endif

@@ -5,6 +5,7 @@
 
 #include "platform/acpi.h"
 #include "platform/fwcfg.h"
+#include "platform/i8042.h"
 #include "platform/ioapic.h"
 #include "platform/machine.h"
 #include "platform/pci.h"
@@ -22,6 +23,7 @@ struct mhi_machine {
 	unsigned int pci_ranges;
 	u64 window64, window64_bytes; /* (c) for BARs above 4 GiB; 0: there is no room */
 	struct mhi_rtc rtc;
+	struct mhi_i8042 kbc;
 	struct mhi_power_port power;
 	unsigned int ranges; /* (c) how many rows of the map are on the buses */
 	struct mhi_fwcfg fwcfg;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Power-off and reset as the guest asks for them. ACPI 6.5, 4.8.3.7 "Sleep Control and Status
- * Registers"; the reset control register of PC chipsets; the keyboard controller's command 0xfe;
- * pvpanic.
+ * Registers"; the reset control register of PC chipsets; pvpanic.
  */
 #include "platform/power.h"
 
@@ -12,8 +11,6 @@
 #define SLEEP_ENABLE 0x20
 
 #define RESET_CPU 0x04 /* of the reset control register */
-
-#define KBC_PULSE_RESET 0xfe
 
 /* QEMU's docs/specs/pvpanic: what a guest may write, and reads as what there is. */
 #define PANIC_PANICKED 0x01
@@ -48,14 +45,6 @@ static void reset_write(void *opaque, uint64_t offset, unsigned int bytes, uint6
 		port->power(port->opaque, MHI_POWER_RESET);
 }
 
-static void kbc_write(void *opaque, uint64_t offset, unsigned int bytes, uint64_t value)
-{
-	struct mhi_power_port *port = opaque;
-
-	if ((value & 0xff) == KBC_PULSE_RESET)
-		port->power(port->opaque, MHI_POWER_RESET);
-}
-
 static uint64_t panic_read(void *opaque, uint64_t offset, unsigned int bytes)
 {
 	return PANIC_PANICKED | PANIC_CRASH_KERNEL;
@@ -87,14 +76,4 @@ const struct mh_io_ops mhi_reset_ops = {
 	.version = 1,
 	.read = zero_read,
 	.write = reset_write,
-};
-
-/*
- * Status reads as zero: ready for a command. There is no keyboard behind it, and the FADT says
- * so.
- */
-const struct mh_io_ops mhi_kbc_ops = {
-	.version = 1,
-	.read = zero_read,
-	.write = kbc_write,
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Ports that end a run: ACPI sleep registers, the reset control register, the keyboard
- * controller's reset pulse; and the one that tells of a kernel's end, pvpanic.
+ * Ports that end a run: ACPI sleep registers and the reset control register; and the one that tells
+ * of a kernel's end, pvpanic.
  */
 #ifndef MHI_PLATFORM_POWER_H
 #define MHI_PLATFORM_POWER_H
@@ -14,8 +14,6 @@
 #define MHI_SLEEP_TYPE_S5 5
 #define MHI_RESET_PORT 0xcf9
 #define MHI_RESET_VALUE 0x06
-
-#define MHI_KBC_PORT 0x64
 
 /* Where QEMU has it; the DSDT names it. */
 #define MHI_PANIC_PORT 0x505
@@ -34,6 +32,6 @@ struct mhi_power_port {
 };
 
 /* For the PIO bus, opaque = a struct mhi_power_port. */
-extern const struct mh_io_ops mhi_sleep_ops, mhi_reset_ops, mhi_kbc_ops, mhi_panic_ops;
+extern const struct mh_io_ops mhi_sleep_ops, mhi_reset_ops, mhi_panic_ops;
 
 #endif

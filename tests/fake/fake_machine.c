@@ -98,6 +98,44 @@ size_t mhi_machine_serial_input(struct mhi_machine *m, unsigned int port, const 
 	return bytes < 4 ? bytes : 4;
 }
 
+int mhi_machine_ps2(struct mhi_machine *m, bool on, struct mhi_err *err)
+{
+	if (on && fake_machine.ps2)
+		return mhi_err_set(err, MH_EEXIST, "fake: there is one");
+	fake_machine.ps2 = on;
+	return 0;
+}
+
+static void note(const char *fmt, int a, int b, int c)
+{
+	size_t used = strlen(fake_machine.ps2_log);
+
+	snprintf(fake_machine.ps2_log + used, sizeof(fake_machine.ps2_log) - used, fmt, a, b, c);
+}
+
+int mhi_machine_ps2_key(struct mhi_machine *m, u32 code, bool down)
+{
+	note("key %d %d;", (int)code, down, 0);
+	return fake_machine.ps2_error;
+}
+
+int mhi_machine_ps2_move(struct mhi_machine *m, s32 dx, s32 dy, s32 dz)
+{
+	note("move %d %d %d;", dx, dy, dz);
+	return fake_machine.ps2_error;
+}
+
+int mhi_machine_ps2_button(struct mhi_machine *m, unsigned int button, bool down)
+{
+	note("button %d %d;", (int)button, down, 0);
+	return fake_machine.ps2_error;
+}
+
+u32 mhi_machine_ps2_leds(struct mhi_machine *m)
+{
+	return 2;
+}
+
 int mhi_boot_create(const char *kernel, const char *initrd, const char *cmdline,
 		    struct mhi_boot **out, struct mhi_err *err)
 {

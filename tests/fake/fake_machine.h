@@ -16,6 +16,9 @@ extern struct fake_machine {
 	unsigned int dev_count;
 	bool running;
 	int add_error;
+	bool ps2;
+	int ps2_error;	   /* what keys and buttons give */
+	char ps2_log[512]; /* "key 30 1;move 1 2 3;button 0 1;" */
 	int create_error, reset_error, boot_error, load_error, firmware_error;
 	const void *rom;	/* what firmware is, page-aligned */
 	const char *installed;	/* the path of the BIOS; NULL: there is none */

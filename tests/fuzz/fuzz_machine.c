@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Fuzzes the machine's own devices where a guest reaches them, on the buses: I/O APIC, serial
- * ports, RTC, power, PM timer, PCI. The host types, presses the power button and resets meanwhile.
+ * ports, RTC, power, PM timer, PCI, keyboard controller. The host types, moves the
+ * mouse, presses the power button and resets meanwhile.
  */
 #include <string.h>
 
@@ -63,6 +64,14 @@ static void operate(struct fuzz_input *in)
 		else
 			mhi_machine_eoi(machine, (u32)fuzz_take(in, 1));
 		break;
+	case 7:
+		mhi_machine_ps2_key(machine, (u32)fuzz_take(in, 1), op & 16);
+		break;
+	case 8:
+		mhi_machine_ps2_move(machine, (s32)fuzz_take(in, 4), (s32)fuzz_take(in, 2),
+				     op >> 4);
+		mhi_machine_ps2_button(machine, op >> 5, op & 16);
+		break;
 	case 2:
 		if (op >> 4 == 15 && mhi_machine_reset(machine, NULL))
 			fuzz_die("machine", "it cannot be reset");
@@ -98,6 +107,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	mhi_bus_init(&mmio);
 	if (mhi_machine_create(&env, &machine, NULL) || mhi_machine_reset(machine, NULL))
 		fuzz_die("cannot prepare", "machine");
+	if (mhi_machine_ps2(machine, true, NULL))
+		fuzz_die("machine", "it takes no keyboard");
 	for (unsigned int port = 0; port < 2; port++)
 		mhi_machine_serial_attach(machine, port, on_serial, NULL, NULL);
 	for (unsigned int n = 0; n < OPS_MOST && fuzz_more(&in); n++)

@@ -50,6 +50,7 @@ static void build(u32 cpus)
 	struct mhi_acpi_config config = {
 		.base = BASE,
 		.uarts = 0xf,
+		.ps2 = cpus > 1,
 		.window64 = 1ull << 38,
 		.window64_bytes = 1ull << 38,
 	};
@@ -97,8 +98,8 @@ START_TEST(fadt)
 	ck_assert_uint_eq(flags & 0x10, 0x10);
 	for (unsigned int i = 46; i < 76; i++)
 		ck_assert_uint_eq(t[i], 0);
-	/* No VGA and no keyboard controller; the RTC is there. */
-	ck_assert_uint_eq(mhi_get_le16(t + 109), 0x05);
+	/* No VGA, a keyboard controller if there is one; the RTC is there. */
+	ck_assert_uint_eq(mhi_get_le16(t + 109), 0x07);
 	ck_assert_uint_eq(t[108], 0x32);
 	ck_assert_uint_eq(mhi_get_le64(t + 120), 0xcf9);
 	ck_assert_uint_eq(t[128], 0x06);
@@ -168,6 +169,16 @@ START_TEST(dsdt)
 	ck_assert(!memcmp(t + 36, s5, sizeof(s5)));
 	/* EISAID("PNP0501") */
 	ck_assert(holds(t, mhi_get_le32(t + 4), "\x0c\x41\xd0\x05\x01", 5));
+	/* PNP0303 and PNP0F13, with a keyboard only. */
+	ck_assert(!holds(t, mhi_get_le32(t + 4), "\x0c\x41\xd0\x03\x03", 5));
+	ck_assert_uint_eq(mhi_get_le16(find("FACP") + 109), 0x05);
+	build(2);
+	t = find("DSDT");
+	ck_assert(holds(t, mhi_get_le32(t + 4), "\x0c\x41\xd0\x03\x03", 5));
+	ck_assert(holds(t, mhi_get_le32(t + 4), "\x0c\x41\xd0\x0f\x13", 5));
+	/* Ports 0x60 and 0x64. */
+	ck_assert(holds(t, mhi_get_le32(t + 4), "\x47\x01\x60\x00\x60\x00\x01\x01", 8));
+	ck_assert(holds(t, mhi_get_le32(t + 4), "\x47\x01\x64\x00\x64\x00\x01\x01", 8));
 }
 END_TEST
 
