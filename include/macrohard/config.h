@@ -95,9 +95,9 @@ struct mh_config_parts {
  * @parts  NULL: the guest's output is dropped
  * @out    as by mh_vm_create
  * Devices with a slot are attached first, the others in the order of the document: disks, nets,
- * shares, rng, vsock, balloon, console. Without a kernel the VM boots from its first disk, by the
- * firmware that the document names, or else the one that is installed (MH_FIRMWARE_BIOS).
- * The debugger's socket is there before the VM starts.
+ * shares, rng, vsock, balloon, watchdog, input, console. Without a kernel the VM boots from its
+ * first disk, by the firmware that the document names, or else the one that is installed
+ * (MH_FIRMWARE_BIOS). The debugger's socket is there before the VM starts.
  * Thread: [any]
  * Returns 0; MH_EINVAL (an argument is NULL, parts->size; the document asks for another engine than
  * ctx has; there is neither a kernel, firmware nor a disk), and what

@@ -14,6 +14,7 @@
 #include <macrohard/vcpu.h>
 #include <macrohard/policy.h>
 #include <macrohard/device.h>
+#include <macrohard/input.h>
 #include <macrohard/disk.h>
 #include <macrohard/display.h>
 #include <macrohard/net.h>

@@ -99,13 +99,18 @@ struct mhi_cfg_balloon {
 	struct mh_balloon_config c;
 };
 
+struct mhi_cfg_input {
+	struct mhi_cfg_place place; /* of several devices: never given */
+	struct mh_input_config c;
+};
+
 struct mhi_cfg_watchdog {
 	struct mhi_cfg_place place;
 	struct mh_watchdog_config c;
 };
 
 struct mhi_cfg_devices {
-	struct mhi_cfg_list disks, nets, shares, rng, vsock, balloon, watchdog;
+	struct mhi_cfg_list disks, nets, shares, rng, vsock, balloon, watchdog, input;
 };
 
 struct mhi_cfg_gdb {

@@ -176,6 +176,21 @@ static const struct mhi_cfg_watchdog watchdog_defaults = { .c = MH_WATCHDOG_CONF
 static const struct mhi_cfg_object watchdog = { watchdog_keys, sizeof(watchdog_defaults),
 						&watchdog_defaults };
 
+#define INPUT(field) offsetof(struct mhi_cfg_input, c.field)
+
+static const struct mhi_cfg_key input_keys[] = {
+	{ FLAG("keyboard", INPUT(kinds), MH_INPUT_KEYBOARD) },
+	{ FLAG("tablet", INPUT(kinds), MH_INPUT_TABLET) },
+	{ FLAG("touch", INPUT(kinds), MH_INPUT_TOUCH) },
+	{ FLAG("mouse", INPUT(kinds), MH_INPUT_MOUSE) },
+	{ FLAG("ps2", INPUT(kinds), MH_INPUT_PS2) },
+	{ FLAG("split", INPUT(flags), MH_VIRTIO_SPLIT) },
+	END,
+};
+
+static const struct mhi_cfg_input input_defaults = { .c = MH_INPUT_CONFIG_INIT };
+static const struct mhi_cfg_object input = { input_keys, sizeof(input_defaults), &input_defaults };
+
 #define DEVICES(field) offsetof(struct mhi_cfg_devices, field)
 
 static const struct mhi_cfg_key devices_keys[] = {
@@ -186,6 +201,7 @@ static const struct mhi_cfg_key devices_keys[] = {
 	{ KEY("vsock", MHI_CFG_OPTION, DEVICES(vsock)), .object = &vsock },
 	{ KEY("balloon", MHI_CFG_OPTION, DEVICES(balloon)), .object = &balloon },
 	{ KEY("watchdog", MHI_CFG_OPTION, DEVICES(watchdog)), .object = &watchdog },
+	{ KEY("input", MHI_CFG_OPTION, DEVICES(input)), .object = &input },
 	END,
 };
 

@@ -48,6 +48,17 @@ struct slots {
 	unsigned int count;
 };
 
+/* How many slots it takes. */
+static unsigned int cards(const struct mhi_cfg_at *at, const struct mhi_cfg_key *family,
+			  const void *item)
+{
+	const struct mhi_cfg_input *input = item;
+
+	if (list_of(at, family) != &at->config->devices.input)
+		return 1;
+	return (unsigned int)__builtin_popcount(input->c.kinds & ~MH_INPUT_PS2);
+}
+
 static int check_slot(struct mhi_cfg_at *at, const struct mhi_cfg_key *family, void *item,
 		      void *opaque)
 {
@@ -55,7 +66,7 @@ static int check_slot(struct mhi_cfg_at *at, const struct mhi_cfg_key *family, v
 	struct slots *slots = opaque;
 	char *owner = slots->owner[place->slot % SLOTS];
 
-	slots->count++;
+	slots->count += cards(at, family, item);
 	if (!place->slot)
 		return 0;
 	if (owner[0]) {
@@ -269,6 +280,18 @@ static int check_balloon(struct mhi_cfg_at *at)
 			    (u64)at->config->vm.memory_bytes);
 }
 
+static int check_input(struct mhi_cfg_at *at)
+{
+	const struct mhi_cfg_list *list = &at->config->devices.input;
+	const struct mhi_cfg_input *input = list->items;
+
+	if (!list->count || input->c.kinds)
+		return 0;
+	mhi_cfg_enter(at, "devices");
+	mhi_cfg_enter(at, "input");
+	return mhi_cfg_fail(at, MH_EFORMAT, "all of its devices are off; remove it");
+}
+
 static int check_boot(struct mhi_cfg_at *at)
 {
 	const struct mh_boot_config *boot = &at->config->boot;
@@ -305,5 +328,7 @@ int mhi_cfg_rules(const struct mh_config *config, struct mhi_err *err)
 		rc = check_nets(&at);
 	if (!rc)
 		rc = check_boot(&at);
-	return rc ? rc : check_balloon(&at);
+	if (!rc)
+		rc = check_balloon(&at);
+	return rc ? rc : check_input(&at);
 }

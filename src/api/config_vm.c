@@ -90,6 +90,14 @@ static int add_watchdog(struct build *b, const void *item, u32 slot)
 	return mh_watchdog_attach(b->vm, &c, NULL);
 }
 
+static int add_input(struct build *b, const void *item, u32 slot)
+{
+	struct mh_input_config c = ((const struct mhi_cfg_input *)item)->c;
+
+	c.flags |= slot;
+	return mh_input_attach(b->vm, &c, NULL);
+}
+
 static const struct {
 	size_t at;
 	int (*add)(struct build *b, const void *item, u32 slot);
@@ -101,6 +109,7 @@ static const struct {
 	{ offsetof(struct mhi_cfg_devices, vsock), add_vsock },
 	{ offsetof(struct mhi_cfg_devices, balloon), add_balloon },
 	{ offsetof(struct mhi_cfg_devices, watchdog), add_watchdog },
+	{ offsetof(struct mhi_cfg_devices, input), add_input },
 };
 
 static int add_device(struct mhi_cfg_at *at, const struct mhi_cfg_key *family, void *item,

@@ -92,8 +92,11 @@ static int make_card(struct mh_dev *dev, u32 flags, struct mhi_err *err)
 
 static int plug(struct mh_dev *dev, u32 flags, struct mhi_err *err)
 {
-	int rc = make_card(dev, flags, err);
+	int rc;
 
+	if (dev->ps2)
+		return mhi_machine_ps2(dev->vm->machine, true, err);
+	rc = make_card(dev, flags, err);
 	if (rc)
 		return rc;
 	dev->card->want_slot = (flags & SLOT_FLAGS) / MH_VIRTIO_SLOT(1);
@@ -132,6 +135,7 @@ int mhi_dev_end(struct mh_dev *dev, u32 flags, int rc, struct mh_dev **out)
 		if (dev->display)
 			__atomic_store_n(&vm->display, dev->display, __ATOMIC_RELEASE);
 		dev->display = NULL;
+		mhi_dev_input_attached(dev, true);
 		dev->next = vm->devs;
 		vm->devs = dev;
 		if (out)
@@ -143,7 +147,11 @@ int mhi_dev_end(struct mh_dev *dev, u32 flags, int rc, struct mh_dev **out)
 
 static void unplug(struct mh_dev *dev)
 {
-	mhi_machine_pci_remove(dev->vm->machine, dev->card);
+	mhi_dev_input_attached(dev, false);
+	if (dev->ps2)
+		mhi_machine_ps2(dev->vm->machine, false, NULL);
+	else
+		mhi_machine_pci_remove(dev->vm->machine, dev->card);
 	dev_free(dev);
 }
 
@@ -155,6 +163,16 @@ void mhi_vm_free_devs(struct mh_vm *vm)
 		vm->devs = dev->next;
 		unplug(dev);
 	}
+}
+
+/* One device of the list, which stays one. */
+static void take_out(struct mh_vm *vm, struct mh_dev **at)
+{
+	struct mh_dev *dev = *at;
+
+	*at = dev->next;
+	unplug(dev);
+	mhi_vm_forget_dev(vm, dev);
 }
 
 int mh_dev_detach(struct mh_dev *dev)
@@ -169,11 +187,13 @@ int mh_dev_detach(struct mh_dev *dev)
 	rc = mhi_vm_enter_setup(vm, "detach a device of");
 	if (rc)
 		return rc;
+	/* Those that go with it came later: they are before it. */
 	for (at = &vm->devs; *at != dev;)
-		at = &(*at)->next;
-	*at = dev->next;
-	unplug(dev);
-	mhi_vm_forget_dev(vm, dev);
+		if ((*at)->leader == dev)
+			take_out(vm, at);
+		else
+			at = &(*at)->next;
+	take_out(vm, at);
 	mhi_vm_leave(vm);
 	return 0;
 }

@@ -5,6 +5,7 @@
 
 #include "api/impl.h"
 #include "platform/watchdog.h"
+#include "virtio/input.h"
 #include "virtio/tr_pci.h"
 
 /* What its back end failed in. */
@@ -23,11 +24,14 @@ struct mh_dev {
 	struct mh_vm *vm;	       /* (c) */
 	const char *what;	       /* (c) its name in messages */
 	struct mh_dev *next;	       /* (p) */
-	struct mhi_vdev *vdev;	       /* (c) NULL: a watchdog */
+	struct mhi_vdev *vdev;	       /* (c) NULL: a watchdog, or PS/2 */
 	struct mhi_vdev_env env;       /* (c) */
 	struct mhi_vpci pci;	       /* (c) */
 	struct mhi_pci_dev *card;      /* (c) what is plugged in */
 	struct mhi_watchdog *watchdog; /* (c) or NULL */
+	bool ps2;		       /* (c) keyboard and mouse of the machine, and no card */
+	enum mhi_input_kind input;     /* (c) of a virtio-input device */
+	struct mh_dev *leader;	       /* (c) that it is detached with; NULL: itself */
 	u32 action;		       /* (c) the watchdog's: enum mh_watchdog_action */
 	u64 told_ns;		       /* (l) when it was told of last */
 	char *label;		       /* (c) for messages: a path; NULL: none */
@@ -52,6 +56,11 @@ int mhi_dev_begin(struct mh_vm *vm, const char *what, const void *config, size_t
 int mhi_dev_end(struct mh_dev *dev, u32 flags, int rc, struct mh_dev **out);
 /* Between the two. known: the flags that this device has beside MH_VIRTIO_*. */
 int mhi_dev_check_flags(struct mh_dev *dev, u32 flags, u32 known);
+
+/* ---- dev_input.c ---- */
+
+/* It is plugged in, or about to be taken out: an input device gets events, or none any more. */
+void mhi_dev_input_attached(struct mh_dev *dev, bool on);
 
 /* ---- dev_error.c ---- */
 

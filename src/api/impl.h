@@ -10,6 +10,7 @@
 
 #include <pthread.h>
 
+#include "api/input.h"
 #include "core/bus.h"
 #include "core/count.h"
 #include "core/display.h"
@@ -92,6 +93,7 @@ struct mh_vm {
 	struct mhi_machine *machine;	  /* (c) NULL: MH_VM_BARE */
 	struct mh_dev *devs;		  /* (p) attached devices */
 	struct mhi_display *display;	  /* (a) NULL until there is one, which stays */
+	struct mhi_inputs inputs;	  /* its own lock */
 	u8 *ram;			  /* (c) NULL: none of ours */
 	u64 ram_bytes;			  /* (c) */
 

@@ -40,6 +40,7 @@ static int init_locks(struct mh_vm *vm)
 	int rc;
 
 	pthread_mutex_init(&vm->lock, NULL);
+	pthread_mutex_init(&vm->inputs.lock, NULL);
 	pthread_rwlock_init(&vm->mem_lock, NULL);
 	pthread_rwlock_init(&vm->engine_lock, NULL);
 	if (pthread_condattr_init(&attr))
@@ -250,6 +251,7 @@ static void vm_free(struct mh_vm *vm)
 	pthread_cond_destroy(&vm->cond);
 	pthread_rwlock_destroy(&vm->engine_lock);
 	pthread_rwlock_destroy(&vm->mem_lock);
+	pthread_mutex_destroy(&vm->inputs.lock);
 	pthread_mutex_destroy(&vm->lock);
 	mhi_hyperv_fini(&vm->hyperv);
 	mhi_vm_events_fini(vm);

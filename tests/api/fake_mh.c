@@ -224,6 +224,19 @@ int mh_watchdog_attach(struct mh_vm *vm, const struct mh_watchdog_config *config
 	return 0;
 }
 
+int mh_input_attach(struct mh_vm *vm, const struct mh_input_config *config, struct mh_dev **out)
+{
+	printf("input %x flags %u\n", config->kinds, config->flags);
+	return 0;
+}
+
+int mh_input_key(struct mh_vm *vm, uint32_t code, int down)
+{
+	printf("key %u %d\n", code, down);
+	fflush(stdout);
+	return code == 240 ? mhi_err_set(&vm->ctx->error, MH_EBUSY, "key: the guest is busy") : 0;
+}
+
 int mh_gdb_listen(struct mh_vm *vm, const char *address, uint32_t flags)
 {
 	printf("gdb %s flags %u\n", address, flags);

@@ -282,6 +282,7 @@ static const struct {
 	{ "--vsock", "2", "/devices/vsock/cid: out of range" },
 	{ "--vsock", "4294967295", "/devices/vsock/cid" },
 	{ "--vsock", "3,/a", "--vsock: '/a' is no such setting" },
+	{ "--input", "keyboard+x", "--input: 'keyboard+x' is no " },
 	{ "--balloon", "1x", "--balloon: '1x' is no SIZE" },
 	{ "--share", "/folder", "'/folder' is no FOLDER:TAG" },
 	{ "--share", "/a:b,owners=mine", "/devices/shares/0/owners: this is not known; write one" },
@@ -348,14 +349,16 @@ START_TEST(devices_reach_the_library)
 	ck_assert_int_eq(run_plain(&r, ARGS("run", "--disk", "help")), 0);
 	ck_assert_ptr_nonnull(strstr(r.text, "--disk FILE[,NAME=VALUE]...  "));
 	ck_assert_ptr_nonnull(strstr(r.text, "  queues "));
-	start_pipes(&r, ARGS("run", "--kernel", "k", "--vsock", "77,path=v,connections=9",
-			     "--balloon", "64M,split", "--watchdog", "pause,slot=3"));
+	start_pipes(&r,
+		    ARGS("run", "--kernel", "k", "--vsock", "77,path=v,connections=9", "--balloon",
+			 "64M,split", "--watchdog", "pause,slot=3", "--input", "touch+ps2,split"));
 	type(&r, "off\n");
 	close(r.in);
 	ck_assert_int_eq(finish(&r), 0);
 	ck_assert_ptr_nonnull(strstr(r.text, "vsock 77 path v connections 9\n"));
 	ck_assert_ptr_nonnull(strstr(r.text, "balloon 67108864 flags 1\n"));
 	ck_assert_ptr_nonnull(strstr(r.text, "watchdog 2 flags 30000\n"));
+	ck_assert_ptr_nonnull(strstr(r.text, "input 14 flags 1\n"));
 	start_pipes(&r, ARGS("run", "--kernel", "k", "--console", "virtio"));
 	type(&r, "off\n");
 	close(r.in);

@@ -113,6 +113,12 @@ START_TEST(whole_life)
 	expect_status(0, "resume", NAME);
 	expect_said(0, "12345", "stats", NAME);
 	expect_said(0, "\"entries\":\t12345", "stats", "--json", NAME);
+	expect_status(0, "send-key", "--delay", "0", NAME, "a", "ctrl-ALT-Delete");
+	expect_said(0, "key 29 1\nkey 56 1\nkey 111 1\nkey 111 0\nkey 56 0\nkey 29 0\n", "logs",
+		    "--vm", NAME);
+	expect_said(1, "the guest is busy", "send-key", NAME, "a", "unknown", "b");
+	expect_said(2, "'nokey' is no key", "send-key", NAME, "a", "ctrl-nokey");
+	expect_said(2, "VM is missing", "send-key", NAME);
 	expect_status(0, "reset", NAME);
 	expect_status(0, "stop", NAME);
 	expect_said(0, NAME "  stopped (poweroff)", "list");

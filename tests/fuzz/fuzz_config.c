@@ -32,6 +32,7 @@ static const char *const words[] = {
 	"\"balloon\":{\"bytes\":",
 	"\"rng\":{\"slot\":",
 	"\"watchdog\":{\"action\":\"pause\"}",
+	"\"input\":{\"ps2\":false",
 	"\"mac\":\"02:00:00:00:00:01\"",
 	"\"tap\":\"t0\"",
 	"\"slot\":5",

@@ -179,6 +179,10 @@ static const struct {
 					      "number from 3 to 4294967294" },
 	{ DEVICES("\"balloon\": {\"bytes\": \"2G\"}"),
 	  "/devices/balloon/bytes: more than the 1073741824 bytes of /memory; make it smaller" },
+	{ DEVICES("\"input\": {\"keyboard\": 1}"),
+	  "/devices/input/keyboard: wrong type; write true or false" },
+	{ DEVICES("\"input\": {\"keyboard\": false, \"tablet\": false, \"ps2\": false}"),
+	  "/devices/input: all of its devices are off; remove it" },
 };
 
 static int parse(const char *text, struct mh_config **config)

@@ -88,12 +88,14 @@ START_TEST(with_all_devices)
 			    "\"nets\": [{\"kind\": \"user\"}],"
 			    "\"shares\": [{\"path\": \".\", \"tag\": \"t\"}],"
 			    "\"rng\": {\"slot\": 9}, \"vsock\": {\"cid\": 3}, \"balloon\": {}, "
-			    "\"watchdog\": {\"action\": \"pause\", \"slot\": 12}}");
+			    "\"watchdog\": {\"action\": \"pause\", \"slot\": 12}, \"input\": "
+			    "{\"touch\": true}}");
 	ck_assert_int_eq(mh_config_check(ctx, config), 0);
 	ck_assert_msg(!mh_config_create(ctx, config, &parts, &vm), "%s", mh_last_error(ctx));
 	/* The VM does not need the document any more. */
 	mh_config_free(config);
-	ck_assert_uint_eq(fake_machine.dev_count, 9);
+	ck_assert_uint_eq(fake_machine.dev_count, 12);
+	ck_assert(fake_machine.ps2);
 	/* Those with a slot are first. */
 	ck_assert_uint_eq(fake_machine.devs[0]->want_slot, 1);
 	ck_assert_uint_eq(fake_machine.devs[0]->device, 0x1042);
@@ -102,7 +104,9 @@ START_TEST(with_all_devices)
 	ck_assert_uint_eq(fake_machine.devs[2]->want_slot, 12);
 	ck_assert_uint_eq(fake_machine.devs[2]->device, 0x25ab);
 	ck_assert_uint_eq(fake_machine.devs[3]->device, 0x1042);
-	ck_assert_uint_eq(fake_machine.devs[8]->device, 0x1043);
+	ck_assert_uint_eq(fake_machine.devs[8]->device, 0x1052);
+	ck_assert_uint_eq(fake_machine.devs[10]->device, 0x1052);
+	ck_assert_uint_eq(fake_machine.devs[11]->device, 0x1043);
 	ck_assert_uint_eq(fake_image.open, 2);
 	ck_assert_ptr_nonnull(parts.console);
 	ck_assert_int_eq(mh_console_input(parts.console, 0, "x", 1), 1);

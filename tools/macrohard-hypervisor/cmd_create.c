@@ -161,6 +161,7 @@ static const char create_usage[] =
 	"  --vsock CID[,NAME=VALUE...]      sockets to this host (AF_VSOCK); '--vsock help'\n"
 	"  --rng, --balloon SIZE            random numbers; the guest gives memory back\n"
 	"  --watchdog ACTION                what a guest that hangs ends in; '--watchdog help'\n"
+	"  --input KIND[+KIND]...           keyboard, tablet, touch, mouse, ps2\n"
 	"  --firmware FILE  a BIOS image that boots the first disk; bios (default): SeaBIOS\n"
 	"  --kernel FILE    a kernel instead: bzImage, or ELF vmlinux (PVH)\n"
 	"  --initrd FILE    initial RAM disk\n"

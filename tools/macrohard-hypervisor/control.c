@@ -160,16 +160,51 @@ static int do_console(struct process *p, struct client *c, const cJSON *params, 
 	return 0;
 }
 
+#define CODES_MAX 16
+
+static cJSON_bool is_codes(const cJSON *param)
+{
+	const cJSON *code;
+
+	if (!cJSON_IsArray(param) || cJSON_GetArraySize(param) > CODES_MAX)
+		return false;
+	cJSON_ArrayForEach(code,
+			   param) if (!cJSON_IsNumber(code) || code->valueint < 0) return false;
+	return true;
+}
+
+/* All of them are pressed, in their order, and let go in the other one. */
+static int do_send_key(struct process *p, struct client *c, const cJSON *params, cJSON *result)
+{
+	const cJSON *codes = cJSON_GetObjectItemCaseSensitive(params, "codes");
+	int count = cJSON_GetArraySize(codes), n, error = 0;
+	uint32_t code[CODES_MAX];
+
+	for (n = 0; n < count; n++)
+		code[n] = (uint32_t)cJSON_GetArrayItem(codes, n)->valueint;
+	for (n = 0; n < count && !error; n++)
+		error = mh_input_key(p->vm, code[n], true);
+	while (n--)
+		mh_input_key(p->vm, code[n], false);
+	return error;
+}
+
 static const struct {
 	const char *name;
 	int (*run)(struct process *p, struct client *c, const cJSON *params, cJSON *result);
-	const char *param; /* the only one that it knows: true or false */
+	const char *param;		 /* the only one that it knows */
+	cJSON_bool (*is)(const cJSON *); /* what that may be */
 } methods[] = {
-	{ "hello", do_hello, NULL },	 { "status", do_status, NULL },
-	{ "pause", do_pause, NULL },	 { "resume", do_resume, NULL },
-	{ "reset", do_reset, NULL },	 { "stop", do_stop, "force" },
-	{ "stats", do_stats, NULL },	 { "events", do_events, NULL },
-	{ "console", do_console, NULL },
+	{ "hello", do_hello, NULL, NULL },
+	{ "status", do_status, NULL, NULL },
+	{ "pause", do_pause, NULL, NULL },
+	{ "resume", do_resume, NULL, NULL },
+	{ "reset", do_reset, NULL, NULL },
+	{ "stop", do_stop, "force", cJSON_IsBool },
+	{ "send-key", do_send_key, "codes", is_codes },
+	{ "stats", do_stats, NULL, NULL },
+	{ "events", do_events, NULL, NULL },
+	{ "console", do_console, NULL, NULL },
 };
 
 /* ---- JSON-RPC 2.0 ---- */
@@ -196,14 +231,14 @@ static void answer_error(struct client *c, const cJSON *id, int code, const char
 	cJSON_Delete(answer);
 }
 
-static bool known_params(const cJSON *params, const char *known)
+static bool known_params(const cJSON *params, const char *known, cJSON_bool (*is)(const cJSON *))
 {
 	const cJSON *item;
 
 	if (params && !cJSON_IsObject(params))
 		return false;
 	cJSON_ArrayForEach(item, params) if (!known || strcmp(item->string, known) ||
-					     !cJSON_IsBool(item)) return false;
+					     !is(item)) return false;
 	return true;
 }
 
@@ -220,7 +255,7 @@ static void call(struct process *p, struct client *c, const cJSON *id, const cha
 		answer_error(c, id, RPC_METHOD, "no such method", NULL);
 		return;
 	}
-	if (!known_params(params, methods[n].param)) {
+	if (!known_params(params, methods[n].param, methods[n].is)) {
 		answer_error(c, id, RPC_PARAMS, "unknown or wrong parameters", NULL);
 		return;
 	}

@@ -173,6 +173,30 @@ static bool balloon_value(struct document *d, char *text, cJSON *device)
 	return cJSON_AddNumberToObject(device, "bytes", (double)bytes) != NULL;
 }
 
+/* KIND[+KIND]...: what is not named is not there. */
+static bool input_value(struct document *d, char *text, cJSON *device)
+{
+	static const char *const kinds[] = { "keyboard", "tablet", "touch", "mouse", "ps2" };
+	const size_t count = sizeof(kinds) / sizeof(kinds[0]);
+	char *copy = strdup(text), *word, *rest = copy;
+	bool known = copy != NULL;
+	size_t n;
+
+	for (n = 0; n < count; n++)
+		known &= cJSON_AddBoolToObject(device, kinds[n], false) != NULL;
+	while (known && (word = strsep(&rest, "+"))) {
+		for (n = 0; n < count && strcmp(kinds[n], word);)
+			n++;
+		known = n < count;
+		if (known)
+			cJSON_ReplaceItemInObjectCaseSensitive(device, word, cJSON_CreateTrue());
+	}
+	free(copy);
+	return known;
+}
+
+static const struct setting input_settings[] = { SPLIT, END };
+
 static const struct setting plain_settings[] = { SPLIT, SLOT, END };
 
 static bool watchdog_value(struct document *d, char *text, cJSON *device)
@@ -197,6 +221,8 @@ static const struct device_kind kinds[] = {
 	  "balloon", false, balloon_value, plain_settings },
 	{ "watchdog", "reset|poweroff|pause|none", "what a guest that hangs ends in (i6300esb)",
 	  "watchdog", false, watchdog_value, watchdog_settings },
+	{ "input", "keyboard|tablet|touch|mouse|ps2[+...]", "what 'send-key' and VNC feed", "input",
+	  false, input_value, input_settings },
 };
 
 static const struct device_kind *find_kind(const char *option)

@@ -5,6 +5,7 @@
 #include <getopt.h>
 #include <string.h>
 
+/* clang-format off */
 const struct cli_verb *const cli_verbs[] = {
 	&cli_verb_create,
 	&cli_verb_start,
@@ -18,6 +19,7 @@ const struct cli_verb *const cli_verbs[] = {
 	&cli_verb_edit,
 	&cli_verb_console,
 	&cli_verb_logs,
+	&cli_verb_send_key,
 	&cli_verb_stats,
 	&cli_verb_events,
 	&cli_verb_run,
@@ -26,6 +28,7 @@ const struct cli_verb *const cli_verbs[] = {
 	&cli_verb_completion,
 	NULL,
 };
+/* clang-format on */
 
 #define OPTIONS_MAX 40
 

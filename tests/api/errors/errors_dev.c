@@ -326,6 +326,54 @@ static int no_balloon(void)
 	return mh_balloon_set(dev, 0);
 }
 
+static int input_attach(uint32_t kinds, uint32_t flags)
+{
+	struct mh_input_config config = MH_INPUT_CONFIG_INIT;
+
+	config.kinds = kinds;
+	config.flags = flags;
+	return mh_input_attach(vm, &config, NULL);
+}
+
+static int input_kinds(void)
+{
+	return input_attach(64, 0);
+}
+
+static int input_slot(void)
+{
+	return input_attach(MH_INPUT_KEYBOARD | MH_INPUT_TABLET, MH_VIRTIO_SLOT(5));
+}
+
+static int input_twice(void)
+{
+	if (input_attach(MH_INPUT_KEYBOARD, 0))
+		die(mh_last_error(ctx));
+	return input_attach(MH_INPUT_KEYBOARD, 0);
+}
+
+static int input_ps2_twice(void)
+{
+	if (input_attach(MH_INPUT_PS2, 0))
+		die(mh_last_error(ctx));
+	return input_attach(MH_INPUT_PS2, 0);
+}
+
+static int key_unknown(void)
+{
+	return mh_input_key(vm, 777, 1);
+}
+
+static int key_early(void)
+{
+	return mh_input_key(vm, 30, 1);
+}
+
+static int pointer_outside(void)
+{
+	return mh_input_pointer(vm, 800, 0, 800, 600);
+}
+
 static int console_ports(void)
 {
 	struct mh_console_config config = MH_CONSOLE_CONFIG_INIT;
@@ -404,6 +452,22 @@ static const struct error_row device_rows[] = {
 	  "it must be a multiple of 4096, and no more than the VM's memory", NULL },
 	{ "another device in a balloon's place", no_balloon, MH_EINVAL, "balloon of VM \"web\"",
 	  "the device is no balloon", "pass what mh_balloon_attach gave", NULL },
+	{ "an unknown kind of input", input_kinds, MH_EINVAL, "keyboard of VM \"web\"",
+	  "config.kinds is 0x40", "make it of MH_INPUT_KEYBOARD and the other kinds", NULL },
+	{ "a slot for two devices", input_slot, MH_EINVAL, "keyboard of VM \"web\"",
+	  "config.flags has a slot, and config.kinds several devices",
+	  "give a slot to one virtio device at a time", NULL },
+	{ "a second keyboard", input_twice, MH_EEXIST, "keyboard of VM \"web\"",
+	  "the VM has one already, and takes one of them", "detach that", NULL },
+	{ "a second PS/2 keyboard", input_ps2_twice, MH_EEXIST,
+	  "PS/2 keyboard and mouse of VM \"web\"", "the VM has a PS/2 keyboard and mouse already",
+	  "it takes one of them", NULL },
+	{ "a key that there is not", key_unknown, MH_EINVAL, "input of VM \"web\"",
+	  "the key's code is 777", "choose one from 1 to 248", NULL },
+	{ "a key while the VM does not run", key_early, MH_ESTATE, "input of VM \"web\": key",
+	  "the VM is not running", "start or resume it", NULL },
+	{ "a pointer outside", pointer_outside, MH_EINVAL, "input of VM \"web\"",
+	  "position 800,0 is not in an area of 800 by 600", "give one that is", NULL },
 	{ "a console without ports", console_ports, MH_EINVAL, "console of VM \"web\"",
 	  "config.ports is 0, not 1 to 16, or config.port is NULL", "describe the ports there",
 	  NULL },
