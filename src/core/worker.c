@@ -211,6 +211,7 @@ int mhi_workers_watch(struct mhi_workers *w, struct mhi_bell *bell, int fd)
 
 	bell->fd = fd;
 	bell->rung = false;
+	bell->leaving = false;
 	bell->busy = 0;
 	if (fd < 0)
 		return 0;
@@ -233,7 +234,8 @@ void mhi_workers_ring(struct mhi_workers *w, struct mhi_bell *bell)
 	bool wake;
 
 	pthread_mutex_lock(&w->lock);
-	if (!bell->rung) {
+	/* Its own function may be in the midst of a call. */
+	if (!bell->rung && !bell->leaving) {
 		bell->rung = true;
 		bell->next = NULL;
 		*w->tail = bell;
@@ -253,6 +255,7 @@ void mhi_workers_unwatch(struct mhi_workers *w, struct mhi_bell *bell)
 	if (bell->fd >= 0)
 		epoll_ctl(w->epoll, EPOLL_CTL_DEL, bell->fd, NULL);
 	pthread_mutex_lock(&w->lock);
+	bell->leaving = true;
 	if (bell->fd >= 0)
 		w->slot[bell->slot] = NULL;
 	while (*at && *at != bell)

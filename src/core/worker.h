@@ -24,6 +24,7 @@ struct mhi_bell {
 	/* The pool's, under its lock. */
 	struct mhi_bell *next; /* rung */
 	bool rung;	       /* and no worker has it yet */
+	bool leaving;	       /* it is unwatched: rings come to nothing */
 	u32 busy;	       /* workers in fn */
 	int fd;		       /* (c) while watched; -1: none */
 	u32 slot;	       /* (c) while watched, with an fd */

@@ -292,6 +292,47 @@ START_TEST(unwatch_waits)
 }
 END_TEST
 
+static void *let_go(void *opaque)
+{
+	usleep(10000);
+	hold(opaque, false);
+	return NULL;
+}
+
+static void answer_and_ring(void *opaque)
+{
+	answer(opaque);
+	ring(opaque);
+}
+
+/*
+ * Its own function rings it while it is unwatched. Such a ring used to be kept: a worker used the
+ * bell after it was gone.
+ */
+START_TEST(unwatch_ends_rings)
+{
+	struct rung r, other;
+	pthread_t thread;
+
+	watch(&r, false);
+	watch(&other, false);
+	r.bell.fn = answer_and_ring;
+	hold(&r, true);
+	ring(&r);
+	wait_inside(&r, 1);
+	ck_assert_int_eq(pthread_create(&thread, NULL, let_go, &r), 0);
+	unwatch(&r);
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+	for (unsigned int n = 1; n <= MOST; n++) {
+		ring(&other);
+		wait_calls(&other, n);
+	}
+	unwatch(&other);
+	ck_assert(!r.bell.rung);
+	ck_assert_uint_eq(r.calls, 1);
+}
+END_TEST
+
 /* More descriptors than the table begins with, some of which go and come. */
 START_TEST(many_descriptors)
 {
@@ -334,6 +375,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, busy_bells_leave_time);
 	tcase_add_test(tcase, unwatch_under_fire);
 	tcase_add_test(tcase, unwatch_waits);
+	tcase_add_test(tcase, unwatch_ends_rings);
 	tcase_add_test(tcase, many_descriptors);
 	tcase_add_test(tcase, refused);
 }
