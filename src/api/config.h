@@ -109,8 +109,13 @@ struct mhi_cfg_watchdog {
 	struct mh_watchdog_config c;
 };
 
+struct mhi_cfg_display {
+	struct mhi_cfg_place place;
+	struct mh_gpu_config c;
+};
+
 struct mhi_cfg_devices {
-	struct mhi_cfg_list disks, nets, shares, rng, vsock, balloon, watchdog, input;
+	struct mhi_cfg_list disks, nets, shares, rng, vsock, balloon, watchdog, input, display;
 };
 
 struct mhi_cfg_gdb {

@@ -191,6 +191,22 @@ static const struct mhi_cfg_key input_keys[] = {
 static const struct mhi_cfg_input input_defaults = { .c = MH_INPUT_CONFIG_INIT };
 static const struct mhi_cfg_object input = { input_keys, sizeof(input_defaults), &input_defaults };
 
+#define DISPLAY(field) offsetof(struct mhi_cfg_display, c.field)
+
+static const struct mhi_cfg_key display_keys[] = {
+	{ NUMBER("width", DISPLAY(width), MH_DISPLAY_SIDE_MIN, MH_DISPLAY_SIDE_MAX) },
+	{ NUMBER("height", DISPLAY(height), MH_DISPLAY_SIDE_MIN, MH_DISPLAY_SIDE_MAX) },
+	{ KEY("vram", MHI_CFG_SIZE, DISPLAY(vram_bytes)), .least = MH_DISPLAY_VRAM_MIN,
+	  .most = MH_DISPLAY_VRAM_MAX },
+	{ FLAG("split", DISPLAY(flags), MH_VIRTIO_SPLIT) },
+	{ SLOT },
+	END,
+};
+
+static const struct mhi_cfg_display display_defaults = { .c = MH_GPU_CONFIG_INIT };
+static const struct mhi_cfg_object display = { display_keys, sizeof(display_defaults),
+					       &display_defaults };
+
 #define DEVICES(field) offsetof(struct mhi_cfg_devices, field)
 
 static const struct mhi_cfg_key devices_keys[] = {
@@ -202,6 +218,7 @@ static const struct mhi_cfg_key devices_keys[] = {
 	{ KEY("balloon", MHI_CFG_OPTION, DEVICES(balloon)), .object = &balloon },
 	{ KEY("watchdog", MHI_CFG_OPTION, DEVICES(watchdog)), .object = &watchdog },
 	{ KEY("input", MHI_CFG_OPTION, DEVICES(input)), .object = &input },
+	{ KEY("display", MHI_CFG_OPTION, DEVICES(display)), .object = &display },
 	END,
 };
 

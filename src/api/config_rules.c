@@ -292,6 +292,21 @@ static int check_input(struct mhi_cfg_at *at)
 	return mhi_cfg_fail(at, MH_EFORMAT, "all of its devices are off; remove it");
 }
 
+/* Whether it fits into the memory, attaching tells. */
+static int check_display(struct mhi_cfg_at *at)
+{
+	const struct mhi_cfg_list *list = &at->config->devices.display;
+	const struct mhi_cfg_display *display = list->items;
+
+	if (!list->count || !display->c.width == !display->c.height)
+		return 0;
+	mhi_cfg_enter(at, "devices");
+	mhi_cfg_enter(at, "display");
+	mhi_cfg_enter(at, display->c.width ? "height" : "width");
+	return mhi_cfg_fail(at, MH_EFORMAT,
+			    "missing; a size is \"width\" and \"height\": give both, or none");
+}
+
 static int check_boot(struct mhi_cfg_at *at)
 {
 	const struct mh_boot_config *boot = &at->config->boot;
@@ -330,5 +345,7 @@ int mhi_cfg_rules(const struct mh_config *config, struct mhi_err *err)
 		rc = check_boot(&at);
 	if (!rc)
 		rc = check_balloon(&at);
+	if (!rc)
+		rc = check_display(&at);
 	return rc ? rc : check_input(&at);
 }

@@ -98,6 +98,14 @@ static int add_input(struct build *b, const void *item, u32 slot)
 	return mh_input_attach(b->vm, &c, NULL);
 }
 
+static int add_display(struct build *b, const void *item, u32 slot)
+{
+	struct mh_gpu_config c = ((const struct mhi_cfg_display *)item)->c;
+
+	c.flags |= slot;
+	return mh_gpu_attach(b->vm, &c, NULL);
+}
+
 static const struct {
 	size_t at;
 	int (*add)(struct build *b, const void *item, u32 slot);
@@ -110,6 +118,7 @@ static const struct {
 	{ offsetof(struct mhi_cfg_devices, balloon), add_balloon },
 	{ offsetof(struct mhi_cfg_devices, watchdog), add_watchdog },
 	{ offsetof(struct mhi_cfg_devices, input), add_input },
+	{ offsetof(struct mhi_cfg_devices, display), add_display },
 };
 
 static int add_device(struct mhi_cfg_at *at, const struct mhi_cfg_key *family, void *item,

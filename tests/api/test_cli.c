@@ -349,9 +349,9 @@ START_TEST(devices_reach_the_library)
 	ck_assert_int_eq(run_plain(&r, ARGS("run", "--disk", "help")), 0);
 	ck_assert_ptr_nonnull(strstr(r.text, "--disk FILE[,NAME=VALUE]...  "));
 	ck_assert_ptr_nonnull(strstr(r.text, "  queues "));
-	start_pipes(&r,
-		    ARGS("run", "--kernel", "k", "--vsock", "77,path=v,connections=9", "--balloon",
-			 "64M,split", "--watchdog", "pause,slot=3", "--input", "touch+ps2,split"));
+	start_pipes(&r, ARGS("run", "--kernel", "k", "--vsock", "77,path=v,connections=9",
+			     "--balloon", "64M,split", "--watchdog", "pause,slot=3", "--input",
+			     "touch+ps2,split", "--display", "1280x800,vram=16M,slot=4"));
 	type(&r, "off\n");
 	close(r.in);
 	ck_assert_int_eq(finish(&r), 0);
@@ -359,6 +359,7 @@ START_TEST(devices_reach_the_library)
 	ck_assert_ptr_nonnull(strstr(r.text, "balloon 67108864 flags 1\n"));
 	ck_assert_ptr_nonnull(strstr(r.text, "watchdog 2 flags 30000\n"));
 	ck_assert_ptr_nonnull(strstr(r.text, "input 14 flags 1\n"));
+	ck_assert_ptr_nonnull(strstr(r.text, "display 1280 x 800 vram 16777216 flags 40000\n"));
 	start_pipes(&r, ARGS("run", "--kernel", "k", "--console", "virtio"));
 	type(&r, "off\n");
 	close(r.in);

@@ -314,6 +314,37 @@ START_TEST(no_such_vm)
 }
 END_TEST
 
+START_TEST(screenshots)
+{
+	char picture[16] = "";
+	FILE *f;
+
+	set_up();
+	expect_said(STATE, "is not running", "screenshot", NAME, "p.png");
+	expect_said(0, "", "start", NAME);
+	expect_said(1, "display: it has none", "screenshot", NAME, "p.png");
+	ck_assert_int_ne(access("p.png", F_OK), 0);
+	expect_status(0, "stop", NAME);
+	expect_status(0, "destroy", NAME);
+	expect_status(0, "create", "--name", NAME, "--display", "800x600", "--kernel", "k");
+	expect_said(0, "\"width\":\t800", "show", NAME);
+	expect_said(0, "", "start", NAME);
+	expect_said(0, "", "screenshot", NAME, "p.png");
+	f = fopen("p.png", "re");
+	ck_assert_ptr_nonnull(f);
+	ck_assert_uint_eq(fread(picture, 1, sizeof(picture), f), 9);
+	fclose(f);
+	unlink("p.png");
+	ck_assert_str_eq(picture, "a picture");
+	expect_said(0, "a picture", "screenshot", NAME, "-");
+	expect_said(1, "nowhere/p.png: No such file", "screenshot", NAME, "nowhere/p.png");
+	expect_said(2, "FILE is missing", "screenshot", NAME);
+	expect_said(NOT_FOUND, "there is no VM", "screenshot", "x", "p.png");
+	expect_status(0, "stop", NAME);
+	tear_down();
+}
+END_TEST
+
 START_TEST(any_name)
 {
 	static char *const names[] = { "a/b",  "..", ".hidden", "\xc3\xa4\xc3\xb6",
@@ -542,6 +573,7 @@ int main(void)
 	tcase_add_test(tcase, in_the_foreground);
 	tcase_add_test(tcase, what_cannot_be_started);
 	tcase_add_test(tcase, no_such_vm);
+	tcase_add_test(tcase, screenshots);
 	tcase_add_test(tcase, any_name);
 	tcase_add_test(tcase, edit);
 	tcase_add_test(tcase, control_socket);

@@ -177,6 +177,11 @@ static const struct {
 	  "/devices/vsock: wrong type; write an object: { ... }" },
 	{ DEVICES("\"vsock\": {\"cid\": 2}"), "/devices/vsock/cid: out of range; write a whole "
 					      "number from 3 to 4294967294" },
+	{ DEVICES("\"display\": {\"width\": 63}"),
+	  "/devices/display/width: out of range; write a whole number from 64 to 16384" },
+	{ DEVICES("\"display\": {\"height\": 640}"),
+	  "/devices/display/width: missing; a size is \"width\" and \"height\": give both, or "
+	  "none" },
 	{ DEVICES("\"balloon\": {\"bytes\": \"2G\"}"),
 	  "/devices/balloon/bytes: more than the 1073741824 bytes of /memory; make it smaller" },
 	{ DEVICES("\"input\": {\"keyboard\": 1}"),

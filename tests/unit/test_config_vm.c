@@ -78,6 +78,7 @@ static void expect_error(const char *rest, int error, const char *text)
 START_TEST(with_all_devices)
 {
 	struct mh_config_parts parts = MH_CONFIG_PARTS_INIT;
+	struct mh_surface surface;
 	struct mh_config *config;
 	struct mh_vm *vm;
 
@@ -89,12 +90,13 @@ START_TEST(with_all_devices)
 			    "\"shares\": [{\"path\": \".\", \"tag\": \"t\"}],"
 			    "\"rng\": {\"slot\": 9}, \"vsock\": {\"cid\": 3}, \"balloon\": {}, "
 			    "\"watchdog\": {\"action\": \"pause\", \"slot\": 12}, \"input\": "
-			    "{\"touch\": true}}");
+			    "{\"touch\": true}, "
+			    "\"display\": {\"width\": 800, \"height\": 600, \"vram\": \"8M\"}}");
 	ck_assert_int_eq(mh_config_check(ctx, config), 0);
 	ck_assert_msg(!mh_config_create(ctx, config, &parts, &vm), "%s", mh_last_error(ctx));
 	/* The VM does not need the document any more. */
 	mh_config_free(config);
-	ck_assert_uint_eq(fake_machine.dev_count, 12);
+	ck_assert_uint_eq(fake_machine.dev_count, 13);
 	ck_assert(fake_machine.ps2);
 	/* Those with a slot are first. */
 	ck_assert_uint_eq(fake_machine.devs[0]->want_slot, 1);
@@ -106,7 +108,11 @@ START_TEST(with_all_devices)
 	ck_assert_uint_eq(fake_machine.devs[3]->device, 0x1042);
 	ck_assert_uint_eq(fake_machine.devs[8]->device, 0x1052);
 	ck_assert_uint_eq(fake_machine.devs[10]->device, 0x1052);
-	ck_assert_uint_eq(fake_machine.devs[11]->device, 0x1043);
+	ck_assert_uint_eq(fake_machine.devs[11]->device, 0x1050);
+	ck_assert_uint_eq(fake_machine.devs[12]->device, 0x1043);
+	ck_assert_int_eq(mh_display_surface(vm, &surface), 0);
+	ck_assert_uint_eq(surface.bytes, 8 << 20);
+	close(surface.fd);
 	ck_assert_uint_eq(fake_image.open, 2);
 	ck_assert_ptr_nonnull(parts.console);
 	ck_assert_int_eq(mh_console_input(parts.console, 0, "x", 1), 1);

@@ -55,7 +55,7 @@ extern const struct cli_verb cli_verb_create, cli_verb_edit, cli_verb_show, cli_
 extern const struct cli_verb cli_verb_start, cli_verb_stop, cli_verb_pause, cli_verb_resume;
 extern const struct cli_verb cli_verb_reset, cli_verb_list, cli_verb_stats, cli_verb_events;
 extern const struct cli_verb cli_verb_console, cli_verb_logs, cli_verb_completion;
-extern const struct cli_verb cli_verb_send_key;
+extern const struct cli_verb cli_verb_send_key, cli_verb_screenshot;
 
 /* A status that ends the parsing, or CLI_OK. value: NULL where the option takes none. */
 typedef int cli_option_fn(const struct cli_verb *verb, void *opaque, const char *option,

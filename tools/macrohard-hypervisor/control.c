@@ -2,6 +2,7 @@
 /* What can be asked of a VM's process: the methods of docs/control-socket.md. */
 #include "process.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -189,21 +190,36 @@ static int do_send_key(struct process *p, struct client *c, const cJSON *params,
 	return error;
 }
 
+/* A descriptor that is none is an error of the library's, as one that cannot be written. */
+static int do_screenshot(struct process *p, struct client *c, const cJSON *params, cJSON *result)
+{
+	static const char fresh[] = "." STORE_SCREENSHOT ".new";
+	int dir = p->store->dir, fd, error;
+
+	unlinkat(dir, fresh, 0);
+	fd = openat(dir, fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	error = mh_display_png(p->vm, fd);
+	if (fd >= 0)
+		close(fd);
+	if (error || renameat(dir, fresh, dir, STORE_SCREENSHOT)) {
+		unlinkat(dir, fresh, 0);
+		return error ? error : MH_EIO;
+	}
+	cJSON_AddStringToObject(result, "file", STORE_SCREENSHOT);
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	int (*run)(struct process *p, struct client *c, const cJSON *params, cJSON *result);
 	const char *param;		 /* the only one that it knows */
 	cJSON_bool (*is)(const cJSON *); /* what that may be */
 } methods[] = {
-	{ "hello", do_hello, NULL, NULL },
-	{ "status", do_status, NULL, NULL },
-	{ "pause", do_pause, NULL, NULL },
-	{ "resume", do_resume, NULL, NULL },
-	{ "reset", do_reset, NULL, NULL },
-	{ "stop", do_stop, "force", cJSON_IsBool },
-	{ "send-key", do_send_key, "codes", is_codes },
-	{ "stats", do_stats, NULL, NULL },
-	{ "events", do_events, NULL, NULL },
+	{ "hello", do_hello, NULL, NULL },	     { "status", do_status, NULL, NULL },
+	{ "pause", do_pause, NULL, NULL },	     { "resume", do_resume, NULL, NULL },
+	{ "reset", do_reset, NULL, NULL },	     { "stop", do_stop, "force", cJSON_IsBool },
+	{ "screenshot", do_screenshot, NULL, NULL }, { "send-key", do_send_key, "codes", is_codes },
+	{ "stats", do_stats, NULL, NULL },	     { "events", do_events, NULL, NULL },
 	{ "console", do_console, NULL, NULL },
 };
 

@@ -206,6 +206,24 @@ static bool watchdog_value(struct document *d, char *text, cJSON *device)
 
 static const struct setting watchdog_settings[] = { SLOT, END };
 
+/* WIDTHxHEIGHT; what is behind the first 'x' is the height. */
+static bool display_value(struct document *d, char *text, cJSON *device)
+{
+	char *height = strchr(text, 'x');
+
+	if (!height || height == text || !height[1])
+		return false;
+	*height++ = '\0';
+	return add_number(device, "width", text) && add_number(device, "height", height);
+}
+
+static const struct setting display_settings[] = {
+	{ "vram", "memory for the guest's pictures; default: 128M", TEXT, NULL },
+	SPLIT,
+	SLOT,
+	END,
+};
+
 /* ---- all of them ---- */
 
 static const struct device_kind kinds[] = {
@@ -223,6 +241,8 @@ static const struct device_kind kinds[] = {
 	  "watchdog", false, watchdog_value, watchdog_settings },
 	{ "input", "keyboard|tablet|touch|mouse|ps2[+...]", "what 'send-key' and VNC feed", "input",
 	  false, input_value, input_settings },
+	{ "display", "WIDTHxHEIGHT|none", "a screen (virtio-gpu); 'screenshot' shows it", "display",
+	  false, display_value, display_settings },
 };
 
 static const struct device_kind *find_kind(const char *option)
@@ -337,6 +357,8 @@ int device_option(const struct cli_verb *verb, struct document *d, const char *o
 		d->no_net = true;
 		return CLI_OK;
 	}
+	if (!strcmp(option, "display") && !strcmp(value, "none"))
+		return CLI_OK;
 	device = new_device(d, kind);
 	if (!device || !kind->value)
 		return CLI_OK;

@@ -6,11 +6,13 @@
 
 static void usage(FILE *to)
 {
-	fprintf(to, "usage: %s VERB [OPTION...]\n\n", CLI_NAME);
+	fprintf(to,
+		"usage: %s VERB [OPTION...]\n"
+		"VERB --help tells all of a verb, with its exit statuses.\n\n",
+		CLI_NAME);
 	for (size_t i = 0; cli_verbs[i]; i++)
 		fprintf(to, "  %-10s  %s\n", cli_verbs[i]->name, cli_verbs[i]->summary);
 	fprintf(to, "  %-10s  %s\n", "version", "the versions of this program and of the library");
-	fprintf(to, "\n'%s VERB --help' tells the rest, with the exit statuses.\n", CLI_NAME);
 }
 
 static const struct cli_verb *find_verb(const char *name)

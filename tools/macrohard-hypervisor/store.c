@@ -234,16 +234,10 @@ bool store_alive(const struct store_vm *vm)
 int store_remove(const struct store_vm *vm)
 {
 	static const char *const files[] = {
-		STORE_DOCUMENT,
-		STORE_CONSOLE_LOG,
-		STORE_CONSOLE_LOG ".1",
-		STORE_VM_LOG,
-		STORE_VM_LOG ".1",
-		STORE_SOCKET,
-		"state",
-		"." STORE_DOCUMENT ".new",
-		".state.new",
-		STORE_EDITED,
+		STORE_DOCUMENT, STORE_CONSOLE_LOG,	   STORE_CONSOLE_LOG ".1",
+		STORE_VM_LOG,	STORE_VM_LOG ".1",	   STORE_SOCKET,
+		"state",	"." STORE_DOCUMENT ".new", ".state.new",
+		STORE_EDITED,	STORE_SCREENSHOT,	   "." STORE_SCREENSHOT ".new",
 		"lock",
 	};
 

@@ -13,7 +13,8 @@
 #define STORE_CONSOLE_LOG "console.log"
 #define STORE_VM_LOG "vm.log"
 #define STORE_SOCKET "control"
-#define STORE_EDITED ".edit.json" /* the document while somebody edits it */
+#define STORE_EDITED ".edit.json"	  /* the document while somebody edits it */
+#define STORE_SCREENSHOT "screenshot.png" /* the last one that was asked for */
 #define STORE_STATE_TEXT 2100
 
 struct store_vm {

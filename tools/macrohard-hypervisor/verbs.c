@@ -19,6 +19,7 @@ const struct cli_verb *const cli_verbs[] = {
 	&cli_verb_edit,
 	&cli_verb_console,
 	&cli_verb_logs,
+	&cli_verb_screenshot,
 	&cli_verb_send_key,
 	&cli_verb_stats,
 	&cli_verb_events,
