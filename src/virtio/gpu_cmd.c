@@ -181,10 +181,11 @@ static s32 spot(u32 at, u32 hot)
 	return (s32)(sum > -most ? sum : -most);
 }
 
+/* Linux' cursors have an alpha, whatever format it has given them. */
 static void put_cursor(struct gpu *g, const struct gpu_res *r, const u8 *cmd)
 {
 	const u8 *from = mhi_display_host(g->display) + r->offset;
-	u32 pixel[GPU_CURSOR_MAX * GPU_CURSOR_MAX], count = r->width * r->height;
+	u32 pixel[GPU_CURSOR_MAX * GPU_CURSOR_MAX];
 	struct mh_cursor c = { .visible = 1,
 			       .width = r->width,
 			       .height = r->height,
@@ -198,10 +199,7 @@ static void put_cursor(struct gpu *g, const struct gpu_res *r, const u8 *cmd)
 	c.y = spot(mhi_get_le32(cmd + 32), c.hot_y);
 	g->hot_x = c.hot_x;
 	g->hot_y = c.hot_y;
-	memcpy(pixel, from, (u64)count * sizeof(*pixel));
-	if (!mhi_gpu_format_alpha(r->format))
-		for (u32 n = 0; n < count; n++)
-			pixel[n] |= 0xff000000;
+	memcpy(pixel, from, (u64)r->width * r->height * sizeof(*pixel));
 	mhi_display_cursor(g->display, &c);
 }
 

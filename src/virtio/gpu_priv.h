@@ -65,8 +65,6 @@ struct gpu {
 
 struct gpu_res *mhi_gpu_find(const struct gpu *g, u32 id);
 bool mhi_gpu_format_ok(u32 format);
-/* Does its fourth byte say how opaque a pixel is? */
-bool mhi_gpu_format_alpha(u32 format);
 enum mhi_gpu_answer mhi_gpu_res_create(struct gpu *g, u32 id, u32 format, u32 width, u32 height);
 void mhi_gpu_res_free(struct gpu *g, struct gpu_res *r);
 /* All of them. */

@@ -39,11 +39,6 @@ bool mhi_gpu_format_ok(u32 format)
 	}
 }
 
-bool mhi_gpu_format_alpha(u32 format)
-{
-	return format == B8G8R8A8 || format == A8R8G8B8 || format == R8G8B8A8 || format == A8B8G8R8;
-}
-
 /* To 0xAARRGGBB. */
 static u32 convert(u32 format, u32 pixel)
 {
