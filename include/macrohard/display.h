@@ -156,6 +156,36 @@ struct mh_gpu_config {
  */
 MH_API int mh_gpu_attach(struct mh_vm *vm, const struct mh_gpu_config *config, struct mh_dev **out);
 
+struct mh_framebuffer_config {
+	size_t size;	     /* sizeof(struct mh_framebuffer_config), by the INIT macro */
+	uint32_t flags;	     /* MH_VIRTIO_SLOT */
+	uint32_t width;	     /* that the guest finds; 0: 1024 x 768 */
+	uint32_t height;     /* 0 along with width */
+	uint32_t reserved;   /* 0 */
+	uint64_t vram_bytes; /* of the display's memory, if it has none yet: as mh_gpu_config's */
+	uint64_t bytes;	     /* of that, for this: a power of two, 1 to 128 MiB; 0: 16 MiB */
+};
+
+#define MH_FRAMEBUFFER_CONFIG_INIT                                           \
+	{                                                                    \
+		sizeof(struct mh_framebuffer_config), 0u, 0u, 0u, 0u, 0u, 0u \
+	}
+
+/**
+ * Give the guest a plain frame buffer, as QEMU's bochs-display: memory of the display's that it
+ * writes to without this process's doing. Firmware shows its text there if SeaBIOS' VGA BIOS is
+ * installed on this host; Linux has a driver (bochs). While a graphics card shows something, that
+ * is what is seen. Guests cannot have other devices write into it. Damage is found by comparing,
+ * 30 times a second, and only while somebody listens.
+ * @config  NULL: defaults
+ * @out     the device; NULL: not needed
+ * Thread: [setup]
+ * Returns 0; MH_EINVAL (config; MH_VM_BARE), MH_ENOSPC (config.bytes), MH_ESTATE, MH_ERANGE,
+ * MH_EEXIST (PCI slot; the VM has one already), MH_ENOMEM.   Since: 1.0
+ */
+MH_API int mh_framebuffer_attach(struct mh_vm *vm, const struct mh_framebuffer_config *config,
+				 struct mh_dev **out);
+
 #ifdef __cplusplus
 }
 #endif

@@ -109,8 +109,11 @@ struct mhi_cfg_watchdog {
 	struct mh_watchdog_config c;
 };
 
+enum mhi_cfg_display_kind { MHI_CFG_VIRTIO_GPU, MHI_CFG_FRAMEBUFFER };
+
 struct mhi_cfg_display {
 	struct mhi_cfg_place place;
+	u32 kind; /* enum mhi_cfg_display_kind */
 	struct mh_gpu_config c;
 };
 

@@ -43,6 +43,10 @@ static const char *const actions[] = { [MH_WATCHDOG_RESET] = "reset",
 				       [MH_WATCHDOG_NONE] = "none",
 				       NULL };
 
+static const char *const display_kinds[] = {
+	[MHI_CFG_VIRTIO_GPU] = "virtio", [MHI_CFG_FRAMEBUFFER] = "framebuffer", NULL
+};
+
 #define KEY(n, k, field) .name = (n), .kind = (k), .at = (field)
 #define NUMBER(n, field, from, to) KEY(n, MHI_CFG_NUMBER, field), .least = (from), .most = (to)
 #define SIZE(n, field, from) KEY(n, MHI_CFG_SIZE, field), .least = (from), .most = MEMORY_MOST
@@ -194,6 +198,7 @@ static const struct mhi_cfg_object input = { input_keys, sizeof(input_defaults),
 #define DISPLAY(field) offsetof(struct mhi_cfg_display, c.field)
 
 static const struct mhi_cfg_key display_keys[] = {
+	{ CHOICE("kind", offsetof(struct mhi_cfg_display, kind), display_kinds) },
 	{ NUMBER("width", DISPLAY(width), MH_DISPLAY_SIDE_MIN, MH_DISPLAY_SIDE_MAX) },
 	{ NUMBER("height", DISPLAY(height), MH_DISPLAY_SIDE_MIN, MH_DISPLAY_SIDE_MAX) },
 	{ KEY("vram", MHI_CFG_SIZE, DISPLAY(vram_bytes)), .least = MH_DISPLAY_VRAM_MIN,

@@ -100,10 +100,18 @@ static int add_input(struct build *b, const void *item, u32 slot)
 
 static int add_display(struct build *b, const void *item, u32 slot)
 {
-	struct mh_gpu_config c = ((const struct mhi_cfg_display *)item)->c;
+	const struct mhi_cfg_display *display = item;
+	struct mh_framebuffer_config plain = MH_FRAMEBUFFER_CONFIG_INIT;
+	struct mh_gpu_config c = display->c;
 
 	c.flags |= slot;
-	return mh_gpu_attach(b->vm, &c, NULL);
+	if (display->kind == MHI_CFG_VIRTIO_GPU)
+		return mh_gpu_attach(b->vm, &c, NULL);
+	plain.flags = c.flags;
+	plain.width = c.width;
+	plain.height = c.height;
+	plain.vram_bytes = c.vram_bytes;
+	return mh_framebuffer_attach(b->vm, &plain, NULL);
 }
 
 static const struct {

@@ -76,7 +76,8 @@ static int make_card(struct mh_dev *dev, u32 flags, struct mhi_err *err)
 	int rc;
 
 	if (!dev->vdev) {
-		dev->card = mhi_watchdog_pci(dev->watchdog);
+		dev->card = dev->watchdog ? mhi_watchdog_pci(dev->watchdog)
+					  : mhi_framebuffer_pci(dev->framebuffer);
 		return 0;
 	}
 	if (flags & MH_VIRTIO_SPLIT)
@@ -112,6 +113,8 @@ static void dev_free(struct mh_dev *dev)
 		dev->vdev->ops->destroy(dev->vdev);
 	if (dev->watchdog)
 		mhi_watchdog_destroy(dev->watchdog);
+	if (dev->framebuffer)
+		mhi_framebuffer_destroy(dev->framebuffer);
 	mhi_display_destroy(dev->display);
 	mhi_dev_errors_fini(dev);
 	free(dev->label);

@@ -4,6 +4,7 @@
 #define MHI_API_DEV_H
 
 #include "api/impl.h"
+#include "platform/framebuffer.h"
 #include "platform/watchdog.h"
 #include "virtio/input.h"
 #include "virtio/tr_pci.h"
@@ -39,12 +40,14 @@ struct mh_dev {
 	struct mhi_display *display; /* made for it, and not the VM's yet; NULL: none */
 	bool console;		     /* (c) it has ports */
 	struct mhi_net *frames;	     /* (c) the embedder's end of a network card; NULL: none */
-	bool *adopted;	/* (c) the back end's: set when the device is there; NULL: none */
+	bool *adopted; /* (c) the back end's: set when the device is there; NULL: none */
+	/* (c) the plain frame buffer; NULL: this is another device */
+	struct mhi_framebuffer *framebuffer;
 	char owner[64]; /* (c) "VM \"name\"" */
 };
 
 /*
- * Attaching is begin, checking the config and making dev->vdev or dev->watchdog, end. Begin
+ * Attaching is begin, checking the config and making dev->vdev or what else it is, end. Begin
  * refuses a VM that is NULL or bare and a config that is NULL or whose first field, its size, is
  * not config_bytes; it enters the VM for setup. End plugs the device in if rc is 0, frees it else,
  * and leaves the VM. what names the device in messages; end puts it and the VM's name before the

@@ -69,6 +69,9 @@ struct mh_vcpu {
 
 struct mhi_gdb_stub; /* gdb.h */
 
+/* The engine's slot for memory of a device; those before it are mem's. */
+#define MHI_SLOT_DEVICE (MHI_SLOTS_MAX - 1)
+
 /* What other threads of the VM ask of its own one: what comes later outdoes what comes before. */
 enum mhi_request { MHI_REQ_NONE, MHI_REQ_PAUSE, MHI_REQ_RESET, MHI_REQ_STOP };
 

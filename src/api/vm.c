@@ -169,6 +169,26 @@ static void set_doorbell(void *opaque, mh_gpa gpa, int fd, bool on)
 	pthread_rwlock_unlock(&vm->engine_lock);
 }
 
+/*
+ * In a slot of its own, which the library's map of guest memory does not know: other devices do
+ * not reach it. Where the engine cannot, each access comes as an exit.
+ */
+static void set_memory(void *opaque, mh_gpa gpa, void *host, u64 bytes, bool on)
+{
+	struct mh_vm *vm = opaque;
+	const struct mhk_mem mem = { .size = sizeof(mem),
+				     .flags = on ? 0 : MHK_MEM_CLEAR,
+				     .slot = MHI_SLOT_DEVICE,
+				     .gpa = gpa,
+				     .bytes = bytes,
+				     .hva = (u64)(uintptr_t)host };
+
+	pthread_rwlock_rdlock(&vm->engine_lock);
+	if (vm->eng)
+		vm->ops->mem_set(vm->eng, &mem, NULL);
+	pthread_rwlock_unlock(&vm->engine_lock);
+}
+
 static void panicked(struct mh_vm *vm, enum mhi_power what)
 {
 	bool crash_kernel = what == MHI_POWER_CRASH_KERNEL, again;
@@ -211,6 +231,7 @@ static int init_machine(struct mh_vm *vm, struct mhi_err *err)
 		.mmio = &vm->mmio,
 		.msi = { mhi_vm_send_msi, vm },
 		.doorbell = { vm->ops->doorbell ? set_doorbell : NULL, vm },
+		.memory = { set_memory, vm },
 		.power = power,
 		.opaque = vm,
 		.ram_bytes = vm->ram_bytes,

@@ -22,7 +22,7 @@ static int free_slot(const struct mh_vm *vm, unsigned int *out)
 {
 	unsigned int i;
 
-	for (i = 0; i < MHI_SLOTS_MAX; i++) {
+	for (i = 0; i < MHI_SLOT_DEVICE; i++) {
 		if (!vm->mem.slots.slot[i].bytes) {
 			*out = i;
 			return 0;
@@ -86,7 +86,7 @@ int mhi_vm_map(struct mh_vm *vm, const struct mhi_slot *slot)
 		return mhi_err_set(
 			mhi_ctx_err(vm->ctx), MH_ERANGE,
 			"map memory of VM \"%s\": all %d slots are in use; map larger pieces",
-			vm->name, MHI_SLOTS_MAX);
+			vm->name, MHI_SLOT_DEVICE);
 	pthread_rwlock_wrlock(&vm->mem_lock);
 	rc = slot_error(mhi_slots_set(&vm->mem.slots, n, slot, vm->mem.gpa_limit));
 	pthread_rwlock_unlock(&vm->mem_lock);

@@ -44,7 +44,7 @@ static void all_is_new(struct mhi_display *d)
 	note(d, NEWS_SURFACE);
 }
 
-static bool same(const struct mhi_display_mode *a, const struct mhi_display_mode *b)
+bool mhi_display_same(const struct mhi_display_mode *a, const struct mhi_display_mode *b)
 {
 	return a->width == b->width &&
 	       (!a->width ||
@@ -59,7 +59,7 @@ void mhi_display_show(struct mhi_display *d, enum mhi_display_driver driver,
 	pthread_mutex_lock(&d->lock);
 	before = *mhi_display_mode(d);
 	d->mode[driver] = *mode;
-	if (!same(&before, mhi_display_mode(d)))
+	if (!mhi_display_same(&before, mhi_display_mode(d)))
 		all_is_new(d);
 	pthread_mutex_unlock(&d->lock);
 }
@@ -226,6 +226,7 @@ static void on_wake(void *opaque)
 			tell(l, &n);
 	d->telling = false;
 	sweep(d);
+	mhi_display_scan(d);
 }
 
 /* ---- who looks ---- */
@@ -253,6 +254,7 @@ static void add_listener(void *opaque)
 	d->listening++;
 	pthread_mutex_unlock(&d->lock);
 	tell(c->l, &n);
+	mhi_display_scan(d);
 }
 
 int mhi_display_listen(struct mhi_display *d, const struct mh_display_ops *ops, void *opaque,
@@ -400,6 +402,7 @@ static void end_on_loop(void *opaque)
 	struct mhi_display *d = opaque;
 
 	mhi_loop_cancel(d->loop, &d->wake);
+	mhi_display_scan_end(d);
 	for (struct mh_display_listener *l = d->listeners; l; l = l->next)
 		l->gone = true;
 	sweep(d);

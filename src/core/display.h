@@ -21,6 +21,7 @@ struct mh_display_listener;
 struct mhi_display_mode {
 	u64 offset;
 	u32 width, height, stride;
+	bool silent; /* what changes in it is found out: the driver does not tell */
 };
 
 /* 0; MH_ENOMEM. */

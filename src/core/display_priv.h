@@ -26,6 +26,14 @@ struct mh_display_listener {
 	bool gone;			  /* (l) it is freed when nobody is told any more */
 };
 
+/* All (l). */
+struct mhi_scan {
+	struct mhi_timer *timer; /* NULL until it is needed */
+	bool armed;
+	struct mhi_display_mode mode; /* that was compared last */
+	u8 *before;		      /* [height * width * 4] what it was; NULL: unknown */
+};
+
 struct mhi_display {
 	struct mhi_loop *loop; /* (c) */
 	struct mhi_wake wake;  /* of the loop */
@@ -43,11 +51,17 @@ struct mhi_display {
 	u32 told[CURSOR_PIXELS];			   /* (l) as those who look see them */
 	struct mh_display_listener *listeners;		   /* (l) */
 	bool telling;					   /* (l) the list may not change */
-	void (*resized)(void *opaque);			   /* (l) or NULL */
-	void *resized_opaque;				   /* (l) */
+	struct mhi_scan scan;
+	void (*resized)(void *opaque); /* (l) or NULL */
+	void *resized_opaque;	       /* (l) */
 };
 
 /* Under the lock: the one that is seen. */
 const struct mhi_display_mode *mhi_display_mode(const struct mhi_display *d);
+bool mhi_display_same(const struct mhi_display_mode *a, const struct mhi_display_mode *b);
+
+/* display_scan.c, on the loop: look for changes soon, if somebody needs to be told of them. */
+void mhi_display_scan(struct mhi_display *d);
+void mhi_display_scan_end(struct mhi_display *d);
 
 #endif

@@ -30,6 +30,15 @@ struct mhi_doorbell_sink {
 	void *opaque;
 };
 
+/*
+ * Sink of devices' memory: the guest has host memory [bytes] at gpa, as long as it is on. The
+ * engine may not be able to: then accesses arrive at the device. One piece at a time. Any thread.
+ */
+struct mhi_memory_sink {
+	void (*set)(void *opaque, mh_gpa gpa, void *host, u64 bytes, bool on);
+	void *opaque;
+};
+
 static inline void mhi_irq_set(const struct mhi_irq_sink *sink, unsigned int gsi, bool level)
 {
 	sink->set(sink->opaque, gsi, level);

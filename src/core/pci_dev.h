@@ -27,6 +27,11 @@ struct mhi_pci_bar {
 	u64 bytes;     /* 0: there is none */
 	bool wide;     /* 64-bit: it takes the next BAR's place too */
 	bool prefetch; /* reading has no side effects */
+	/*
+	 * NULL, or: what is behind it, page-aligned, [bytes]. Guests reach it without the device,
+	 * where the engine can, and by the device's functions else.
+	 */
+	void *host;
 };
 
 /* A guest's write there, of any width and value, may be replaced by a count into fd. */
@@ -83,6 +88,8 @@ struct mhi_pci_dev {
 	u32 msix_table, msix_pba; /* offsets in that BAR, multiples of 8 */
 	struct mhi_pci_cap cap[MHI_PCI_CAPS];
 	unsigned int caps;
+	const u8 *rom; /* NULL, or: for firmware, [rom_bytes]; one device may have one */
+	u32 rom_bytes;
 	/* Registers of its own in configuration space, behind capabilities; 0 at power-up. */
 	u8 regs_at, regs_bytes;		     /* 0, 0: there are none */
 	u8 regs_writable[MHI_PCI_REGS];	     /* bits that the guest may change */

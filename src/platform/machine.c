@@ -147,6 +147,7 @@ static int attach_pci(struct mhi_machine *m, struct mhi_err *err)
 		.lines = { .set = mhi_ioapic_set, .opaque = &m->ioapic },
 		.msi = m->env.msi,
 		.doorbell = m->env.doorbell,
+		.memory = m->env.memory,
 	};
 	int rc;
 
@@ -170,6 +171,8 @@ int mhi_machine_pci_add(struct mhi_machine *m, struct mhi_pci_dev *dev, struct m
 {
 	int rc = mhi_pci_add(m->pci, dev);
 
+	if (!rc && dev->rom)
+		m->rom_dev = dev;
 	if (!rc && dev->class_code >> 16 == CLASS_STORAGE)
 		m->disk_slot[m->disks++] = mhi_pci_slot(dev);
 	if (rc == MH_ERANGE)
@@ -194,6 +197,8 @@ void mhi_machine_pci_remove(struct mhi_machine *m, struct mhi_pci_dev *dev)
 		if (m->disk_slot[n] != slot)
 			m->disk_slot[kept++] = m->disk_slot[n];
 	m->disks = kept;
+	if (m->rom_dev == dev)
+		m->rom_dev = NULL;
 	mhi_pci_remove(m->pci, dev);
 }
 

@@ -27,6 +27,7 @@ struct mhi_machine_env {
 	struct mhi_bus *pio, *mmio;
 	struct mhi_msi_sink msi;
 	struct mhi_doorbell_sink doorbell;		  /* set NULL: there are none */
+	struct mhi_memory_sink memory;			  /* of devices; set NULL: nowhere */
 	void (*power)(void *opaque, enum mhi_power what); /* from a vCPU thread */
 	void *opaque;
 	u64 ram_bytes;

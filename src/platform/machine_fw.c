@@ -217,6 +217,18 @@ static int tell_settings(struct mhi_machine *m)
 	return rc;
 }
 
+/* SeaBIOS looks for a device's option ROM among its files first. */
+static int tell_rom(struct mhi_machine *m)
+{
+	const struct mhi_pci_dev *dev = m->rom_dev;
+	char name[MHI_FWCFG_NAME];
+
+	if (!dev)
+		return 0;
+	snprintf(name, sizeof(name), "pci%04x,%04x.rom", dev->vendor, dev->device);
+	return mhi_fwcfg_file(&m->fwcfg, name, dev->rom, dev->rom_bytes);
+}
+
 int mhi_machine_tell_firmware(struct mhi_machine *m, struct mhi_err *err)
 {
 	int rc;
@@ -230,6 +242,8 @@ int mhi_machine_tell_firmware(struct mhi_machine *m, struct mhi_err *err)
 		rc = tell_boot_order(m);
 	if (!rc)
 		rc = tell_settings(m);
+	if (!rc)
+		rc = tell_rom(m);
 	if (rc == MH_ENOMEM)
 		mhi_err_set(err, rc, "telling the firmware of the machine: " MHI_NO_MEMORY);
 	return rc;

@@ -29,6 +29,7 @@ struct mhi_machine {
 	struct mhi_fwcfg fwcfg;
 	u64 rom_bytes; /* of firmware; 0: there is none. This and the rest: while no vCPU runs */
 	unsigned int disk_slot[MHI_PCI_SLOTS], disks; /* in the order in which they came */
+	struct mhi_pci_dev *rom_dev;		      /* that has an option ROM; NULL: none */
 };
 
 /* What the tables say, but for where they are. */

@@ -31,6 +31,7 @@ struct mhi_pci_env {
 	struct mhi_irq_sink lines;
 	struct mhi_msi_sink msi;
 	struct mhi_doorbell_sink doorbell; /* set may be NULL */
+	struct mhi_memory_sink memory;	   /* set may be NULL */
 	u64 window64, window64_bytes;	   /* 0, 0: there is none */
 };
 

@@ -66,6 +66,16 @@ static void doorbells(struct mhi_pci_slot *slot, unsigned int bar, bool on)
 			sink->set(sink->opaque, slot->at[bar] + bell.offset, bell.fd, on);
 }
 
+static void reachable(struct mhi_pci_slot *slot, unsigned int bar, bool on)
+{
+	const struct mhi_memory_sink *sink = &slot->pci->env.memory;
+	const struct mhi_pci_bar *b = &slot->dev->bar[bar];
+
+	doorbells(slot, bar, on);
+	if (sink->set && b->host)
+		sink->set(sink->opaque, slot->at[bar], b->host, b->bytes, on);
+}
+
 static void drop(struct mhi_pci *pci, const struct mhi_pci_slot *slot, unsigned int bar)
 {
 	struct mhi_pci_mapped *m = pci->mapped;
@@ -95,7 +105,7 @@ static void move(struct mhi_pci_slot *slot, unsigned int bar, u64 to)
 	if (slot->at[bar] == to)
 		return;
 	if (slot->at[bar] != MHI_PCI_NOWHERE)
-		doorbells(slot, bar, false);
+		reachable(slot, bar, false);
 	pthread_rwlock_wrlock(&pci->map_lock);
 	if (slot->at[bar] != MHI_PCI_NOWHERE)
 		drop(pci, slot, bar);
@@ -104,7 +114,7 @@ static void move(struct mhi_pci_slot *slot, unsigned int bar, u64 to)
 		insert(pci, &fresh);
 	pthread_rwlock_unlock(&pci->map_lock);
 	if (to != MHI_PCI_NOWHERE)
-		doorbells(slot, bar, true);
+		reachable(slot, bar, true);
 }
 
 static u64 configured(const struct mhi_pci_slot *slot, unsigned int bar)

@@ -137,7 +137,8 @@ void mhi_pci_cfg_reset(struct mhi_pci_slot *slot)
 	memset(slot->mask, 0, MHI_PCI_CONFIG_BYTES);
 	mhi_put_le16(config + PCI_VENDOR, dev->vendor);
 	mhi_put_le16(config + PCI_DEVICE, dev->device);
-	mhi_put_le16(slot->mask + PCI_COMMAND, COMMAND_WRITABLE);
+	mhi_put_le16(slot->mask + PCI_COMMAND,
+		     (u16)(COMMAND_WRITABLE | (slot->dev->rom ? PCI_COMMAND_IO : 0)));
 	mhi_put_le32(config + PCI_REVISION, dev->class_code << 8 | dev->revision);
 	mhi_put_le16(config + PCI_SUBVENDOR, dev->subvendor);
 	mhi_put_le16(config + PCI_SUBSYSTEM, dev->subsystem);

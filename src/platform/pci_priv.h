@@ -29,6 +29,7 @@
 #define PCI_FIRST_CAP 0x40
 
 /* 6.2.2 "Device Control" and 6.2.3 "Device Status". */
+#define PCI_COMMAND_IO 0x0001
 #define PCI_COMMAND_MEMORY 0x0002
 #define PCI_COMMAND_MASTER 0x0004
 #define PCI_COMMAND_PARITY 0x0040

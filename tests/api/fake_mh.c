@@ -245,6 +245,15 @@ int mh_gpu_attach(struct mh_vm *vm, const struct mh_gpu_config *config, struct m
 	return 0;
 }
 
+int mh_framebuffer_attach(struct mh_vm *vm, const struct mh_framebuffer_config *config,
+			  struct mh_dev **out)
+{
+	printf("framebuffer %u x %u vram %llu flags %x\n", config->width, config->height,
+	       (unsigned long long)config->vram_bytes, config->flags);
+	vm->display = true;
+	return 0;
+}
+
 int mh_display_png(struct mh_vm *vm, int fd)
 {
 	if (!vm->display)

@@ -360,11 +360,13 @@ START_TEST(devices_reach_the_library)
 	ck_assert_ptr_nonnull(strstr(r.text, "watchdog 2 flags 30000\n"));
 	ck_assert_ptr_nonnull(strstr(r.text, "input 14 flags 1\n"));
 	ck_assert_ptr_nonnull(strstr(r.text, "display 1280 x 800 vram 16777216 flags 40000\n"));
-	start_pipes(&r, ARGS("run", "--kernel", "k", "--console", "virtio"));
+	start_pipes(&r, ARGS("run", "--kernel", "k", "--console", "virtio", "--display",
+			     "640x480,kind=framebuffer"));
 	type(&r, "off\n");
 	close(r.in);
 	ck_assert_int_eq(finish(&r), 0);
 	ck_assert_ptr_nonnull(strstr(r.text, "cmdline console=hvc0\n"));
+	ck_assert_ptr_nonnull(strstr(r.text, "framebuffer 640 x 480 vram 0 flags 0\n"));
 }
 END_TEST
 

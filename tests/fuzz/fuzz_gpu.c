@@ -13,7 +13,7 @@ static struct mhi_display_mode shown;
 
 static void on_surface(void *opaque, const struct mh_surface *s)
 {
-	shown = (struct mhi_display_mode){ s->offset, s->width, s->height, s->stride };
+	shown = (struct mhi_display_mode){ s->offset, s->width, s->height, s->stride, false };
 	if (s->width && (s->stride < 4ull * s->width ||
 			 s->offset + (u64)s->stride * (s->height - 1) + 4ull * s->width > VRAM))
 		fuzz_die("the surface leaves", "the memory");

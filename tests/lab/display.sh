@@ -16,16 +16,23 @@ fail()
 }
 
 CMDLINE="console=ttyS0 quiet panic=-1 mh.run=draw"
-display /lab/bin/vmlinuz-full /lab/bin/initramfs-full "$CMDLINE" /tmp/library.png >/tmp/out 2>&1
-status=$?
-cat /tmp/out
-[ $status = 0 ] || fail "display: exit status $status"
-grep -q 'GUEST TESTS: 0 failed' /tmp/out || fail "the guest's tests"
-! grep -q 'WARNING: \|BUG: \|Call Trace' /tmp/out || fail "the guest's kernel complains"
+# draw [WORDS [plain]]: a guest that draws, and is looked at.
+draw()
+{
+	display /lab/bin/vmlinuz-full /lab/bin/initramfs-full "$CMDLINE $1" /tmp/library.png $2 >/tmp/out 2>&1
+	status=$?
+	cat /tmp/out
+	[ $status = 0 ] || fail "display: exit status $status"
+	grep -q 'GUEST TESTS: 0 failed' /tmp/out || fail "the guest's tests"
+	! grep -q 'WARNING: \|BUG: \|Call Trace' /tmp/out || fail "the guest's kernel complains"
+}
+
+draw "mh.arg.driver=bochs mh.arg.steps=3" plain
+draw
 
 macrohard-hypervisor create --name screen --kernel /lab/bin/vmlinuz-full --initrd \
 	/lab/bin/initramfs-full --memory 256M --net none --display 800x600 --cmdline \
-	"$CMDLINE mh.arg.steps=4" || fail "create"
+	"$CMDLINE mh.arg.steps=4 mh.arg.once=1" || fail "create"
 macrohard-hypervisor start screen || fail "start"
 for _ in $(seq 200); do
 	macrohard-hypervisor logs screen | grep -q "DRAWN 4" && break

@@ -148,6 +148,42 @@ START_TEST(looking)
 }
 END_TEST
 
+START_TEST(framebuffers)
+{
+	struct mh_framebuffer_config c = MH_FRAMEBUFFER_CONFIG_INIT;
+	struct mh_surface s;
+	struct mh_dev *dev;
+
+	c.flags = MH_VIRTIO_SPLIT;
+	ck_assert_int_eq(mh_framebuffer_attach(vm, &c, &dev), MH_EINVAL);
+	c.flags = 1u << 31;
+	ck_assert_int_eq(mh_framebuffer_attach(vm, &c, &dev), MH_EINVAL);
+	c.flags = MH_VIRTIO_SLOT(5);
+	c.reserved = 1;
+	ck_assert_int_eq(mh_framebuffer_attach(vm, &c, &dev), MH_EINVAL);
+	c.reserved = 0;
+	c.bytes = 256u << 20;
+	ck_assert_int_eq(mh_framebuffer_attach(vm, &c, &dev), MH_EINVAL);
+	c.bytes = 1 << 20;
+	c.vram_bytes = 4 << 20;
+	c.width = 10;
+	ck_assert_int_eq(mh_framebuffer_attach(vm, &c, &dev), MH_EINVAL);
+	c.width = c.height = 0;
+	ck_assert_int_eq(mh_framebuffer_attach(vm, &c, &dev), 0);
+	ck_assert_uint_eq(fake_machine.devs[0]->device, 0x1111);
+	ck_assert_uint_eq(fake_machine.devs[0]->want_slot, 5);
+	ck_assert_uint_eq(fake_machine.devs[0]->bar[0].bytes, 1 << 20);
+	ck_assert_int_eq(mh_framebuffer_attach(vm, NULL, NULL), MH_EEXIST);
+	/* It shares the display with a card, which covers it. */
+	ck_assert_int_eq(mh_gpu_attach(vm, NULL, NULL), 0);
+	ck_assert_int_eq(mh_display_surface(vm, &s), 0);
+	ck_assert_uint_eq(s.bytes, 4 << 20);
+	close(s.fd);
+	ck_assert_int_eq(mh_dev_detach(dev), 0);
+	ck_assert_int_eq(mh_framebuffer_attach(vm, &c, NULL), 0);
+}
+END_TEST
+
 /* ---- several threads ---- */
 
 static void *come_and_go(void *opaque)
@@ -183,6 +219,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, attach);
 	tcase_add_test(tcase, looking);
+	tcase_add_test(tcase, framebuffers);
 	tcase_add_test(tcase, threads);
 }
 

@@ -153,7 +153,7 @@ static void look(struct eye *e)
 
 static void show(enum mhi_display_driver driver, u64 offset, u32 width, u32 height)
 {
-	const struct mhi_display_mode mode = { offset, width, height, width * 4 };
+	const struct mhi_display_mode mode = { offset, width, height, width * 4, false };
 
 	mhi_display_show(d, driver, &mode);
 }
@@ -350,7 +350,7 @@ END_TEST
 
 START_TEST(reading)
 {
-	const struct mhi_display_mode mode = { PAGE, 8, 4, 64 };
+	const struct mhi_display_mode mode = { PAGE, 8, 4, 64, false };
 	struct mh_rect rect = { 2, 1, 3, 2 };
 	u32 out[2][4] = { 0 }, *line;
 

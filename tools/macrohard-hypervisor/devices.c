@@ -218,6 +218,7 @@ static bool display_value(struct document *d, char *text, cJSON *device)
 }
 
 static const struct setting display_settings[] = {
+	{ "kind", "virtio (default), or framebuffer, which firmware writes on", TEXT, NULL },
 	{ "vram", "memory for the guest's pictures; default: 128M", TEXT, NULL },
 	SPLIT,
 	SLOT,
@@ -241,8 +242,8 @@ static const struct device_kind kinds[] = {
 	  "watchdog", false, watchdog_value, watchdog_settings },
 	{ "input", "keyboard|tablet|touch|mouse|ps2[+...]", "what 'send-key' and VNC feed", "input",
 	  false, input_value, input_settings },
-	{ "display", "WIDTHxHEIGHT|none", "a screen (virtio-gpu); 'screenshot' shows it", "display",
-	  false, display_value, display_settings },
+	{ "display", "WIDTHxHEIGHT|none", "a screen; 'screenshot' shows it", "display", false,
+	  display_value, display_settings },
 };
 
 static const struct device_kind *find_kind(const char *option)
