@@ -49,6 +49,8 @@ function target_of(path, angle, folder)
 		return "zlib"
 	if (path == "zstd.h")
 		return "zstd"
+	if (path ~ /^xcb\//)
+		return "xcb"
 	if (path ~ /^slirp\//)
 		return "slirp"
 	if (path == "check.h")
