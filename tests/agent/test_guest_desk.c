@@ -176,7 +176,8 @@ START_TEST(rogue_session)
 	expect_thrown_out();
 	host_say(&rogue, MHI_MSG_EXEC, 0x80000001u, &exec);
 	expect_thrown_out();
-	host_say(&rogue, MHI_MSG_CREDIT, 0x80000001u, NULL);
+	host_say(&rogue, MHI_MSG_CREDIT, 0x80000001u, NULL); /* it may come too late */
+	host_say(&rogue, MHI_MSG_CREDIT, 9, NULL);
 	expect_thrown_out();
 	host_say(&rogue, MHI_MSG_WINDOW, 0, &window);
 	expect_thrown_out();

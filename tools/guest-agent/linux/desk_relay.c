@@ -87,14 +87,19 @@ static bool said_own(struct desk *d, const struct mhi_agent_msg *m)
 {
 	uint32_t *place = find(d->own, m->serial);
 
-	if (m->type == MHI_MSG_CREDIT || m->type == MHI_MSG_CANCEL)
-		return place;
 	if (m->type != MHI_MSG_CLIP_REQUEST || place)
-		return false;
+		return place && (m->type == MHI_MSG_CREDIT || m->type == MHI_MSG_CANCEL);
 	place = find(d->own, 0);
 	if (place)
 		*place = m->serial;
 	return place;
+}
+
+/* The host's RESULT may be under way while this is said; then nobody needs it any more. */
+static bool crosses_its_end(struct desk *d, const struct mhi_agent_msg *m)
+{
+	return (m->type == MHI_MSG_CREDIT || m->type == MHI_MSG_CANCEL) && m->serial & GA_OWN &&
+	       !find(d->own, m->serial);
 }
 
 static bool said_answer(struct desk *d, const struct mhi_agent_msg *m)
@@ -123,6 +128,8 @@ bool desk_said(struct desk *d, const struct mhi_agent_msg *m)
 		return true;
 	if (!d->welcome)
 		return false;
+	if (crosses_its_end(d, m))
+		return true;
 	if (m->serial & GA_OWN)
 		may = said_own(d, m);
 	else
