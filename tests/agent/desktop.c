@@ -2,7 +2,6 @@
 /* A desktop in a test, and the picture that its host has of it. */
 #include "desktop.h"
 
-#include <check.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>

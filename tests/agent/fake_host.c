@@ -2,7 +2,6 @@
 /* The host of an agent in a test. */
 #include "fake_host.h"
 
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -219,4 +218,16 @@ bool host_is_dropped(struct host *h)
 	while (n > 0 && host_now_ms() < until && poll(&poll_fd, 1, LONG_MS) > 0)
 		n = read(h->fd, data, sizeof(data));
 	return n <= 0;
+}
+
+int host_tests(Suite *suite)
+{
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	srunner_set_fork_status(runner, CK_NOFORK);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -3,6 +3,7 @@
 #ifndef TESTS_AGENT_FAKE_HOST_H
 #define TESTS_AGENT_FAKE_HOST_H
 
+#include <check.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -54,5 +55,8 @@ uint32_t host_result(struct host *host, uint32_t serial);
 bool host_is_dropped(struct host *host);
 
 uint64_t host_now_ms(void);
+
+/* Runs a suite, in this process. Returns the exit status. */
+int host_tests(Suite *suite);
 
 #endif

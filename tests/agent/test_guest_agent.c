@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 /* The agent for Linux, as a host sees it: what needs no desktop. */
-#include <check.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -121,8 +120,6 @@ START_TEST(mount_nonsense)
 	ck_assert_uint_eq(host_result(&h, SERIAL), MHI_AGENT_MISSING);
 }
 END_TEST
-
-/* ---- programs ---- */
 
 static char out[300000], err[4096];
 static size_t out_bytes, err_bytes;
@@ -290,8 +287,7 @@ START_TEST(exec_kill)
 	host_expect(&h, MHI_MSG_DATA);
 	host_say(&h, MHI_MSG_CANCEL, serial, NULL);
 	ck_assert_uint_eq(host_result(&h, serial), MHI_AGENT_CANCELLED);
-	/* What crosses with its end. */
-	host_say(&h, MHI_MSG_CANCEL, serial, NULL);
+	host_say(&h, MHI_MSG_CANCEL, serial, NULL); /* as it may cross with its end */
 	host_say(&h, MHI_MSG_EXEC_KILL, serial, &msg);
 	input("x", 1);
 }
@@ -350,8 +346,6 @@ START_TEST(as_many_as_there_may_be)
 	ck_assert_uint_eq(host_result(&h, 1000), MHI_AGENT_OK);
 }
 END_TEST
-
-/* ---- files ---- */
 
 static void fill(uint8_t *data, size_t bytes)
 {
@@ -469,8 +463,6 @@ START_TEST(files_that_fail)
 	ck_assert_uint_eq(put_file("/", NULL, 0, 0), MHI_AGENT_INVALID);
 }
 END_TEST
-
-/* ---- hosts that break the rules ---- */
 
 /* The agent drops such a host and, at the end of its only connection, ends. */
 static void expect_dropped(void)
@@ -594,21 +586,14 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *runner;
 	char command[64];
-	int failed;
+	int status;
 
 	if (!mkdtemp(folder))
 		return EXIT_FAILURE;
 	snprintf(power_log, sizeof(power_log), "%s/power", folder);
 	setenv("AGENT_POWER_LOG", power_log, 1);
-	runner = srunner_create(suite());
-	srunner_set_fork_status(runner, CK_NOFORK);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
+	status = host_tests(suite());
 	snprintf(command, sizeof(command), "rm -rf %s", folder);
-	if (popen(command, "r") == NULL)
-		return EXIT_FAILURE;
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return popen(command, "r") ? status : EXIT_FAILURE;
 }

@@ -3,7 +3,6 @@
  * The two agents of a desktop together, as a host sees them: what the one of the session says goes
  * through the one that runs as root, which stays when the session goes.
  */
-#include <check.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -232,18 +231,8 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *runner;
-	int failed;
-
-	if (desktop_lacks()) {
-		printf("%s is not installed (tools/deps --install test)\n", desktop_lacks());
-		return 77;
-	}
-	runner = srunner_create(suite());
-
-	srunner_set_fork_status(runner, CK_NOFORK);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	if (!desktop_lacks())
+		return host_tests(suite());
+	printf("%s is not installed (tools/deps --install test)\n", desktop_lacks());
+	return 77;
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 /* The agent of an X11 desktop, as a host sees it: windows and input, with a window manager. */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -436,18 +435,8 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *runner;
-	int failed;
-
-	if (desktop_lacks()) {
-		printf("%s is not installed (tools/deps --install test)\n", desktop_lacks());
-		return 77;
-	}
-	runner = srunner_create(suite());
-
-	srunner_set_fork_status(runner, CK_NOFORK);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	if (!desktop_lacks())
+		return host_tests(suite());
+	printf("%s is not installed (tools/deps --install test)\n", desktop_lacks());
+	return 77;
 }
