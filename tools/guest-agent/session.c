@@ -388,13 +388,26 @@ static void handle(struct ga_session *s, const struct mhi_agent_msg *m)
 
 /* ---- the stream in ---- */
 
+/* Whether data [bytes] may be the begin of a WELCOME, as far as it goes. */
+static bool may_be_welcome(const uint8_t *data, size_t bytes)
+{
+	static const uint8_t header[MHI_AGENT_HEADER] = {
+		'M', 'H', 'A', '1', MHI_MSG_WELCOME, [12] = 8, /* bytes of its payload */
+	};
+	size_t first = bytes < 8 ? bytes : 8;
+	size_t last = bytes < 12 ? 0 : bytes < 16 ? bytes - 12 : 4;
+
+	return !memcmp(data, header, first) && (!last || !memcmp(data + 12, header + 12, last));
+}
+
 /*
  * Before the host's first answer there may be anything on a serial line, and a piece of what was
- * said to the agent before this one. Returns where the first frame may begin, from at on.
+ * said to the agent before this one: what is no WELCOME is none of it. Returns where one may begin,
+ * from at on.
  */
 static size_t skip_noise(const struct ga_session *s, size_t at)
 {
-	while (at < s->in_bytes && mhi_agent_frame(s->in + at, s->in_bytes - at) < 0)
+	while (at < s->in_bytes && !may_be_welcome(s->in + at, s->in_bytes - at))
 		at++;
 	return at;
 }
