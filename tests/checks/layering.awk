@@ -45,6 +45,8 @@ function target_of(path, angle, folder)
 		return "cjson"
 	if (path ~ /^Zy(dis|core)\//)
 		return "zydis"
+	if (angle && path in win32_header)
+		return "win32"
 	if (path == "zlib.h")
 		return "zlib"
 	if (path == "zstd.h")
@@ -110,6 +112,11 @@ BEGIN {
 	      "arpa/inet.h netinet/in.h netinet/tcp.h cpuid.h immintrin.h x86intrin.h", names, " ")
 	for (i in names)
 		libc_header[names[i]] = 1
+	split("dwmapi.h fcntl.h initguid.h io.h iphlpapi.h objbase.h shellapi.h shlobj.h wincodec.h windows.h " \
+	      "winsock2.h ws2tcpip.h wtsapi32.h", names, " ")
+	for (i in names)
+		if (!(names[i] in libc_header))
+			win32_header[names[i]] = 1
 }
 
 FNR == 1 {
