@@ -67,16 +67,61 @@ struct mh_clipboard_ops {
  */
 typedef void mh_clipboard_fn(void *opaque, int rc, const void *data, size_t bytes);
 
-/*
- * Contract (draft):
- *   mh_clipboard_start(agent, const struct mh_clip_policy *, ops, opaque)   NULL policy: defaults
- *   mh_clipboard_stop(agent)
- *   mh_clipboard_offer(agent, selection, kinds)       kinds 0: nothing any more
- *   mh_clipboard_get(agent, selection, kind, mh_clipboard_fn *, opaque)
- *   mh_clipboard_answer(request, data, bytes)         copied
- *   mh_clipboard_refuse(request)
- * Thread [any].
+/**
+ * Take part in the guest's clipboard, when an agent that can is connected, and as soon as one is.
+ * One at a time for each agent.
+ * @policy  NULL: MH_CLIP_POLICY_INIT; copied. What the agent's config does not allow stays
+ *          forbidden
+ * @ops     copied
+ * Thread: [any]
+ * Returns 0; MH_EINVAL (policy, ops), MH_EBUSY (somebody does it already).   Since: 1.0
  */
+MH_API int mh_clipboard_start(struct mh_agent *agent, const struct mh_clip_policy *policy,
+			      const struct mh_clipboard_ops *ops, void *opaque);
+
+/**
+ * End that: the guest is told that there is nothing to paste, contents that are on their way get
+ * MH_ESTATE, and nothing is called any more when it has returned.
+ * Thread: [any], callbacks too   Returns 0; MH_ENOENT (nobody has started).   Since: 1.0
+ */
+MH_API int mh_clipboard_stop(struct mh_agent *agent);
+
+/**
+ * Offer the guest content. It is kept, and offered again to an agent that comes later. What the
+ * policy forbids is left out.
+ * @selection  enum mh_clip_selection
+ * @kinds      MH_CLIP_*; 0: nothing any more
+ * Thread: [any]   Returns 0; MH_EINVAL (selection, kinds), MH_ESTATE (not started).   Since: 1.0
+ */
+MH_API int mh_clipboard_offer(struct mh_agent *agent, uint32_t selection, uint32_t kinds);
+
+/**
+ * Ask for content that the guest has offered. At most 16 contents come at a time.
+ * @kind  one bit of what offered told
+ * @fn    called once if 0 was returned
+ * Thread: [any]
+ * Returns 0; MH_EINVAL (selection, kind, fn), MH_ESTATE (not started, or no agent is connected),
+ * MH_ENOENT (it is not offered), MH_EBUSY (too many), MH_ENOMEM.   Since: 1.0
+ */
+MH_API int mh_clipboard_get(struct mh_agent *agent, uint32_t selection, uint32_t kind,
+			    mh_clipboard_fn *fn, void *opaque);
+
+/**
+ * Give what was wanted. More than the policy allows is refused for you. It also goes when nobody
+ * waits any more, and the agent is lost or closed.
+ * @data  copied
+ * Ownership: the request is gone after it, whatever it returns.
+ * Thread: [any], before mh_ctx_destroy
+ * Returns 0; MH_EINVAL (request, data), MH_ERANGE (too large: refused), MH_ENOMEM (refused),
+ * MH_ESTATE (nobody waits).   Since: 1.0
+ */
+MH_API int mh_clipboard_answer(struct mh_clip_request *request, const void *data, size_t bytes);
+
+/**
+ * There is none.
+ * Ownership, thread: as above   Returns 0; MH_EINVAL (request is NULL).   Since: 1.0
+ */
+MH_API int mh_clipboard_refuse(struct mh_clip_request *request);
 
 #ifdef __cplusplus
 }

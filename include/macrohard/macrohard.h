@@ -15,6 +15,9 @@
 #include <macrohard/policy.h>
 #include <macrohard/device.h>
 #include <macrohard/input.h>
+#include <macrohard/agent.h>
+#include <macrohard/clipboard.h>
+#include <macrohard/seamless.h>
 #include <macrohard/disk.h>
 #include <macrohard/display.h>
 #include <macrohard/net.h>

@@ -97,15 +97,44 @@ enum mh_window_action {
 	MH_WINDOW_CLOSE /* ask it to; it may ask its user back */
 };
 
-/*
- * Contract (draft):
- *   mh_seamless_start(agent, ops, opaque)     one at a time for each agent; MH_EBUSY
- *   mh_seamless_stop(agent)                   when it has returned nothing is called any more
- *   mh_window_configure(agent, id, const struct mh_rect *)
- *   mh_window_act(agent, id, enum mh_window_action)
- *   mh_seamless_work_area(agent, const struct mh_rect *, scale)  scale in 1/120: 120 is 1:1
- * Thread [any]; 0; MH_ENOENT (no such window), MH_ESTATE (no agent is connected), MH_EBUSY.
+/**
+ * Have the guest's windows told, one by one: those that are there at once, when an agent that can
+ * is connected or as soon as one is. One at a time for each agent.
+ * @ops  copied
+ * Thread: [any]
+ * Returns 0; MH_EINVAL (ops), MH_EBUSY (somebody does it already).   Since: 1.0
  */
+MH_API int mh_seamless_start(struct mh_agent *agent, const struct mh_seamless_ops *ops,
+			     void *opaque);
+
+/**
+ * End that: when it has returned nothing is called any more, not even gone or lost. The guest shows
+ * its desktop as ever.
+ * Thread: [any], callbacks of ops too   Returns 0; MH_ENOENT (nobody has started).   Since: 1.0
+ */
+MH_API int mh_seamless_stop(struct mh_agent *agent);
+
+/*
+ * What is done to a window. The guest need not obey: what became of it is told by the window
+ * callback.
+ * Thread: [any]
+ * Return 0; MH_EINVAL (sizes not 1 to 16384, positions not within -32768 to 32767; action; scale),
+ * MH_ENOENT (no such window), MH_ESTATE (not started, or no agent is connected), MH_EBUSY (the
+ * guest takes nothing).   Since: 1.0
+ */
+MH_API int mh_window_configure(struct mh_agent *agent, uint64_t id, const struct mh_rect *rect);
+/** @action  enum mh_window_action   As above. Since: 1.0 */
+MH_API int mh_window_act(struct mh_agent *agent, uint64_t id, uint32_t action);
+
+/**
+ * The part of the guest's display where maximised windows go, and how large the host draws.
+ * It is kept, and told again to an agent that comes later.
+ * @area   pixels of the guest's display
+ * @scale  in 1/120: 120 is 1:1, 240 doubles; 60 to 1200
+ * As above, but without an agent it is 0.   Since: 1.0
+ */
+MH_API int mh_seamless_work_area(struct mh_agent *agent, const struct mh_rect *area,
+				 uint32_t scale);
 
 #ifdef __cplusplus
 }

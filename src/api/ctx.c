@@ -171,17 +171,22 @@ int mh_ctx_create_uv(const struct mh_ctx_config *config, uv_loop_t *uv, struct m
 
 int mh_ctx_destroy(struct mh_ctx *ctx)
 {
-	u32 vms;
+	u32 vms, agents;
 
 	if (!ctx)
 		return 0;
 	pthread_mutex_lock(&ctx->lock);
 	vms = ctx->vms;
+	agents = ctx->agents;
 	pthread_mutex_unlock(&ctx->lock);
 	if (vms)
 		return mhi_err_set(mhi_ctx_err(ctx), MH_ESTATE,
 				   "destroy context: %u of its VMs are alive; destroy them first",
 				   vms);
+	if (agents)
+		return mhi_err_set(mhi_ctx_err(ctx), MH_ESTATE,
+				   "destroy context: %u of its agents are open; close them first",
+				   agents);
 	if (ctx->foreign && (!mhi_loop_current(ctx->loop) || mhi_loop_inside(ctx->loop)))
 		return mhi_err_set(mhi_ctx_err(ctx), MH_ESTATE,
 				   "destroy context: on another thread than its loop's, or from a "

@@ -117,8 +117,28 @@ static void dev_free(struct mh_dev *dev)
 		mhi_framebuffer_destroy(dev->framebuffer);
 	mhi_display_destroy(dev->display);
 	mhi_dev_errors_fini(dev);
+	free(dev->tag);
 	free(dev->label);
 	free(dev);
+}
+
+static void add_share(struct mh_dev *dev)
+{
+	pthread_mutex_lock(&dev->vm->shares_lock);
+	dev->next_share = dev->vm->shares;
+	dev->vm->shares = dev;
+	pthread_mutex_unlock(&dev->vm->shares_lock);
+}
+
+static void remove_share(struct mh_dev *dev)
+{
+	struct mh_dev **at = &dev->vm->shares;
+
+	pthread_mutex_lock(&dev->vm->shares_lock);
+	while (*at != dev)
+		at = &(*at)->next_share;
+	*at = dev->next_share;
+	pthread_mutex_unlock(&dev->vm->shares_lock);
 }
 
 int mhi_dev_end(struct mh_dev *dev, u32 flags, int rc, struct mh_dev **out)
@@ -141,6 +161,8 @@ int mhi_dev_end(struct mh_dev *dev, u32 flags, int rc, struct mh_dev **out)
 		mhi_dev_input_attached(dev, true);
 		dev->next = vm->devs;
 		vm->devs = dev;
+		if (dev->tag)
+			add_share(dev);
 		if (out)
 			*out = dev;
 	}
@@ -150,6 +172,8 @@ int mhi_dev_end(struct mh_dev *dev, u32 flags, int rc, struct mh_dev **out)
 
 static void unplug(struct mh_dev *dev)
 {
+	if (dev->tag)
+		remove_share(dev);
 	mhi_dev_input_attached(dev, false);
 	if (dev->ps2)
 		mhi_machine_ps2(dev->vm->machine, false, NULL);
@@ -178,9 +202,22 @@ static void take_out(struct mh_vm *vm, struct mh_dev **at)
 	mhi_vm_forget_dev(vm, dev);
 }
 
+void mhi_dev_detach(struct mh_dev *dev)
+{
+	struct mh_vm *vm = dev->vm;
+	struct mh_dev **at;
+
+	/* Those that go with it came later: they are before it. */
+	for (at = &vm->devs; *at != dev;)
+		if ((*at)->leader == dev)
+			take_out(vm, at);
+		else
+			at = &(*at)->next;
+	take_out(vm, at);
+}
+
 int mh_dev_detach(struct mh_dev *dev)
 {
-	struct mh_dev **at;
 	struct mh_vm *vm;
 	int rc;
 
@@ -190,13 +227,7 @@ int mh_dev_detach(struct mh_dev *dev)
 	rc = mhi_vm_enter_setup(vm, "detach a device of");
 	if (rc)
 		return rc;
-	/* Those that go with it came later: they are before it. */
-	for (at = &vm->devs; *at != dev;)
-		if ((*at)->leader == dev)
-			take_out(vm, at);
-		else
-			at = &(*at)->next;
-	take_out(vm, at);
+	mhi_dev_detach(dev);
 	mhi_vm_leave(vm);
 	return 0;
 }

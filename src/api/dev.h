@@ -36,6 +36,9 @@ struct mh_dev {
 	u32 action;		       /* (c) the watchdog's: enum mh_watchdog_action */
 	u64 told_ns;		       /* (l) when it was told of last */
 	char *label;		       /* (c) for messages: a path; NULL: none */
+	char *tag;		       /* (c) of a shared folder; NULL: it is none */
+	bool readonly;		       /* (c) that folder */
+	struct mh_dev *next_share;     /* vm->shares_lock */
 	struct mhi_dev_errors errors;
 	struct mhi_display *display; /* made for it, and not the VM's yet; NULL: none */
 	bool console;		     /* (c) it has ports */
@@ -59,6 +62,9 @@ int mhi_dev_begin(struct mh_vm *vm, const char *what, const void *config, size_t
 int mhi_dev_end(struct mh_dev *dev, u32 flags, int rc, struct mh_dev **out);
 /* Between the two. known: the flags that this device has beside MH_VIRTIO_*. */
 int mhi_dev_check_flags(struct mh_dev *dev, u32 flags, u32 known);
+
+/* Take it out and free it; the VM is entered for setup. */
+void mhi_dev_detach(struct mh_dev *dev);
 
 /* ---- dev_input.c ---- */
 

@@ -70,10 +70,14 @@ static int make(struct mh_dev *dev, const struct mh_share_config *config)
 
 	if (rc)
 		return rc;
-	if (config->ops)
-		return make_ops(dev, config);
-	return mhi_p9_dev_create(&dev->env, &p9, config->tag, &dev->vdev,
-				 mhi_ctx_err(dev->vm->ctx));
+	rc = config->ops ? make_ops(dev, config)
+			 : mhi_p9_dev_create(&dev->env, &p9, config->tag, &dev->vdev,
+					     mhi_ctx_err(dev->vm->ctx));
+	if (rc)
+		return rc;
+	dev->readonly = config->readonly;
+	dev->tag = strdup(config->tag);
+	return dev->tag ? 0 : mhi_err_set(mhi_ctx_err(dev->vm->ctx), MH_ENOMEM, MHI_NO_MEMORY);
 }
 
 int mh_share_attach(struct mh_vm *vm, const struct mh_share_config *config, struct mh_dev **out)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Devices of the machine that the embedder attaches to or feeds: serial ports, the power button. */
-#include "api/impl.h"
+#include "api/agent_impl.h"
 
 #define SERIAL_PORTS 4u
 
@@ -31,7 +31,16 @@ int mh_serial_attach(struct mh_vm *vm, unsigned int port, mh_serial_fn *fn, void
 	rc = mhi_vm_enter_setup(vm, "serial port of");
 	if (rc)
 		return rc;
-	rc = mhi_machine_serial_attach(vm->machine, port, fn, opaque, mhi_ctx_err(vm->ctx));
+	if (vm->agent && port == mhi_agent_serial(vm->agent))
+		rc = mhi_err_set(mhi_ctx_err(vm->ctx), MH_EEXIST,
+				 "serial port of VM \"%s\": the guest's agent has COM2; take "
+				 "another one",
+				 vm->name);
+	else
+		rc = mhi_machine_serial_attach(vm->machine, port, fn, opaque, mhi_ctx_err(vm->ctx));
+	if (!rc)
+		vm->serials =
+			fn ? vm->serials | (u32)MHI_BIT(port) : vm->serials & ~(u32)MHI_BIT(port);
 	mhi_vm_leave(vm);
 	return rc;
 }

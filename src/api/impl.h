@@ -45,6 +45,7 @@ struct mh_ctx {
 	bool foreign;		     /* (c) the loop is the embedder's to run */
 	struct mhi_workers *workers; /* (x) NULL until there is a disk */
 	u32 vms;		     /* (x) */
+	u32 agents;		     /* (x) that have no VM */
 	struct thread_error *errors; /* (x) one per thread that ever failed */
 };
 
@@ -97,6 +98,10 @@ struct mh_vm {
 	struct mh_dev *devs;		  /* (p) attached devices */
 	struct mhi_display *display;	  /* (a) NULL until there is one, which stays */
 	struct mhi_inputs inputs;	  /* its own lock */
+	pthread_mutex_t shares_lock;	  /* protects shares; nothing is taken inside it */
+	struct mh_dev *shares;		  /* those of devs that the agent can mount */
+	struct mh_agent *agent;		  /* (p), written by atomics; NULL: none */
+	u32 serials;			  /* (m) bit n: COM<n + 1> is the embedder's */
 	u8 *ram;			  /* (c) NULL: none of ours */
 	u64 ram_bytes;			  /* (c) */
 
@@ -162,6 +167,20 @@ static inline struct mhi_display *mhi_vm_display(struct mh_vm *vm)
 	/* Paired with mhi_dev_end. */
 	return __atomic_load_n(&vm->display, __ATOMIC_ACQUIRE);
 }
+
+/* ---- agent.c ---- */
+
+/* What a VM's agent has to know; under vm->lock, of a VM with or without an agent. */
+enum mhi_agent_event {
+	MHI_AGENT_LINE = 1,    /* something came on its serial port */
+	MHI_AGENT_RENEWED = 2, /* the guest's memory of it is gone */
+	MHI_AGENT_RESUMED = 4  /* the guest's clock stood still */
+};
+void mhi_vm_agent_event(struct mh_vm *vm, enum mhi_agent_event event);
+/* Its callbacks are called for the last time. Nobody holds vm->lock. */
+void mhi_vm_agent_end(struct mh_vm *vm);
+/* After that, and after its device. */
+void mhi_vm_agent_free(struct mh_vm *vm);
 
 /* ---- dev.c ---- */
 

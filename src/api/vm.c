@@ -41,6 +41,7 @@ static int init_locks(struct mh_vm *vm)
 
 	pthread_mutex_init(&vm->lock, NULL);
 	pthread_mutex_init(&vm->inputs.lock, NULL);
+	pthread_mutex_init(&vm->shares_lock, NULL);
 	pthread_rwlock_init(&vm->mem_lock, NULL);
 	pthread_rwlock_init(&vm->engine_lock, NULL);
 	if (pthread_condattr_init(&attr))
@@ -251,8 +252,10 @@ static void vm_free(struct mh_vm *vm)
 	u32 i;
 
 	mhi_hc_timers_fini(&vm->hc_timers);
+	mhi_vm_agent_end(vm);
 	mhi_vm_free_devs(vm);
 	mhi_display_destroy(vm->display);
+	mhi_vm_agent_free(vm);
 	if (vm->machine)
 		mhi_machine_destroy(vm->machine);
 	if (vm->boot)
@@ -273,6 +276,7 @@ static void vm_free(struct mh_vm *vm)
 	pthread_rwlock_destroy(&vm->engine_lock);
 	pthread_rwlock_destroy(&vm->mem_lock);
 	pthread_mutex_destroy(&vm->inputs.lock);
+	pthread_mutex_destroy(&vm->shares_lock);
 	pthread_mutex_destroy(&vm->lock);
 	mhi_hyperv_fini(&vm->hyperv);
 	mhi_vm_events_fini(vm);

@@ -96,6 +96,7 @@ static void stopped(struct mh_vm *vm, enum mh_stop_reason reason, const char *te
 	vm->request = MHI_REQ_NONE;
 	vm->stop_reason = reason;
 	snprintf(vm->stop_text, sizeof(vm->stop_text), "%s", text);
+	mhi_vm_agent_event(vm, MHI_AGENT_RENEWED);
 	set_state(vm, MH_VM_STOPPED, text);
 }
 
@@ -231,6 +232,7 @@ static int reset_now(struct mh_vm *vm, enum mh_stop_reason reason, const char *t
 		return rc;
 	}
 	vm->resets++;
+	mhi_vm_agent_event(vm, MHI_AGENT_RENEWED);
 	mhi_vm_emit(vm, MH_EVENT_RESET, text)->reason = reason;
 	if (vm->state == MH_VM_RUNNING)
 		let_all_run(vm);
@@ -406,6 +408,7 @@ int mh_vm_resume(struct mh_vm *vm)
 		rc = wrong_state(vm, "resume");
 	} else {
 		mhi_vm_clock_paused(vm);
+		mhi_vm_agent_event(vm, MHI_AGENT_RESUMED);
 		set_state(vm, MH_VM_RUNNING, "resumed");
 		let_all_run(vm);
 	}
@@ -416,10 +419,12 @@ int mh_vm_resume(struct mh_vm *vm)
 void mhi_vm_debug_resume(struct mh_vm *vm, bool step)
 {
 	mhi_vm_clock_paused(vm);
-	if (step)
+	if (step) {
 		vm->state = MH_VM_RUNNING;
-	else
+	} else {
+		mhi_vm_agent_event(vm, MHI_AGENT_RESUMED);
 		set_state(vm, MH_VM_RUNNING, "resumed by the debugger");
+	}
 	vm->quiet = step;
 	let_run(vm);
 }

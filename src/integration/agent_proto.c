@@ -89,6 +89,11 @@ static bool is_text(const uint8_t *p, size_t bytes)
 	return true;
 }
 
+int mhi_agent_is_text(const void *data, size_t bytes)
+{
+	return is_text(data, bytes);
+}
+
 /* ---- encoding ---- */
 
 struct writer {

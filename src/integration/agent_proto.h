@@ -8,7 +8,9 @@
  * little-endian:
  *   u32 magic, u16 type, u16 0, u32 serial, u32 bytes of the payload
  * Its serial connects a request with all that belongs to it: the one who asks chooses it, and
- * answers, data and credit for it repeat it.
+ * answers, data and credit for it repeat it. The host's have MHI_AGENT_SERIAL_GUEST clear, the
+ * agent's have it set. 0: it belongs to no request. HELLO's is any number that tells this start of
+ * the agent from others; WELCOME repeats it.
  */
 #ifndef MHI_INTEGRATION_AGENT_PROTO_H
 #define MHI_INTEGRATION_AGENT_PROTO_H
@@ -21,6 +23,7 @@
 #define MHI_AGENT_HEADER 16u
 #define MHI_AGENT_PAYLOAD 65536u
 #define MHI_AGENT_FRAME (MHI_AGENT_HEADER + MHI_AGENT_PAYLOAD)
+#define MHI_AGENT_SERIAL_GUEST 0x80000000u
 
 /*
  * Fields: U (u32), I (i32), L (u64), S (text: UTF-8 without zero bytes; on the wire u32 bytes with
@@ -178,6 +181,9 @@ enum mhi_agent_code {
 	MHI_AGENT_CANCELLED = 8
 };
 
+/* FILE_PUT, FILE_IS: the size is not known before the end. */
+#define MHI_AGENT_BYTES_UNKNOWN 0xffffffffffffffffull
+
 /* SHUTDOWN. */
 enum mhi_agent_shutdown { MHI_AGENT_OFF = 0, MHI_AGENT_REBOOT = 1 };
 
@@ -250,6 +256,15 @@ enum mhi_agent_pointer {
 #define MHI_AGENT_ICON_MAX 96u	   /* pixels: pixels are u32 0xAARRGGBB, by lines */
 #define MHI_AGENT_RECTS_MAX 1024u  /* of a shape: four i32 each: x, y, width, height */
 #define MHI_AGENT_REQUESTS_MAX 64u /* serials in use at a time, of each side */
+#define MHI_AGENT_HELLO_MAX 1024u  /* bytes of HELLO's payload */
+#define MHI_AGENT_INFO_MAX 64u	   /* INFO_ADDRESS, and INFO_USER, in an answer */
+#define MHI_AGENT_TEXT_MAX 1024u   /* bytes of a text of INFO* or RESULT, with the final zero */
+
+/* Times, in seconds. The host's stand still while the VM is paused. */
+#define MHI_AGENT_HELLO_EVERY 1u /* until WELCOME comes, HELLO is repeated */
+#define MHI_AGENT_PING_AFTER 10u /* the host hears nothing: it asks */
+#define MHI_AGENT_LOST_AFTER 30u /* nothing at all is heard: the other one is lost */
+#define MHI_AGENT_FRAME_TIME 10u /* from the first byte of a frame to the last one */
 
 /* ---- encoding and decoding ---- */
 
@@ -271,6 +286,9 @@ long mhi_agent_frame(const uint8_t *data, size_t bytes);
  * the table has it; 1: it is of a type that is unknown here: skip it.
  */
 int mhi_agent_decode(const uint8_t *frame, struct mhi_agent_msg *msg);
+
+/* Is data [bytes] UTF-8 without zero bytes? */
+int mhi_agent_is_text(const void *data, size_t bytes);
 
 /* A type's name, for logs; NULL: unknown. */
 const char *mhi_agent_name(uint32_t type);

@@ -51,6 +51,8 @@ struct port {
 	u16 columns, rows;	    /* (m) */
 	u8 input[INPUT_BYTES];	    /* (m) ring */
 	unsigned int first, count;  /* (m) */
+	bool starved;		    /* (m) room is to be told */
+	bool changed;		    /* (m) opened is to be told */
 };
 
 struct console {
@@ -160,6 +162,10 @@ static void on_control(struct console *c, const u8 *message)
 			p->due &= (u32)~MHI_BIT(RESIZE);
 	} else if (event == PORT_OPEN) {
 		c->port[n].open = value != 0;
+		if (c->port[n].is.opened) {
+			c->port[n].changed = true;
+			c->port[n].count = 0;
+		}
 		if (value)
 			mhi_vdev_kick(&c->dev, rx_queue(n));
 	}
@@ -177,6 +183,25 @@ static void take_control(struct console *c)
 		mhi_vdev_push(&c->dev, CONTROL_TX, c->chain.id, 0);
 	}
 	mhi_vdev_again(&c->dev, CONTROL_TX);
+}
+
+/* What the port's owner is to be told, without the lock. */
+static void tell_owner(struct console *c, struct port *p)
+{
+	bool room = p->starved && p->count <= INPUT_BYTES / 2, changed = p->changed, open = p->open;
+
+	if (!room && !changed)
+		return;
+	p->starved = p->starved && !room;
+	p->changed = false;
+	mhi_vdev_hold(&c->dev);
+	mhi_vdev_leave(&c->dev);
+	if (changed)
+		p->is.opened(p->is.opaque, open);
+	if (room)
+		p->is.room(p->is.opaque);
+	mhi_vdev_enter(&c->dev);
+	mhi_vdev_release(&c->dev);
 }
 
 /*
@@ -232,12 +257,16 @@ static void console_kick(struct mhi_vdev *dev, unsigned int q)
 
 	if (q == CONTROL_TX)
 		take_control(c);
-	if (q == CONTROL_RX || q == CONTROL_TX)
+	if (q == CONTROL_RX || q == CONTROL_TX) {
 		send_control(c);
-	else if (q & 1)
+		for (n = 0; n < c->ports; n++)
+			tell_owner(c, &c->port[n]);
+	} else if (q & 1) {
 		take_output(c, n, q);
-	else
+	} else {
 		send_input(c, n);
+		tell_owner(c, &c->port[n]);
+	}
 }
 
 /* ---- the host's side ---- */
@@ -254,8 +283,10 @@ size_t mhi_console_input(struct mhi_vdev *dev, unsigned int port, const void *da
 	const u8 *from = data;
 
 	pthread_mutex_lock(&dev->lock);
-	if (bytes > INPUT_BYTES - p->count)
+	if (bytes > INPUT_BYTES - p->count) {
 		bytes = INPUT_BYTES - p->count;
+		p->starved = p->is.room != NULL;
+	}
 	for (size_t i = 0; i < bytes; i++)
 		p->input[(p->first + p->count++) % INPUT_BYTES] = from[i];
 	pthread_mutex_unlock(&dev->lock);

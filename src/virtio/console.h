@@ -13,6 +13,14 @@ struct mhi_console_port {
 	/* What the guest wrote; on the loop's thread, without locks. NULL: dropped. */
 	void (*output)(void *opaque, const void *data, size_t bytes);
 	void *opaque;
+	/* These two as output. NULL: not of interest. */
+	/* mhi_console_input took less than it was given, and there is room again. */
+	void (*room)(void *opaque);
+	/*
+	 * The guest has opened the port, or closed it. With such a function, what was input and the
+	 * guest has not read is dropped then.
+	 */
+	void (*opened)(void *opaque, bool open);
 };
 
 /*

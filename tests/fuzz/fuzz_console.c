@@ -14,11 +14,23 @@ static void output(void *opaque, const void *data, size_t bytes)
 		said += *p++;
 }
 
+static void opened(void *opaque, bool open)
+{
+	said += open;
+}
+
+static void room(void *opaque)
+{
+	said++;
+}
+
 static struct mhi_vdev *create(const struct mhi_vdev_env *env, u8 choice)
 {
-	const struct mhi_console_port port[] = { { .output = output },
-						 { .name = "fuzz.0", .output = output },
-						 { .name = "fuzz.1" } };
+	const struct mhi_console_port port[] = {
+		{ .output = output },
+		{ .name = "fuzz.0", .output = output },
+		{ .name = "fuzz.1", .opened = opened, .room = room }
+	};
 	struct mhi_vdev *dev;
 
 	if (mhi_console_create(env, port, choice & 2 ? MHI_COUNT(port) : 1, &dev))

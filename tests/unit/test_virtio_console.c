@@ -25,10 +25,30 @@ static void on_output(void *opaque, const void *data, size_t bytes)
 	mhi_console_input(dev, 0, "!", 1);
 }
 
+static u32 rooms, opened, open_now;
+
+static void on_room(void *opaque)
+{
+	rooms++;
+	mhi_console_input(dev, 1, "more", 4);
+}
+
+static void on_opened(void *opaque, bool open)
+{
+	opened++;
+	open_now = open;
+}
+
 static void setup(unsigned int ports, bool multiport)
 {
-	struct mhi_console_port port[2] = { { "", on_output, (void *)0 },
-					    { "org.test.0", on_output, (void *)1 } };
+	struct mhi_console_port port[2] = {
+		{ .output = on_output, .opaque = (void *)0 },
+		{ .name = "org.test.0",
+		  .output = on_output,
+		  .opaque = (void *)1,
+		  .room = on_room,
+		  .opened = on_opened },
+	};
 
 	memset(said, 0, sizeof(said));
 	vd_init(&d);
@@ -176,6 +196,38 @@ START_TEST(ports)
 }
 END_TEST
 
+/* Who owns a port learns when it is opened, and when there is room again. */
+START_TEST(owner)
+{
+	static char text[20000];
+	struct vring rx1;
+	u32 len;
+
+	rooms = opened = 0;
+	setup(2, true);
+	vr_init(&rx1, &d, 4, 16);
+	ck_assert_uint_eq(mhi_console_input(dev, 1, text, sizeof(text)), 16384);
+	control(1, 6, 1);
+	ck_assert_uint_eq(opened, 1);
+	ck_assert_uint_eq(open_now, 1);
+	/* What was there before is not for who has opened it. */
+	ck_assert_uint_eq(rooms, 1);
+	ck_assert_int_eq(got(&rx1, 64), 4);
+	ck_assert_mem_eq(vd_ptr(&d, buffer), "more", 4);
+	ck_assert_uint_eq(mhi_console_input(dev, 1, text, sizeof(text)), 16384);
+	ck_assert_int_eq(got(&rx1, 8191), 8191);
+	ck_assert_uint_eq(rooms, 1);
+	ck_assert_int_eq(got(&rx1, 1), 1);
+	ck_assert_uint_eq(rooms, 2);
+	ck_assert_uint_eq(mhi_console_input(dev, 1, text, 16), 16);
+	control(1, 6, 0);
+	ck_assert_uint_eq(opened, 2);
+	ck_assert_uint_eq(open_now, 0);
+	ck_assert_int_lt(vr_get(&rx1, &len), 0);
+	vd_fini(&d);
+}
+END_TEST
+
 /*
  * What a guest makes the device do in one turn must end, for other devices need the loop too. Once
  * buffers without room were taken for as long as the guest brought more, and a buffer that names
@@ -229,6 +281,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, one_console);
 	tcase_add_test(tcase, resize);
 	tcase_add_test(tcase, ports);
+	tcase_add_test(tcase, owner);
 	tcase_add_test(tcase, turns_end);
 }
 

@@ -114,8 +114,8 @@ static void on_output(void *opaque, const void *data, size_t bytes)
 
 static struct mhi_vdev *console_create(void)
 {
-	const struct mhi_console_port port[2] = { { "", on_output, NULL },
-						  { "name", on_output, NULL } };
+	const struct mhi_console_port port[2] = { { .output = on_output },
+						  { .name = "name", .output = on_output } };
 	struct mhi_vdev *dev;
 
 	ck_assert_int_eq(mhi_console_create(&d.env, port, 2, &dev), 0);
