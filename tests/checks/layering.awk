@@ -51,10 +51,10 @@ function target_of(path, angle, folder)
 		return "zlib"
 	if (path == "zstd.h")
 		return "zstd"
-	if (path ~ /^xcb\//)
-		return "xcb"
 	if (path ~ /^slirp\//)
 		return "slirp"
+	if (path ~ /^xcb\//)
+		return "xcb"
 	if (path == "check.h")
 		return "check"
 	if (angle)

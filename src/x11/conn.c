@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MIT */
+/* Connecting to an X server, and what has to be known of it once. */
+#include "x11_priv.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <xcb/render.h>
+#include <xcb/shape.h>
+#include <xcb/shm.h>
+#include <xcb/xfixes.h>
+
+#define DEPTH 24
+
+static bool local(xcb_connection_t *c)
+{
+	struct sockaddr_storage address = { 0 };
+	socklen_t bytes = sizeof(address);
+
+	return !getsockname(xcb_get_file_descriptor(c), (struct sockaddr *)&address, &bytes) &&
+	       address.ss_family == AF_UNIX;
+}
+
+static bool present(struct mh_x11 *x, xcb_extension_t *extension)
+{
+	const xcb_query_extension_reply_t *e = xcb_get_extension_data(x->c, extension);
+
+	return e && e->present;
+}
+
+static void find_shm(struct mh_x11 *x)
+{
+	xcb_shm_query_version_reply_t *v;
+
+	/* Descriptors go over sockets of this machine only; MIT-SHM takes them since 1.2. */
+	if (!local(x->c) || !present(x, &xcb_shm_id))
+		return;
+	v = xcb_shm_query_version_reply(x->c, xcb_shm_query_version(x->c), NULL);
+	x->shm = v && (v->major_version > 1 || v->minor_version >= 2);
+	free(v);
+}
+
+static void find_xfixes(struct mh_x11 *x)
+{
+	const xcb_query_extension_reply_t *e = xcb_get_extension_data(x->c, &xcb_xfixes_id);
+	xcb_xfixes_query_version_reply_t *v;
+
+	if (!e || !e->present)
+		return;
+	v = xcb_xfixes_query_version_reply(x->c, xcb_xfixes_query_version(x->c, 5, 0), NULL);
+	if (v)
+		x->xfixes_event = e->first_event;
+	free(v);
+}
+
+static bool is_argb(const xcb_render_pictforminfo_t *f)
+{
+	return f->type == XCB_RENDER_PICT_TYPE_DIRECT && f->depth == 32 &&
+	       f->direct.alpha_mask == 0xff && f->direct.alpha_shift == 24 &&
+	       f->direct.red_shift == 16 && f->direct.green_shift == 8 && !f->direct.blue_shift;
+}
+
+/* Cursors with colours need RENDER 0.5. */
+static void find_render(struct mh_x11 *x)
+{
+	xcb_render_query_pict_formats_reply_t *formats;
+	xcb_render_query_version_reply_t *v;
+	xcb_render_pictforminfo_iterator_t i;
+
+	if (!present(x, &xcb_render_id))
+		return;
+	v = xcb_render_query_version_reply(x->c, xcb_render_query_version(x->c, 0, 11), NULL);
+	formats = xcb_render_query_pict_formats_reply(x->c, xcb_render_query_pict_formats(x->c),
+						      NULL);
+	if (v && formats && (v->major_version || v->minor_version >= 5)) {
+		i = xcb_render_query_pict_formats_formats_iterator(formats);
+		for (; i.rem && !x->argb; xcb_render_pictforminfo_next(&i))
+			x->argb = is_argb(i.data) ? i.data->id : 0;
+	}
+	free(formats);
+	free(v);
+}
+
+static bool find_visual(struct mh_x11 *x)
+{
+	xcb_depth_iterator_t d = xcb_screen_allowed_depths_iterator(x->screen);
+	xcb_visualtype_iterator_t v;
+
+	for (; d.rem; xcb_depth_next(&d)) {
+		if (d.data->depth != DEPTH)
+			continue;
+		for (v = xcb_depth_visuals_iterator(d.data); v.rem; xcb_visualtype_next(&v)) {
+			if (v.data->_class == XCB_VISUAL_CLASS_TRUE_COLOR &&
+			    v.data->red_mask == 0xff0000 && v.data->blue_mask == 0xff) {
+				x->visual = v.data->visual_id;
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+static int find_atoms(struct mh_x11 *x)
+{
+#define TEXT(name, text) text,
+	static const char *const names[] = { MHI_X_ATOMS(TEXT) };
+	xcb_intern_atom_cookie_t cookie[MHI_X_ATOM_COUNT];
+	xcb_intern_atom_reply_t *r;
+
+	for (unsigned int n = 0; n < MHI_X_ATOM_COUNT; n++)
+		cookie[n] = xcb_intern_atom(x->c, 0, (uint16_t)strlen(names[n]), names[n]);
+	for (unsigned int n = 0; n < MHI_X_ATOM_COUNT; n++) {
+		r = xcb_intern_atom_reply(x->c, cookie[n], NULL);
+		x->atom[n] = r ? r->atom : XCB_NONE;
+		free(r);
+	}
+	return xcb_connection_has_error(x->c) ? MH_ENOENT : 0;
+}
+
+static void make_shared(struct mh_x11 *x)
+{
+	xcb_pixmap_t pixmap = xcb_generate_id(x->c);
+	uint32_t off = 0;
+
+	x->colormap = xcb_generate_id(x->c);
+	xcb_create_colormap(x->c, XCB_COLORMAP_ALLOC_NONE, x->colormap, x->screen->root, x->visual);
+	xcb_create_pixmap(x->c, DEPTH, pixmap, x->screen->root, 1, 1);
+	x->gc = xcb_generate_id(x->c);
+	xcb_create_gc(x->c, x->gc, pixmap, XCB_GC_GRAPHICS_EXPOSURES, &off);
+	xcb_free_pixmap(x->c, pixmap);
+	pixmap = xcb_generate_id(x->c);
+	xcb_create_pixmap(x->c, 1, pixmap, x->screen->root, 1, 1);
+	x->no_cursor = xcb_generate_id(x->c);
+	xcb_create_cursor(x->c, x->no_cursor, pixmap, pixmap, 0, 0, 0, 0, 0, 0, 0, 0);
+	xcb_free_pixmap(x->c, pixmap);
+}
+
+void mhi_x_tell(struct mh_x11 *x, int error, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	if (!x->ops.tell)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	x->ops.tell(x->opaque, error, text);
+}
+
+static xcb_connection_t *open_display(const char *display, const char *authority, int *screen)
+{
+	struct mhi_x_cookie cookie;
+	xcb_auth_info_t auth;
+	int number = 0;
+	char *host = NULL;
+
+	if (!authority || !xcb_parse_display(display, &host, &number, screen))
+		return xcb_connect(display, screen);
+	free(host);
+	if (!mhi_x_cookie_find(authority, (unsigned int)number, &cookie))
+		return xcb_connect_to_display_with_auth_info(display, NULL, screen);
+	auth = (xcb_auth_info_t){ (int)cookie.name_bytes, cookie.name, (int)cookie.data_bytes,
+				  (char *)cookie.data };
+	return xcb_connect_to_display_with_auth_info(display, &auth, screen);
+}
+
+static int look(struct mh_x11 *x, const char *display, int screen)
+{
+	xcb_screen_iterator_t i = xcb_setup_roots_iterator(xcb_get_setup(x->c));
+
+	while (screen-- > 0 && i.rem > 1)
+		xcb_screen_next(&i);
+	x->screen = i.data;
+	if (xcb_get_setup(x->c)->image_byte_order != XCB_IMAGE_ORDER_LSB_FIRST || !find_visual(x)) {
+		mhi_x_tell(x, MH_ENOTSUP,
+			   "connecting to the X server %s: it has no TrueColor visual of depth 24 "
+			   "with little-endian pixels; use one that has",
+			   display);
+		return MH_ENOTSUP;
+	}
+	find_shm(x);
+	find_xfixes(x);
+	find_render(x);
+	x->shape = present(x, &xcb_shape_id);
+	make_shared(x);
+	return find_atoms(x);
+}
+
+/* The embedder's signals are not for this thread. */
+static int start_thread(struct mh_x11 *x)
+{
+	sigset_t all, old;
+	int error;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	error = pthread_create(&x->thread, NULL, mhi_x_thread, x);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return error ? MH_ENOMEM : 0;
+}
+
+static int connect_to(struct mh_x11 *x, const char *display, const char *authority)
+{
+	const char *name = display ? display : "of DISPLAY";
+	int screen = 0, error;
+
+	x->c = open_display(display, authority, &screen);
+	if (xcb_connection_has_error(x->c)) {
+		mhi_x_tell(x, MH_ENOENT,
+			   "connecting to the X server %s: nobody answers there, or it does not "
+			   "let this user in; check DISPLAY and XAUTHORITY",
+			   name);
+		return MH_ENOENT;
+	}
+	error = look(x, name, screen);
+	if (error)
+		return error;
+	mhi_x_desk_start(x);
+	return start_thread(x);
+}
+
+static int read_config(const struct mh_x11_config *from, struct mh_x11_config *to)
+{
+	*to = (struct mh_x11_config)MH_X11_CONFIG_INIT;
+	if (!from)
+		return 0;
+	if (from->size != sizeof(*to) || (from->ops && from->ops->version != 1))
+		return MH_EINVAL;
+	*to = *from;
+	return 0;
+}
+
+int mh_x11_connect(const struct mh_x11_config *config, struct mh_x11 **out)
+{
+	struct mh_x11_config own;
+	struct mh_x11 *x;
+	int error;
+
+	if (!out || read_config(config, &own))
+		return MH_EINVAL;
+	x = calloc(1, sizeof(*x));
+	if (!x)
+		return MH_ENOMEM;
+	if (own.ops)
+		x->ops = *own.ops;
+	x->opaque = own.opaque;
+	pthread_mutex_init(&x->lock, NULL);
+	pthread_cond_init(&x->ended, NULL);
+	x->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	error = x->wake < 0 ? MH_ENOMEM : connect_to(x, own.display, own.authority);
+	if (!error) {
+		*out = x;
+		return 0;
+	}
+	if (x->c)
+		xcb_disconnect(x->c);
+	if (x->wake >= 0)
+		close(x->wake);
+	pthread_cond_destroy(&x->ended);
+	pthread_mutex_destroy(&x->lock);
+	free(x);
+	return error;
+}
+
+void mh_x11_disconnect(struct mh_x11 *x)
+{
+	struct mhi_x_part *part;
+
+	if (!x)
+		return;
+	while ((part = mhi_x_part_first(x)))
+		part->ops->close(part);
+	pthread_mutex_lock(&x->lock);
+	x->quit = true;
+	pthread_mutex_unlock(&x->lock);
+	mhi_x_wake(x);
+	pthread_join(x->thread, NULL);
+	xcb_disconnect(x->c);
+	close(x->wake);
+	pthread_cond_destroy(&x->ended);
+	pthread_mutex_destroy(&x->lock);
+	free(x);
+}
