@@ -4,6 +4,7 @@
  * "READY", answers each line with "got LINE", and obeys some words. So that the CLI is tested
  * anywhere. The serial port's queue is 16 bytes, as a 16550's.
  */
+#include <macrohard/agent.h>
 #include <macrohard/macrohard.h>
 
 #include "core/err.h"
@@ -42,6 +43,11 @@ struct mh_vm {
 	unsigned int told, taken;
 	int events_fd;
 };
+
+struct mh_agent *mh_vm_agent(struct mh_vm *vm)
+{
+	return NULL;
+}
 
 struct mh_probe {
 	int verdict;

@@ -267,4 +267,5 @@ const struct cli_verb cli_verb_completion = {
 	.run = completion,
 	.options = completion_options,
 	.args = "bash|zsh|fish",
+	.seldom = true,
 };

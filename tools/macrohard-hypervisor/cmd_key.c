@@ -111,4 +111,5 @@ const struct cli_verb cli_verb_send_key = {
 	.run = send_key,
 	.options = options,
 	.args = CLI_VM,
+	.seldom = true,
 };

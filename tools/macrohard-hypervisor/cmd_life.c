@@ -352,4 +352,5 @@ const struct cli_verb cli_verb_reset = {
 	.usage = reset_usage,
 	.run = call,
 	.args = CLI_VM,
+	.seldom = true,
 };

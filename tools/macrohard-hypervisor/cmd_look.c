@@ -331,6 +331,7 @@ const struct cli_verb cli_verb_stats = {
 	.run = stats,
 	.options = json_options,
 	.args = CLI_VM,
+	.seldom = true,
 };
 
 static const char events_usage[] =
@@ -347,4 +348,5 @@ const struct cli_verb cli_verb_events = {
 	.run = events,
 	.options = json_options,
 	.args = CLI_VM,
+	.seldom = true,
 };

@@ -209,6 +209,7 @@ const struct cli_verb cli_verb_show = {
 	.usage = show_usage,
 	.run = show,
 	.args = CLI_VM,
+	.seldom = true,
 };
 
 static const char edit_usage[] =
@@ -227,6 +228,7 @@ const struct cli_verb cli_verb_edit = {
 	.usage = edit_usage,
 	.run = edit,
 	.args = CLI_VM,
+	.seldom = true,
 };
 
 static const char destroy_usage[] =

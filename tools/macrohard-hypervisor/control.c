@@ -209,18 +209,59 @@ static int do_screenshot(struct process *p, struct client *c, const cJSON *param
 	return 0;
 }
 
+static int desk(struct process *p, enum desk_part part, const cJSON *params)
+{
+	if (cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(params, "on")))
+		return desk_hide(p, part);
+	return desk_show(p, part, rpc_text(params, "display"), rpc_text(params, "authority"));
+}
+
+static int do_window(struct process *p, struct client *c, const cJSON *params, cJSON *result)
+{
+	return desk(p, DESK_WINDOW, params);
+}
+
+/* Windows of the guest among those of the desktop have the same clipboard as those. */
+static int do_seamless(struct process *p, struct client *c, const cJSON *params, cJSON *result)
+{
+	int error = desk(p, DESK_SEAMLESS, params);
+
+	return error ? error : desk(p, DESK_CLIPBOARD, params);
+}
+
+static int do_clipboard(struct process *p, struct client *c, const cJSON *params, cJSON *result)
+{
+	return desk(p, DESK_CLIPBOARD, params);
+}
+
+/* Of what "display" and "authority" are, the library says more. */
+static cJSON_bool is_desk(const cJSON *param)
+{
+	return strcmp(param->string, "on") ? cJSON_IsString(param) : cJSON_IsBool(param);
+}
+
+#define DESK_PARAMS "on display authority"
+
 static const struct {
 	const char *name;
 	int (*run)(struct process *p, struct client *c, const cJSON *params, cJSON *result);
-	const char *param;		 /* the only one that it knows */
-	cJSON_bool (*is)(const cJSON *); /* what that may be */
+	const char *params;		 /* those that it knows, with a space between; NULL: none */
+	cJSON_bool (*is)(const cJSON *); /* what they may be */
 } methods[] = {
-	{ "hello", do_hello, NULL, NULL },	     { "status", do_status, NULL, NULL },
-	{ "pause", do_pause, NULL, NULL },	     { "resume", do_resume, NULL, NULL },
-	{ "reset", do_reset, NULL, NULL },	     { "stop", do_stop, "force", cJSON_IsBool },
-	{ "screenshot", do_screenshot, NULL, NULL }, { "send-key", do_send_key, "codes", is_codes },
-	{ "stats", do_stats, NULL, NULL },	     { "events", do_events, NULL, NULL },
+	{ "hello", do_hello, NULL, NULL },
+	{ "status", do_status, NULL, NULL },
+	{ "pause", do_pause, NULL, NULL },
+	{ "resume", do_resume, NULL, NULL },
+	{ "reset", do_reset, NULL, NULL },
+	{ "stop", do_stop, "force", cJSON_IsBool },
+	{ "screenshot", do_screenshot, NULL, NULL },
+	{ "send-key", do_send_key, "codes", is_codes },
+	{ "stats", do_stats, NULL, NULL },
+	{ "events", do_events, NULL, NULL },
 	{ "console", do_console, NULL, NULL },
+	{ "window", do_window, DESK_PARAMS, is_desk },
+	{ "seamless", do_seamless, DESK_PARAMS, is_desk },
+	{ "clipboard", do_clipboard, DESK_PARAMS, is_desk },
 };
 
 /* ---- JSON-RPC 2.0 ---- */
@@ -247,14 +288,22 @@ static void answer_error(struct client *c, const cJSON *id, int code, const char
 	cJSON_Delete(answer);
 }
 
+static bool is_one_of(const char *name, const char *names)
+{
+	size_t bytes = strlen(name);
+	const char *at = names ? strstr(names, name) : NULL;
+
+	return bytes && at && (at == names || at[-1] == ' ') && (!at[bytes] || at[bytes] == ' ');
+}
+
 static bool known_params(const cJSON *params, const char *known, cJSON_bool (*is)(const cJSON *))
 {
 	const cJSON *item;
 
 	if (params && !cJSON_IsObject(params))
 		return false;
-	cJSON_ArrayForEach(item, params) if (!known || strcmp(item->string, known) ||
-					     !is(item)) return false;
+	cJSON_ArrayForEach(item,
+			   params) if (!is_one_of(item->string, known) || !is(item)) return false;
 	return true;
 }
 
@@ -271,15 +320,17 @@ static void call(struct process *p, struct client *c, const cJSON *id, const cha
 		answer_error(c, id, RPC_METHOD, "no such method", NULL);
 		return;
 	}
-	if (!known_params(params, methods[n].param, methods[n].is)) {
+	if (!known_params(params, methods[n].params, methods[n].is)) {
 		answer_error(c, id, RPC_PARAMS, "unknown or wrong parameters", NULL);
 		return;
 	}
 	answer = new_answer(id);
 	result = cJSON_AddObjectToObject(answer, "result");
+	p->why[0] = '\0';
 	error = methods[n].run(p, c, params, result);
 	if (error)
-		answer_error(c, id, RPC_FAILED, mh_last_error(p->ctx), mh_err_name(error));
+		answer_error(c, id, RPC_FAILED, p->why[0] ? p->why : mh_last_error(p->ctx),
+			     mh_err_name(error));
 	else if (id)
 		client_send_document(c, answer);
 	cJSON_Delete(answer);

@@ -10,9 +10,16 @@ static void usage(FILE *to)
 		"usage: %s VERB [OPTION...]\n"
 		"VERB --help tells all of a verb, with its exit statuses.\n\n",
 		CLI_NAME);
-	for (size_t i = 0; cli_verbs[i]; i++)
-		fprintf(to, "  %-10s  %s\n", cli_verbs[i]->name, cli_verbs[i]->summary);
-	fprintf(to, "  %-10s  %s\n", "version", "the versions of this program and of the library");
+	for (size_t i = 0; cli_verbs[i]; i++) {
+		if (!cli_verbs[i]->seldom)
+			fprintf(to, "  %-10s  %s\n", cli_verbs[i]->name, cli_verbs[i]->summary);
+	}
+	fputs("\nOthers:", to);
+	for (size_t i = 0; cli_verbs[i]; i++) {
+		if (cli_verbs[i]->seldom)
+			fprintf(to, " %s,", cli_verbs[i]->name);
+	}
+	fputs(" version\n", to);
 }
 
 static const struct cli_verb *find_verb(const char *name)

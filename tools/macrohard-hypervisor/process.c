@@ -345,6 +345,7 @@ static int make_vm(struct process *p)
 	else
 		status = run_vm(p);
 	server_fini(p);
+	desk_fini(p);
 	mh_vm_destroy(p->vm);
 	return status;
 }

@@ -60,6 +60,8 @@ struct process {
 	int64_t deadline_ms; /* of CLOCK_MONOTONIC, when the grace is over; 0: no SIGTERM yet */
 	int64_t started_s;   /* of CLOCK_REALTIME */
 	struct server server;
+	struct desk *desk; /* NULL: nothing was ever shown */
+	char why[512];	   /* of a failed method: in place of the library's sentence; "": none */
 };
 
 /* Runs the VM to its end; returns the CLI's status. */
@@ -88,6 +90,16 @@ void server_tell(struct process *p, const struct mh_event *event);
 void client_send(struct client *c, const char *text, size_t bytes);
 void client_send_document(struct client *c, const cJSON *document);
 void client_drop(struct client *c);
+
+/* ---- desk.c ---- */
+
+enum desk_part { DESK_WINDOW, DESK_SEAMLESS, DESK_CLIPBOARD };
+
+/* Returns 0, or an error, of which p->why says more. */
+int desk_show(struct process *p, enum desk_part part, const char *display, const char *authority);
+int desk_hide(struct process *p, enum desk_part part);
+/* Before the VM is destroyed. */
+void desk_fini(struct process *p);
 
 /* ---- control.c ---- */
 
