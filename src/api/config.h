@@ -117,8 +117,17 @@ struct mhi_cfg_display {
 	struct mh_gpu_config c;
 };
 
+struct mhi_cfg_agent {
+	struct mhi_cfg_place place;
+	struct mh_agent_config c; /* clipboard is set when it is attached */
+	struct mh_clip_policy clip;
+	u32 ways;  /* of clip: its directions, as a choice */
+	u32 bytes; /* of clip; 0: the default */
+};
+
 struct mhi_cfg_devices {
-	struct mhi_cfg_list disks, nets, shares, rng, vsock, balloon, watchdog, input, display;
+	struct mhi_cfg_list disks, nets, shares, rng, vsock, balloon, watchdog, input, display,
+		agent;
 };
 
 struct mhi_cfg_gdb {

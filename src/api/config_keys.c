@@ -11,6 +11,7 @@
 #define CMDLINE_BYTES 2047
 #define SERIAL_BYTES 20
 #define TAG_BYTES 64
+#define MOUNT_BYTES 1000
 #define GDB_BYTES 112 /* "unix:" and the longest path */
 #define VSOCK_PATH_BYTES 96
 #define VSOCK_CONNECTIONS 65536
@@ -46,6 +47,11 @@ static const char *const actions[] = { [MH_WATCHDOG_RESET] = "reset",
 static const char *const display_kinds[] = {
 	[MHI_CFG_VIRTIO_GPU] = "virtio", [MHI_CFG_FRAMEBUFFER] = "framebuffer", NULL
 };
+static const char *const transports[] = {
+	[MH_AGENT_VIRTIO] = "virtio", [MH_AGENT_SERIAL] = "serial", NULL
+};
+/* config_vm.c knows what they stand for. */
+static const char *const clip_ways[] = { "both", "to-guest", "from-guest", "off", NULL };
 
 #define KEY(n, k, field) .name = (n), .kind = (k), .at = (field)
 #define NUMBER(n, field, from, to) KEY(n, MHI_CFG_NUMBER, field), .least = (from), .most = (to)
@@ -212,6 +218,28 @@ static const struct mhi_cfg_display display_defaults = { .c = MH_GPU_CONFIG_INIT
 static const struct mhi_cfg_object display = { display_keys, sizeof(display_defaults),
 					       &display_defaults };
 
+#define AGENT(field) offsetof(struct mhi_cfg_agent, field)
+
+static const struct mhi_cfg_key agent_keys[] = {
+	{ CHOICE("transport", AGENT(c.transport), transports) },
+	{ TEXT("mount", AGENT(c.mount), MOUNT_BYTES) },
+	{ FLAG("nomount", AGENT(c.flags), MH_AGENT_NO_MOUNT) },
+	{ FLAG("notime", AGENT(c.flags), MH_AGENT_NO_TIME) },
+	{ CHOICE("clipboard", AGENT(ways), clip_ways) },
+	{ FLAG("clipboard_text", AGENT(clip.kinds), MH_CLIP_TEXT) },
+	{ FLAG("clipboard_html", AGENT(clip.kinds), MH_CLIP_HTML) },
+	{ FLAG("clipboard_png", AGENT(clip.kinds), MH_CLIP_PNG) },
+	{ FLAG("clipboard_files", AGENT(clip.kinds), MH_CLIP_FILES) },
+	{ NUMBER("clipboard_bytes", AGENT(bytes), 1, 1u << 30) },
+	{ FLAG("split", AGENT(c.flags), MH_VIRTIO_SPLIT) },
+	{ SLOT },
+	END,
+};
+
+static const struct mhi_cfg_agent agent_defaults = { .c = MH_AGENT_CONFIG_INIT,
+						     .clip = MH_CLIP_POLICY_INIT };
+static const struct mhi_cfg_object agent = { agent_keys, sizeof(agent_defaults), &agent_defaults };
+
 #define DEVICES(field) offsetof(struct mhi_cfg_devices, field)
 
 static const struct mhi_cfg_key devices_keys[] = {
@@ -224,6 +252,7 @@ static const struct mhi_cfg_key devices_keys[] = {
 	{ KEY("watchdog", MHI_CFG_OPTION, DEVICES(watchdog)), .object = &watchdog },
 	{ KEY("input", MHI_CFG_OPTION, DEVICES(input)), .object = &input },
 	{ KEY("display", MHI_CFG_OPTION, DEVICES(display)), .object = &display },
+	{ KEY("agent", MHI_CFG_OPTION, DEVICES(agent)), .object = &agent },
 	END,
 };
 

@@ -53,7 +53,10 @@ static unsigned int cards(const struct mhi_cfg_at *at, const struct mhi_cfg_key 
 			  const void *item)
 {
 	const struct mhi_cfg_input *input = item;
+	const struct mhi_cfg_agent *agent = item;
 
+	if (list_of(at, family) == &at->config->devices.agent)
+		return agent->c.transport == MH_AGENT_VIRTIO;
 	if (list_of(at, family) != &at->config->devices.input)
 		return 1;
 	return (unsigned int)__builtin_popcount(input->c.kinds & ~MH_INPUT_PS2);

@@ -114,6 +114,22 @@ static int add_display(struct build *b, const void *item, u32 slot)
 	return mh_framebuffer_attach(b->vm, &plain, NULL);
 }
 
+static int add_agent(struct build *b, const void *item, u32 slot)
+{
+	static const u32 ways[] = { MH_CLIP_TO_GUEST | MH_CLIP_FROM_GUEST, MH_CLIP_TO_GUEST,
+				    MH_CLIP_FROM_GUEST, 0 };
+	const struct mhi_cfg_agent *agent = item;
+	struct mh_clip_policy clip = agent->clip;
+	struct mh_agent_config c = agent->c;
+
+	clip.directions = ways[agent->ways];
+	if (agent->bytes)
+		clip.bytes = agent->bytes;
+	c.flags |= slot;
+	c.clipboard = &clip;
+	return mh_agent_attach(b->vm, &c, NULL);
+}
+
 static const struct {
 	size_t at;
 	int (*add)(struct build *b, const void *item, u32 slot);
@@ -127,6 +143,7 @@ static const struct {
 	{ offsetof(struct mhi_cfg_devices, watchdog), add_watchdog },
 	{ offsetof(struct mhi_cfg_devices, input), add_input },
 	{ offsetof(struct mhi_cfg_devices, display), add_display },
+	{ offsetof(struct mhi_cfg_devices, agent), add_agent },
 };
 
 static int add_device(struct mhi_cfg_at *at, const struct mhi_cfg_key *family, void *item,

@@ -44,11 +44,6 @@ struct mh_vm {
 	int events_fd;
 };
 
-struct mh_agent *mh_vm_agent(struct mh_vm *vm)
-{
-	return NULL;
-}
-
 struct mh_probe {
 	int verdict;
 };

@@ -491,6 +491,59 @@ static void check_options(const char *verb, const char *help, char text[3][32768
 	}
 }
 
+static void write_file(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	ck_assert_ptr_nonnull(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+START_TEST(guests_agent)
+{
+	struct stat info;
+
+	expect_status(
+		0, "create", "--name", NAME, "--kernel", "k", "--agent",
+		"virtio,mount=/mnt,notime,clipboard=to-guest,clipboard_html=off,clipboard_bytes=9");
+	expect_said(125, "is not running", "exec", "-n", NAME, "ls");
+	expect_said(0, "", "start", NAME);
+	expect_said(0, "agent 0 flags 200 mount /mnt clipboard 1 5 9\n", "logs", "--vm", NAME);
+	expect_said(3, "ls\n-l\n--\nA=b", "exec", "-n", "--env", "A=b", NAME, "--", "ls", "-l",
+		    "--");
+	expect_said(1, "ls\n", "exec", NAME, "ls");
+	expect_said(127, "the guest: fake: no", "exec", "-n", NAME, "none");
+	expect_said(2, "is missing", "exec", "-n", NAME);
+	expect_said(2, "the command is missing", "exec", "-n", NAME, "--");
+	expect_said(0, "hello", "copy", NAME ":/etc/x", "-");
+	expect_said(0, "", "copy", NAME ":/etc/x", "got");
+	ck_assert_int_eq(stat("got", &info), 0);
+	ck_assert_int_eq(info.st_size, 5);
+	ck_assert_int_eq(info.st_mode & 0777, 0640);
+	expect_said(1, "fake: no", "copy", NAME ":/none", "none");
+	ck_assert_int_ne(stat("none", &info), 0);
+	write_file("given", "some text");
+	chmod("given", 0600);
+	expect_said(0, "", "copy", "given", NAME ":/etc/y");
+	expect_said(0, "put /etc/y mode 600 bytes 9\n", "logs", "--vm", NAME);
+	expect_said(2, "one of the two", "copy", "a", "b");
+	expect_said(1, "missing: No such file", "copy", "missing", NAME ":/x");
+	expect_said(0, "system     Evil?[2J\n", "guest-info", NAME);
+	expect_said(0, "address    10.0.2.15/24 eth0\n", "guest-info", NAME);
+	expect_said(0, "\"agent\":\"fake 1\"", "guest-info", "--json", NAME);
+	expect_said(0, "", "stop", NAME);
+	expect_said(0, "agent shuts down\n", "logs", "--vm", NAME);
+	tear_down();
+	set_up();
+	expect_said(0, "", "start", NAME);
+	expect_said(1, "it has no port for an agent", "guest-info", NAME);
+	expect_said(125, "it has no port for an agent", "exec", "-n", NAME, "ls");
+	expect_status(0, "stop", "--force", NAME);
+	tear_down();
+}
+END_TEST
+
 START_TEST(help_and_completions)
 {
 	static char *const shells[] = { "bash", "zsh", "fish" };
@@ -577,6 +630,7 @@ int main(void)
 	tcase_add_test(tcase, any_name);
 	tcase_add_test(tcase, edit);
 	tcase_add_test(tcase, control_socket);
+	tcase_add_test(tcase, guests_agent);
 	tcase_add_test(tcase, help_and_completions);
 	tcase_add_test(tcase, bash_completes);
 	suite_add_tcase(suite, tcase);

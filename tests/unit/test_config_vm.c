@@ -91,12 +91,14 @@ START_TEST(with_all_devices)
 			    "\"rng\": {\"slot\": 9}, \"vsock\": {\"cid\": 3}, \"balloon\": {}, "
 			    "\"watchdog\": {\"action\": \"pause\", \"slot\": 12}, \"input\": "
 			    "{\"touch\": true}, "
-			    "\"display\": {\"width\": 800, \"height\": 600, \"vram\": \"8M\"}}");
+			    "\"display\": {\"width\": 800, \"height\": 600, \"vram\": \"8M\"}, "
+			    "\"agent\": {\"clipboard\": \"off\"}}");
 	ck_assert_int_eq(mh_config_check(ctx, config), 0);
 	ck_assert_msg(!mh_config_create(ctx, config, &parts, &vm), "%s", mh_last_error(ctx));
 	/* The VM does not need the document any more. */
 	mh_config_free(config);
-	ck_assert_uint_eq(fake_machine.dev_count, 13);
+	ck_assert_uint_eq(fake_machine.dev_count, 14);
+	ck_assert_ptr_nonnull(mh_vm_agent(vm));
 	ck_assert(fake_machine.ps2);
 	/* Those with a slot are first. */
 	ck_assert_uint_eq(fake_machine.devs[0]->want_slot, 1);
@@ -113,6 +115,7 @@ START_TEST(with_all_devices)
 	ck_assert_int_eq(mh_display_surface(vm, &surface), 0);
 	ck_assert_uint_eq(surface.bytes, 8 << 20);
 	close(surface.fd);
+	ck_assert_uint_eq(fake_machine.devs[13]->device, 0x1043);
 	ck_assert_uint_eq(fake_image.open, 2);
 	ck_assert_ptr_nonnull(parts.console);
 	ck_assert_int_eq(mh_console_input(parts.console, 0, "x", 1), 1);

@@ -45,7 +45,8 @@ struct cli_verb {
 	int (*run)(const struct cli_verb *verb, int argc, char **argv);
 	const struct cli_option *options; /* NULL: none */
 	const char *args;
-	bool seldom; /* its name will do in the list of verbs, which is to fit on a screen */
+	bool seldom;  /* its name will do in the list of verbs, which is to fit on a screen */
+	bool ordered; /* options come before the arguments, which may begin with dashes */
 };
 
 /* verbs.c: all of them, in the order of the help; NULL ends the list. */
@@ -58,6 +59,7 @@ extern const struct cli_verb cli_verb_reset, cli_verb_list, cli_verb_stats, cli_
 extern const struct cli_verb cli_verb_console, cli_verb_logs, cli_verb_completion;
 extern const struct cli_verb cli_verb_send_key, cli_verb_screenshot;
 extern const struct cli_verb cli_verb_window, cli_verb_seamless, cli_verb_clipboard;
+extern const struct cli_verb cli_verb_exec, cli_verb_copy, cli_verb_guest_info;
 
 /* A status that ends the parsing, or CLI_OK. value: NULL where the option takes none. */
 typedef int cli_option_fn(const struct cli_verb *verb, void *opaque, const char *option,

@@ -161,6 +161,7 @@ static const char create_usage[] =
 	"  --vsock CID[,NAME=VALUE...]      sockets to this host (AF_VSOCK); '--vsock help'\n"
 	"  --display WxH|none[,NAME=VALUE...]  a screen; default: none; '--display help'\n"
 	"  --input KIND[+KIND]...           keyboard, tablet, touch, mouse, ps2\n"
+	"  --agent virtio|serial[,...]      a port for the agent in the guest; '--agent help'\n"
 	"  --rng, --balloon SIZE, --watchdog ACTION  random numbers; memory back; '--watchdog "
 	"help'\n"
 	"  --firmware FILE  a BIOS image that boots the first disk; bios (default): SeaBIOS\n"

@@ -303,14 +303,14 @@ const struct cli_verb cli_verb_start = {
 static const char stop_usage[] =
 	"usage: " CLI_NAME " stop [--force] [--timeout SECONDS] NAME\n"
 	"\n"
-	"Presses the VM's power button and waits until the guest has switched itself off.\n"
+	"Asks the guest's agent to shut down, or presses the power button, and waits for the end.\n"
 	"\n"
 	"  --force            cut the power instead\n"
 	"  --timeout SECONDS  how long to wait (60); after it the VM still runs\n" CALL_STATUS;
 
 const struct cli_verb cli_verb_stop = {
 	.name = "stop",
-	.summary = "press a VM's power button, or cut its power",
+	.summary = "shut a VM's guest down, or cut its power",
 	.usage = stop_usage,
 	.run = stop,
 	.options = stop_options,

@@ -91,7 +91,7 @@ static int do_stop(struct process *p, struct client *c, const cJSON *params, cJS
 		return mh_vm_stop(p->vm);
 	if (mh_vm_state(p->vm) == MH_VM_PAUSED)
 		error = mh_vm_resume(p->vm);
-	return error ? error : mh_vm_power_button(p->vm);
+	return error ? error : process_shut_down(p);
 }
 
 bool control_numbers(struct process *p, uint32_t index, uint64_t number[CONTROL_NUMBERS])
@@ -159,6 +159,61 @@ static int do_console(struct process *p, struct client *c, const cJSON *params, 
 	c->console = true;
 	c->events = false;
 	return 0;
+}
+
+/* ---- what the guest's agent does ---- */
+
+static struct mh_agent *agent_of(struct process *p, int *error)
+{
+	struct mh_agent *agent = mh_vm_agent(p->vm);
+
+	*error = agent ? 0 : MH_ENOENT;
+	return agent;
+}
+
+/* The connection becomes the transfer's. */
+static int do_transfer(struct process *p, struct client *c, const cJSON *params,
+		       int (*begin)(struct mh_agent *agent, const cJSON *params, int wake,
+				    struct relay **out))
+{
+	int error;
+	struct mh_agent *agent = agent_of(p, &error);
+
+	if (!error)
+		error = begin(agent, params, p->output.wake, &c->relay);
+	if (!error)
+		c->events = false;
+	return error;
+}
+
+static int do_exec(struct process *p, struct client *c, const cJSON *params, cJSON *result)
+{
+	return do_transfer(p, c, params, relay_exec);
+}
+
+static int do_put(struct process *p, struct client *c, const cJSON *params, cJSON *result)
+{
+	return do_transfer(p, c, params, relay_put);
+}
+
+static int do_get(struct process *p, struct client *c, const cJSON *params, cJSON *result)
+{
+	return do_transfer(p, c, params, relay_get);
+}
+
+static cJSON_bool is_texts(const cJSON *param)
+{
+	const cJSON *item;
+
+	if (!cJSON_IsArray(param))
+		return false;
+	cJSON_ArrayForEach(item, param) if (!cJSON_IsString(item)) return false;
+	return true;
+}
+
+static cJSON_bool is_natural(const cJSON *param)
+{
+	return cJSON_IsNumber(param) && param->valuedouble >= 0 && param->valuedouble < 9e15;
 }
 
 #define CODES_MAX 16
@@ -240,28 +295,55 @@ static cJSON_bool is_desk(const cJSON *param)
 	return strcmp(param->string, "on") ? cJSON_IsString(param) : cJSON_IsBool(param);
 }
 
-#define DESK_PARAMS "on display authority"
+struct param {
+	const char *name; /* NULL ends the table */
+	cJSON_bool (*is)(const cJSON *);
+};
 
-static const struct {
+static const struct param stop_params[] = { { "force", cJSON_IsBool }, { NULL, NULL } };
+static const struct param key_params[] = { { "codes", is_codes }, { NULL, NULL } };
+static const struct param exec_params[] = {
+	{ "argv", is_texts },	    { "env", is_texts },       { "directory", cJSON_IsString },
+	{ "user", cJSON_IsString }, { "input", cJSON_IsBool }, { NULL, NULL },
+};
+static const struct param put_params[] = {
+	{ "path", cJSON_IsString },
+	{ "mode", is_natural },
+	{ "bytes", is_natural },
+	{ NULL, NULL },
+};
+static const struct param get_params[] = { { "path", cJSON_IsString }, { NULL, NULL } };
+
+static const struct param desk_params[] = {
+	{ "on", is_desk },
+	{ "display", is_desk },
+	{ "authority", is_desk },
+	{ NULL, NULL },
+};
+
+static const struct method {
 	const char *name;
 	int (*run)(struct process *p, struct client *c, const cJSON *params, cJSON *result);
-	const char *params;		 /* those that it knows, with a space between; NULL: none */
-	cJSON_bool (*is)(const cJSON *); /* what they may be */
+	const struct param *params; /* NULL: none */
 } methods[] = {
-	{ "hello", do_hello, NULL, NULL },
-	{ "status", do_status, NULL, NULL },
-	{ "pause", do_pause, NULL, NULL },
-	{ "resume", do_resume, NULL, NULL },
-	{ "reset", do_reset, NULL, NULL },
-	{ "stop", do_stop, "force", cJSON_IsBool },
-	{ "screenshot", do_screenshot, NULL, NULL },
-	{ "send-key", do_send_key, "codes", is_codes },
-	{ "stats", do_stats, NULL, NULL },
-	{ "events", do_events, NULL, NULL },
-	{ "console", do_console, NULL, NULL },
-	{ "window", do_window, DESK_PARAMS, is_desk },
-	{ "seamless", do_seamless, DESK_PARAMS, is_desk },
-	{ "clipboard", do_clipboard, DESK_PARAMS, is_desk },
+	{ "hello", do_hello, NULL },
+	{ "status", do_status, NULL },
+	{ "pause", do_pause, NULL },
+	{ "resume", do_resume, NULL },
+	{ "reset", do_reset, NULL },
+	{ "stop", do_stop, stop_params },
+	{ "stats", do_stats, NULL },
+	{ "events", do_events, NULL },
+	{ "console", do_console, NULL },
+	{ "send-key", do_send_key, key_params },
+	{ "exec", do_exec, exec_params },
+	{ "put", do_put, put_params },
+	{ "get", do_get, get_params },
+	{ "guest-info", NULL, NULL },
+	{ "screenshot", do_screenshot, NULL },
+	{ "window", do_window, desk_params },
+	{ "seamless", do_seamless, desk_params },
+	{ "clipboard", do_clipboard, desk_params },
 };
 
 /* ---- JSON-RPC 2.0 ---- */
@@ -288,31 +370,65 @@ static void answer_error(struct client *c, const cJSON *id, int code, const char
 	cJSON_Delete(answer);
 }
 
-static bool is_one_of(const char *name, const char *names)
+static bool known_param(const cJSON *item, const struct param *known)
 {
-	size_t bytes = strlen(name);
-	const char *at = names ? strstr(names, name) : NULL;
-
-	return bytes && at && (at == names || at[-1] == ' ') && (!at[bytes] || at[bytes] == ' ');
+	for (; known && known->name; known++)
+		if (!strcmp(item->string, known->name))
+			return known->is(item);
+	return false;
 }
 
-static bool known_params(const cJSON *params, const char *known, cJSON_bool (*is)(const cJSON *))
+static bool known_params(const cJSON *params, const struct param *known)
 {
 	const cJSON *item;
 
 	if (params && !cJSON_IsObject(params))
 		return false;
-	cJSON_ArrayForEach(item,
-			   params) if (!is_one_of(item->string, known) || !is(item)) return false;
+	cJSON_ArrayForEach(item, params) if (!known_param(item, known)) return false;
 	return true;
+}
+
+/* The only method whose answer comes later: answer is taken. */
+static int do_guest_info(struct process *p, struct client *c, cJSON *answer)
+{
+	int error;
+	struct mh_agent *agent = agent_of(p, &error);
+
+	return error ? error : relay_info(agent, answer, p->output.wake, &c->relay);
+}
+
+static bool needs_agent(const struct method *method)
+{
+	return !method->run || method->run == do_exec || method->run == do_put ||
+	       method->run == do_get;
+}
+
+static void run(struct process *p, struct client *c, const cJSON *id, const struct method *method,
+		const cJSON *params)
+{
+	cJSON *answer = new_answer(id), *result = cJSON_AddObjectToObject(answer, "result");
+	int error;
+
+	p->why[0] = '\0';
+	error = method->run ? method->run(p, c, params, result) : do_guest_info(p, c, answer);
+	if (!error && !method->run)
+		return;
+	if (error && needs_agent(method) && !mh_vm_agent(p->vm))
+		answer_error(c, id, RPC_FAILED,
+			     "it has no port for an agent; create it with --agent virtio",
+			     mh_err_name(error));
+	else if (error)
+		answer_error(c, id, RPC_FAILED, p->why[0] ? p->why : mh_last_error(p->ctx),
+			     mh_err_name(error));
+	else if (id)
+		client_send_document(c, answer);
+	cJSON_Delete(answer);
 }
 
 static void call(struct process *p, struct client *c, const cJSON *id, const char *method,
 		 const cJSON *params)
 {
-	cJSON *answer, *result;
 	size_t n = 0;
-	int error;
 
 	while (n < sizeof(methods) / sizeof(methods[0]) && strcmp(methods[n].name, method))
 		n++;
@@ -320,20 +436,10 @@ static void call(struct process *p, struct client *c, const cJSON *id, const cha
 		answer_error(c, id, RPC_METHOD, "no such method", NULL);
 		return;
 	}
-	if (!known_params(params, methods[n].params, methods[n].is)) {
+	if (!known_params(params, methods[n].params))
 		answer_error(c, id, RPC_PARAMS, "unknown or wrong parameters", NULL);
-		return;
-	}
-	answer = new_answer(id);
-	result = cJSON_AddObjectToObject(answer, "result");
-	p->why[0] = '\0';
-	error = methods[n].run(p, c, params, result);
-	if (error)
-		answer_error(c, id, RPC_FAILED, p->why[0] ? p->why : mh_last_error(p->ctx),
-			     mh_err_name(error));
-	else if (id)
-		client_send_document(c, answer);
-	cJSON_Delete(answer);
+	else
+		run(p, c, id, &methods[n], params);
 }
 
 void control_line(struct process *p, struct client *c, const char *line, size_t bytes)

@@ -225,6 +225,26 @@ static const struct setting display_settings[] = {
 	END,
 };
 
+static bool agent_value(struct document *d, char *text, cJSON *device)
+{
+	return add_text(device, "transport", text);
+}
+
+static const struct setting agent_settings[] = {
+	{ "mount", "where the guest has shares, each at its tag; default: /media", TEXT, NULL },
+	{ "nomount", "shares are not mounted by themselves", FLAG, NULL },
+	{ "notime", "its clock is not set after a pause", FLAG, NULL },
+	{ "clipboard", "both (default), to-guest, from-guest or off", TEXT, NULL },
+	{ "clipboard_text", "plain text may go over", FLAG, NULL },
+	{ "clipboard_html", "HTML, too", FLAG, NULL },
+	{ "clipboard_png", "images, too", FLAG, NULL },
+	{ "clipboard_files", "lists of files, too; default: off", FLAG, NULL },
+	{ "clipboard_bytes", "of one content; default: 16777216", NUMBER, NULL },
+	SPLIT,
+	SLOT,
+	END,
+};
+
 /* ---- all of them ---- */
 
 static const struct device_kind kinds[] = {
@@ -244,6 +264,8 @@ static const struct device_kind kinds[] = {
 	  false, input_value, input_settings },
 	{ "display", "WIDTHxHEIGHT|none", "a screen; 'screenshot' shows it", "display", false,
 	  display_value, display_settings },
+	{ "agent", "virtio|serial", "a port for the agent in the guest", "agent", false,
+	  agent_value, agent_settings },
 };
 
 static const struct device_kind *find_kind(const char *option)

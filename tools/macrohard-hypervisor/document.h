@@ -17,6 +17,7 @@
 		{ "share", CLI_FOLDER, 0 }, { "vsock", "CID", 0 }, { "rng", NULL, 0 },      \
 		{ "balloon", "SIZE", 0 }, { "gdb", "unix:|tcp:", 0 },                       \
 		{ "input", "keyboard|tablet|touch|mouse|ps2", 0 }, { "display", "WxH", 0 }, \
+		{ "agent", "virtio|serial", 0 },                                            \
 	{                                                                                   \
 		"watchdog", "reset|poweroff|pause|none", 0                                  \
 	}

@@ -64,6 +64,24 @@ static bool read_input(struct process *p)
 
 /* ---- signals ---- */
 
+static void on_shut_down(void *opaque, int rc, const char *text)
+{
+	struct process *p = opaque;
+
+	/* The agent is lost when the guest goes down; else it would not. */
+	if (rc && rc != MH_ESTATE)
+		mh_vm_power_button(p->vm);
+}
+
+int process_shut_down(struct process *p)
+{
+	struct mh_agent *agent = mh_vm_agent(p->vm);
+
+	if (agent && !mh_agent_shutdown(agent, MH_AGENT_OFF, on_shut_down, p))
+		return 0;
+	return mh_vm_power_button(p->vm);
+}
+
 /* They are to reach the loop and no other thread: before the library starts threads. */
 static int block_signals(struct process *p)
 {
@@ -89,7 +107,7 @@ static void suspend(struct process *p)
 /* The first SIGTERM asks the guest to switch itself off, if it is given time for it. */
 static bool ask_guest(struct process *p)
 {
-	if (!p->grace_s || p->deadline_ms || mh_vm_power_button(p->vm))
+	if (!p->grace_s || p->deadline_ms || process_shut_down(p))
 		return false;
 	p->deadline_ms = now_ms() + p->grace_s * 1000ll;
 	fprintf(stderr,

@@ -7,7 +7,7 @@
 #define PROCESS_H
 
 #include "output.h"
-#include "rpc.h"
+#include "relay.h"
 
 #include <signal.h>
 
@@ -30,6 +30,7 @@ struct client {
 	bool console; /* its bytes are the console's from now on */
 	uint64_t at;  /* of the output, up to where it has it */
 	struct input input;
+	struct relay *relay; /* what it asks of the guest's agent; NULL: nothing */
 };
 
 struct server {
@@ -66,6 +67,9 @@ struct process {
 
 /* Runs the VM to its end; returns the CLI's status. */
 int process_run(struct process *p);
+
+/* Ask the guest to switch itself off: by its agent, or else its power button. */
+int process_shut_down(struct process *p);
 
 /* Types what waits into the guest's port, as far as it takes it. */
 void input_type(struct process *p, struct input *in);

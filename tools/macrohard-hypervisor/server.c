@@ -25,6 +25,7 @@ void client_drop(struct client *c)
 {
 	if (c->fd >= 0)
 		close(c->fd);
+	relay_free(c->relay);
 	free(c->out);
 	memset(c, 0, sizeof(*c));
 	c->fd = -1;
@@ -75,6 +76,18 @@ static bool send_out(struct client *c)
 	return !c->out_bytes;
 }
 
+/* An answer that came late is one line, and the next request may follow. */
+static size_t take_relay(struct client *c, char *chunk, size_t bytes)
+{
+	size_t n = relay_take(c->relay, chunk, bytes);
+
+	if (!relay_streams(c->relay) && relay_done(c->relay)) {
+		relay_free(c->relay);
+		c->relay = NULL;
+	}
+	return n;
+}
+
 static void flush(struct process *p, struct client *c)
 {
 	char chunk[CHUNK];
@@ -84,6 +97,8 @@ static void flush(struct process *p, struct client *c)
 		if (c->out_bytes && !send_out(c))
 			return;
 		n = c->fd >= 0 && c->console ? output_read(&p->output, &c->at, chunk, CHUNK) : 0;
+		if (c->fd >= 0 && c->relay)
+			n = take_relay(c, chunk, CHUNK);
 		if (!n)
 			return;
 		client_send(c, chunk, n);
@@ -158,7 +173,8 @@ static void take_lines(struct process *p, struct client *c)
 {
 	char *end;
 
-	while (c->fd >= 0 && !c->console && (end = memchr(c->line, '\n', c->line_bytes))) {
+	while (c->fd >= 0 && !c->console && !c->relay &&
+	       (end = memchr(c->line, '\n', c->line_bytes))) {
 		size_t bytes = (size_t)(end - c->line);
 		char line[sizeof(c->line)];
 
@@ -169,6 +185,10 @@ static void take_lines(struct process *p, struct client *c)
 	}
 	if (c->console && c->line_bytes)
 		start_typing(c);
+	if (c->relay && relay_streams(c->relay) && relay_input(c->relay, c->line, &c->line_bytes))
+		client_drop(c);
+	if (c->relay)
+		return;
 	if (c->line_bytes == sizeof(c->line))
 		client_drop(c);
 }
@@ -213,9 +233,10 @@ void server_fill(struct process *p, struct pollfd *fds)
 		struct pollfd *fd = &fds[1 + n];
 
 		*fd = (struct pollfd){ .fd = on ? c->fd : -1 };
-		if (!c->input.bytes)
+		if (!c->input.bytes && c->line_bytes < sizeof(c->line))
 			fd->events |= POLLIN;
-		if (c->out_bytes || (c->console && output_has(&p->output, c->at)))
+		if (c->out_bytes || (on && c->relay && relay_has(c->relay)) ||
+		    (c->console && output_has(&p->output, c->at)))
 			fd->events |= POLLOUT;
 	}
 }
@@ -232,6 +253,8 @@ void server_serve(struct process *p, const struct pollfd *fds)
 		if (fds[1 + n].revents & (POLLIN | POLLHUP | POLLERR))
 			receive(p, c);
 		input_type(p, &c->input);
+		if (c->line_bytes)
+			take_lines(p, c);
 		flush(p, c);
 	}
 	if (fds[0].revents)

@@ -24,6 +24,9 @@ const struct cli_verb *const cli_verbs[] = {
 	&cli_verb_logs,
 	&cli_verb_screenshot,
 	&cli_verb_send_key,
+	&cli_verb_exec,
+	&cli_verb_copy,
+	&cli_verb_guest_info,
 	&cli_verb_stats,
 	&cli_verb_events,
 	&cli_verb_run,
@@ -38,7 +41,7 @@ const struct cli_verb *const cli_verbs[] = {
 
 struct table {
 	struct option longs[OPTIONS_MAX + 1];
-	char letters[2 * OPTIONS_MAX + 2];
+	char letters[2 * OPTIONS_MAX + 3];
 };
 
 /* getopt_long's return value for option n: behind all characters. */
@@ -51,6 +54,8 @@ static void fill(const struct cli_verb *verb, struct table *t)
 	int n;
 
 	memset(t, 0, sizeof(*t));
+	if (verb->ordered)
+		*letter++ = '+';
 	*letter++ = ':';
 	for (n = 0; o && o[n].name && n < OPTIONS_MAX; n++) {
 		t->longs[n] =
