@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Wine for the tests of the Windows agent: a prefix of their own below the build directory (bash, sourced).
-# WORK is where it is; wine_begin makes it, wine_end ends all that runs in it.
+# WORK is where it is; wine_begin makes it, or waits for it, wine_end ends all that runs in it.
 
 WINE_LIMIT=300
 
@@ -10,6 +10,7 @@ skip()
 	exit 77
 }
 
+# wine_begin DRIVER: DRIVER is null or x11; programs of null need no display, and have none.
 wine_begin()
 {
 	[ -n "${AGENT:-}" ] || skip "the Windows agent is not built: gcc-mingw-w64-x86-64 is not installed"
@@ -22,18 +23,20 @@ wine_begin()
 	unset DISPLAY WAYLAND_DISPLAY
 	trap wine_end EXIT
 	trap 'exit 130' INT TERM
+	exec 9>"$WORK/lock"
+	flock 9
 	[ -e "$WORK/made" ] || wine_make
+	registry 'HKCU\Software\Wine\Drivers' Graphics "$1"
+	wine_end
 }
 
-# The prefix takes some seconds and 700 MB, and stays. Its programs need no display.
+# The prefix takes some seconds and 700 MB, and stays.
 wine_make()
 {
 	rm -rf "$WINEPREFIX"
 	timeout $WINE_LIMIT wine wineboot -i >"$WORK/make.log" 2>&1 </dev/null &&
 		timeout $WINE_LIMIT wineserver -w ||
 		{ tail -n 5 "$WORK/make.log"; echo "FAIL: Wine's prefix cannot be made"; exit 1; }
-	registry 'HKCU\Software\Wine\Drivers' Graphics null
-	wine_end
 	touch "$WORK/made"
 }
 
