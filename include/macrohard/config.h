@@ -53,11 +53,12 @@ struct mh_config_info {
 	uint32_t console;     /* enum mh_config_console */
 	const char *kernel;   /* NULL: it boots by firmware */
 	const char *firmware; /* NULL: a kernel, or the firmware that is installed */
+	const char *vnc;      /* the path for mh_vnc_start (<macrohard/vnc.h>); NULL: none */
 };
 
-#define MH_CONFIG_INFO_INIT                                                 \
-	{                                                                   \
-		sizeof(struct mh_config_info), NULL, 0, 0, 0, 0, NULL, NULL \
+#define MH_CONFIG_INFO_INIT                                                       \
+	{                                                                         \
+		sizeof(struct mh_config_info), NULL, 0, 0, 0, 0, NULL, NULL, NULL \
 	}
 
 /**

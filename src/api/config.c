@@ -192,6 +192,7 @@ int mh_config_info(const struct mh_config *config, struct mh_config_info *info)
 	info->console = config->console;
 	info->kernel = config->boot.kernel;
 	info->firmware = config->boot.firmware;
+	info->vnc = config->vnc.path;
 	return 0;
 }
 

@@ -135,6 +135,10 @@ struct mhi_cfg_gdb {
 	u32 flags;
 };
 
+struct mhi_cfg_vnc {
+	const char *path; /* NULL: none */
+};
+
 struct mhi_cfg_chunk; /* config.c: memory that goes with the document */
 
 struct mh_config {
@@ -144,6 +148,7 @@ struct mh_config {
 	struct mh_vm_config vm;
 	struct mh_boot_config boot; /* kernel and firmware NULL: the firmware that is installed */
 	struct mhi_cfg_gdb gdb;
+	struct mhi_cfg_vnc vnc;
 	struct mhi_cfg_devices devices;
 };
 

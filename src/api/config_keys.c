@@ -14,6 +14,7 @@
 #define MOUNT_BYTES 1000
 #define GDB_BYTES 112 /* "unix:" and the longest path */
 #define VSOCK_PATH_BYTES 96
+#define VNC_PATH_BYTES 80
 #define VSOCK_CONNECTIONS 65536
 #define CID_FIRST 3
 #define CID_LAST 0xfffffffeu
@@ -282,6 +283,13 @@ static const struct mhi_cfg_key gdb_keys[] = {
 
 static const struct mhi_cfg_object gdb = { gdb_keys, 0, NULL };
 
+static const struct mhi_cfg_key vnc_keys[] = {
+	{ PATH("path", offsetof(struct mhi_cfg_vnc, path), VNC_PATH_BYTES), .required = true },
+	END,
+};
+
+static const struct mhi_cfg_object vnc = { vnc_keys, 0, NULL };
+
 #define ROOT(field) offsetof(struct mh_config, field)
 
 static const struct mhi_cfg_key root_keys[] = {
@@ -294,6 +302,7 @@ static const struct mhi_cfg_key root_keys[] = {
 	{ FLAG("hyperv", ROOT(vm.flags), MH_VM_HYPERV) },
 	{ FLAG("stop_on_reset", ROOT(vm.flags), MH_VM_STOP_ON_RESET) },
 	{ KEY("gdb", MHI_CFG_OBJECT, ROOT(gdb)), .object = &gdb },
+	{ KEY("vnc", MHI_CFG_OBJECT, ROOT(vnc)), .object = &vnc },
 	{ KEY("boot", MHI_CFG_OBJECT, ROOT(boot)), .object = &boot },
 	{ KEY("devices", MHI_CFG_OBJECT, ROOT(devices)), .object = &mhi_cfg_devices },
 	END,

@@ -282,6 +282,7 @@ static const struct {
 	{ "--vsock", "2", "/devices/vsock/cid: out of range" },
 	{ "--vsock", "4294967295", "/devices/vsock/cid" },
 	{ "--vsock", "3,/a", "--vsock: '/a' is no such setting" },
+	{ "--vnc", "tcp:5900", "--vnc: 'tcp:5900'" },
 	{ "--input", "keyboard+x", "--input: 'keyboard+x' is no " },
 	{ "--balloon", "1x", "--balloon: '1x' is no SIZE" },
 	{ "--share", "/folder", "'/folder' is no FOLDER:TAG" },

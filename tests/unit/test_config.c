@@ -65,10 +65,11 @@ static const struct {
 	{ "{\"schema\": \"macrohard.vm/1\"}", "/name: missing; write a text of 1 to 64 bytes" },
 	{ "{\"schema\": \"macrohard.vm/1\", \"name\": \"n\"}", "/memory: missing; " SIZES },
 	{ DOC("\"cpu\": 1"), "/cpu: no such key; here may be: schema, name, memory, cpus, engine, "
-			     "console, hyperv, stop_on_reset, gdb, boot, devices" },
+			     "console, hyperv, stop_on_reset, gdb, vnc, boot, devices" },
 	{ DOC("\"Cpus\": 1"), "/Cpus: no such key: write it as \"cpus\"" },
-	{ DOC("\"a/b~\\n\": 1"), "/a~1b~0?: no such key; here may be: schema, name, memory, cpus, "
-				 "engine, console, hyperv, stop_on_reset, gdb, boot, devices" },
+	{ DOC("\"a/b~\\n\": 1"),
+	  "/a~1b~0?: no such key; here may be: schema, name, memory, cpus, "
+	  "engine, console, hyperv, stop_on_reset, gdb, vnc, boot, devices" },
 	{ DOC("\"cpus\": 1, \"cpus\": 2"), "/cpus: given twice; remove one" },
 	{ DOC("\"cpus\": 1, \"CPUS\": 2"), "/CPUS: no such key: write it as \"cpus\"" },
 	{ DISKS("{\"path\": \"a\"}, {\"path\": \"b\", \"\": 1}"),
@@ -184,6 +185,7 @@ static const struct {
 	  "none" },
 	{ DEVICES("\"balloon\": {\"bytes\": \"2G\"}"),
 	  "/devices/balloon/bytes: more than the 1073741824 bytes of /memory; make it smaller" },
+	{ DOC("\"vnc\": {}"), "/vnc/path: missing; write a path of 1 to 80 bytes" },
 	{ DEVICES("\"input\": {\"keyboard\": 1}"),
 	  "/devices/input/keyboard: wrong type; write true or false" },
 	{ DEVICES("\"input\": {\"keyboard\": false, \"tablet\": false, \"ps2\": false}"),

@@ -171,7 +171,7 @@ static const char create_usage[] =
 	"  --console KIND   serial (default): the first serial port; virtio: virtio-console\n"
 	"  --engine NAME    shim (default): our kernel module; kvm: the host's KVM\n"
 	"  --hyperv         for Windows' clock: speak for Hyper-V, too\n"
-	"  --gdb unix:PATH|tcp:[HOST:]PORT[,wait]  let gdb attach; a start waits for it\n"
+	"  --gdb unix:PATH|tcp:[HOST:]PORT[,wait], --vnc unix:PATH  let gdb attach; VNC clients\n"
 	"  --stop-on-reset  stop when the guest resets itself, instead of starting it again\n"
 	"\n"
 	"Exit status: 0 created, 1 error, 2 wrong command line, 4 there is such a VM already.\n";

@@ -116,7 +116,7 @@ static const char run_usage[] =
 	"  --rng, --balloon SIZE, --watchdog ACTION, --display WxH, --input KIND, --agent KIND\n"
 	"  --engine NAME    shim (default): our kernel module; kvm: the host's KVM\n"
 	"  --hyperv         for Windows' clock: speak for Hyper-V, too\n"
-	"  --gdb unix:PATH|tcp:[HOST:]PORT[,wait]  let gdb attach; a start waits for it\n"
+	"  --gdb unix:PATH|tcp:[HOST:]PORT[,wait], --vnc unix:PATH  let gdb attach; VNC clients\n"
 	"  --stop-on-reset  end when the guest resets itself, instead of starting it again\n"
 	"  --escape KEY     the key that ends the VM: '^]' (default), 'ctrl-a', 'none'\n"
 	"  --grace SECONDS  after SIGTERM, time for the guest to switch itself off (30)\n"

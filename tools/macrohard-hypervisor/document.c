@@ -118,6 +118,22 @@ static bool set_gdb(struct document *d, char *value)
 	return true;
 }
 
+/* "unix:PATH" */
+static bool set_vnc(struct document *d, const char *value)
+{
+	cJSON *vnc;
+	char *path;
+
+	if (strncmp(value, "unix:", 5) || !value[5])
+		return false;
+	path = document_path(d, value + 5);
+	vnc = cJSON_CreateObject();
+	set(d, vnc, "path", path ? cJSON_CreateString(path) : NULL);
+	set(d, d->root, "vnc", vnc);
+	free(path);
+	return true;
+}
+
 /* 1: done; 0: the value is none; -1: it is another option. */
 static int machine_option(struct document *d, const char *option, char *value)
 {
@@ -127,6 +143,8 @@ static int machine_option(struct document *d, const char *option, char *value)
 		return set_cpus(d, value);
 	if (!strcmp(option, "gdb"))
 		return set_gdb(d, value);
+	if (!strcmp(option, "vnc"))
+		return set_vnc(d, value);
 	if (!strcmp(option, "engine"))
 		return set_word(d, option, value, "shim", "kvm");
 	if (!strcmp(option, "console"))

@@ -361,7 +361,10 @@ static int make_vm(struct process *p)
 	if (p->store && server_init(p))
 		status = system_error("cannot make the control socket");
 	else
+		status = vnc_begin(p);
+	if (!status)
 		status = run_vm(p);
+	vnc_end(p);
 	server_fini(p);
 	desk_fini(p);
 	mh_vm_destroy(p->vm);

@@ -38,6 +38,17 @@ struct server {
 	struct client client[CLIENTS_MAX];
 };
 
+struct mh_vnc;
+struct mh_vnc_config;
+
+/* The library is loaded when a VNC server is wanted: vnc.c. */
+struct vnc {
+	void *library; /* NULL: it is not */
+	struct mh_vnc *server;
+	int (*start)(struct mh_vm *vm, const struct mh_vnc_config *config, struct mh_vnc **out);
+	void (*stop)(struct mh_vnc *server);
+};
+
 struct process {
 	/* (c), from the caller */
 	const struct store_vm *store; /* NULL: none */
@@ -63,6 +74,7 @@ struct process {
 	struct server server;
 	struct desk *desk; /* NULL: nothing was ever shown */
 	char why[512];	   /* of a failed method: in place of the library's sentence; "": none */
+	struct vnc vnc;
 };
 
 /* Runs the VM to its end; returns the CLI's status. */
@@ -73,6 +85,13 @@ int process_shut_down(struct process *p);
 
 /* Types what waits into the guest's port, as far as it takes it. */
 void input_type(struct process *p, struct input *in);
+
+/* ---- vnc.c ---- */
+
+/* If the document has one, for the VM that is there; a status after a message. */
+int vnc_begin(struct process *p);
+/* Before the VM is destroyed. */
+void vnc_end(struct process *p);
 
 /* ---- server.c ---- */
 
