@@ -6,7 +6,6 @@
 #define MOV_FROM_DR 0x21u
 #define MOV_TO_DR 0x23u
 #define INSN_BYTES 4u /* with a REX prefix */
-#define INJECT(vector) (MHK_INJECT_VALID | MHK_INJECT_EXCEPTION | (vector))
 
 void mhi_vcpu_on_debug(struct mh_vcpu *v)
 {
@@ -52,11 +51,11 @@ static u32 move(struct mh_vcpu *v, bool code64, bool write, u32 nr, u64 *gpr)
 	/* DR4 and DR5 are other names of DR6 and DR7, unless CR4.DE. */
 	if (nr == 4 || nr == 5) {
 		if (s->cr4 & MHI_CR4_DE)
-			return INJECT(MHI_VEC_UD);
+			return MHI_INJECT(MHI_VEC_UD);
 		nr += 2;
 	}
 	if (write && nr >= 6 && value >> 32)
-		return INJECT(MHI_VEC_GP) | MHK_INJECT_ERROR;
+		return MHI_INJECT(MHI_VEC_GP) | MHK_INJECT_ERROR;
 	v->vm->ops->debug_register(v->eng, nr, write, &value);
 	if (!write) {
 		*gpr = value;

@@ -220,7 +220,7 @@ void mhi_vcpu_single_step(struct mh_vcpu *v)
 		return;
 	page->state.dr6 |= DR6_BS;
 	page->user.commit |= MHK_G_DR;
-	page->user.inject = MHK_INJECT_VALID | MHK_INJECT_EXCEPTION | MHI_VEC_DB;
+	page->user.inject = MHI_INJECT(MHI_VEC_DB);
 }
 
 void mhi_vcpu_emulate(struct mh_vcpu *v, const u8 *bytes, unsigned int len)

@@ -70,8 +70,11 @@
 
 #define MHI_VEC_DB 1
 #define MHI_VEC_NMI 2
+#define MHI_VEC_BP 3
+#define MHI_VEC_OF 4
 #define MHI_VEC_UD 6
 #define MHI_VEC_DF 8
+#define MHI_VEC_SS 12
 #define MHI_VEC_GP 13
 #define MHI_VEC_PF 14
 #define MHI_VEC_AC 17

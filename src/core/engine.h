@@ -11,6 +11,9 @@
 #include "macrohard/ctx.h"
 #include "macrohard/uapi.h"
 
+/* user.inject of struct mhk_run: an exception without an error code. */
+#define MHI_INJECT(vector) (MHK_INJECT_VALID | MHK_INJECT_EXCEPTION | (vector))
+
 struct mhi_err; /* core/err.h: receives object, cause and cure */
 
 struct mhi_engine;   /* an open device */

@@ -229,8 +229,7 @@ int mhi_kvm_debug(struct mhi_eng_vcpu *v, const struct mhi_eng_debug *want)
 void mhi_kvm_debug_pass(struct mhi_eng_vcpu *v)
 {
 	/* KVM itself puts RIP behind an INT3. */
-	v->page->user.inject =
-		MHK_INJECT_VALID | MHK_INJECT_EXCEPTION | (v->page->exit.u.eoi.vector & 0x1f);
+	v->page->user.inject = MHI_INJECT(v->page->exit.u.eoi.vector & 0x1f);
 }
 
 u8 mhi_kvm_break_insn(bool code64)

@@ -12,8 +12,6 @@
 #include "base/x86.h"
 #include "core/err.h"
 
-#define INJECT(vector) (MHK_INJECT_VALID | MHK_INJECT_EXCEPTION | (vector))
-#define VEC_BP 3u
 #define INT3 0xccu
 #define INT3_BYTES 1u
 /* PUSH ES, which 64-bit code does not have: #UD. */
@@ -148,7 +146,7 @@ void mhi_shim_debug_register(struct mhi_eng_vcpu *v, u32 nr, bool write, u64 *va
 
 static void give_to_guest(struct mhi_eng_vcpu *v, u32 vector)
 {
-	v->page->user.inject = INJECT(vector);
+	v->page->user.inject = MHI_INJECT(vector);
 	v->debug.passed = true;
 }
 
@@ -158,7 +156,7 @@ void mhi_shim_debug_pass(struct mhi_eng_vcpu *v)
 	u32 vector = page->exit.u.eoi.vector;
 
 	/* INT3's handler returns behind it. */
-	if (vector == VEC_BP) {
+	if (vector == MHI_VEC_BP) {
 		page->state.rip += INT3_BYTES;
 		page->user.commit |= MHK_G_RIP;
 	}
@@ -199,7 +197,7 @@ bool mhi_shim_debug_before(struct mhi_eng_vcpu *v)
 {
 	struct mhi_shim_debug *d = &v->debug;
 	struct mhk_run *page = v->page;
-	bool emulated = page->user.inject == INJECT(MHI_VEC_DB) && !d->passed;
+	bool emulated = page->user.inject == MHI_INJECT(MHI_VEC_DB) && !d->passed;
 
 	d->passed = false;
 	if (!emulated)

@@ -59,7 +59,7 @@ int mhi_insn_walk(struct mhi_insn_ctx *c, mh_gva gva, unsigned int access, unsig
 	if (!rc)
 		return 0;
 	if (rc == MHI_EINVAL)
-		return mhi_insn_fault(c, seg == MHK_SS ? VEC_SS : MHI_VEC_GP, 0);
+		return mhi_insn_fault(c, seg == MHK_SS ? MHI_VEC_SS : MHI_VEC_GP, 0);
 	if (rc != MHI_EFAULT)
 		return mhi_insn_refuse(c, "page tables outside of memory");
 	c->s->cr2 = gva;
@@ -94,7 +94,7 @@ int mhi_insn_ref(struct mhi_insn_ctx *c, unsigned int seg, u64 offset, unsigned 
 
 	if (c->mode != MHI_INSN_64) {
 		if (!segment_allows(c, sr, offset, size, write))
-			return mhi_insn_fault(c, seg == MHK_SS ? VEC_SS : MHI_VEC_GP, 0);
+			return mhi_insn_fault(c, seg == MHK_SS ? MHI_VEC_SS : MHI_VEC_GP, 0);
 		wrap = 0xffffffffull;
 		gva = (sr->base + offset) & wrap;
 	} else if (seg >= MHK_FS) {

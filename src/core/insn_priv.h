@@ -22,8 +22,6 @@
 #define RFLAGS_RF MHI_BIT(16)
 #define RFLAGS_STATUS (RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF)
 
-#define VEC_SS 12 /* SDM 3A 6.15 "Exception and Interrupt Reference" */
-
 /* How the CPU decodes: by CS and EFER. Real mode and virtual-8086 mode decode alike. */
 enum mhi_insn_mode { MHI_INSN_64, MHI_INSN_32, MHI_INSN_16, MHI_INSN_REAL, MHI_INSN_MODES };
 

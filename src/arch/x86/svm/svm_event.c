@@ -10,8 +10,6 @@
 #include "arch/x86/svm/svm.h"
 
 #define EVENT_MASK (MHI_EVENT_VALID | MHI_EVENT_ERROR | 0x7ffu)
-#define VEC_BP 3u
-#define VEC_OF 4u
 #define FIRST_IRQ_VECTOR 32u
 
 void mhi_svm_nmi_set(struct mhi_vcpu *v, bool masked)
@@ -113,7 +111,7 @@ static void interrupted(struct mhi_vcpu *v, struct svm_vcpu *svm, u64 info)
 			v->irq_taken = false; /* QEMU 7.2 says so of external interrupts */
 			return;
 		}
-		if (!ours && (vector == VEC_BP || vector == VEC_OF))
+		if (!ours && (vector == MHI_VEC_BP || vector == MHI_VEC_OF))
 			return; /* RIP is still at INT3 or INTO */
 		break;
 	default:
