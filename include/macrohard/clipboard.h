@@ -70,7 +70,7 @@ typedef void mh_clipboard_fn(void *opaque, int rc, const void *data, size_t byte
 /**
  * Take part in the guest's clipboard, when an agent that can is connected, and as soon as one is.
  * One at a time for each agent.
- * @policy  NULL: MH_CLIP_POLICY_INIT; copied. What the agent's config does not allow stays
+ * @policy  NULL: all that the agent's config allows; copied. What that does not allow stays
  *          forbidden
  * @ops     copied
  * Thread: [any]

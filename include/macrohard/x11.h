@@ -154,7 +154,7 @@ struct mh_x11_clipboard;
 /**
  * Share the server's selections CLIPBOARD and PRIMARY with a guest: text, HTML, PNG images and
  * lists of files, as far as the policy lets them; content goes over when somebody pastes.
- * @policy  as in mh_clipboard_start; NULL: defaults
+ * @policy  as in mh_clipboard_start
  * Thread: [any], but no callback
  * Returns 0; MH_EINVAL (agent, policy), MH_EBUSY (somebody shares the agent's clipboard already),
  * MH_ENOTSUP (the server has no XFIXES), MH_ESTATE (the server is gone), MH_ENOMEM.   Since: 1.0

@@ -110,8 +110,13 @@ static void do_clip_start(void *opaque)
 int mh_clipboard_start(struct mh_agent *agent, const struct mh_clip_policy *policy,
 		       const struct mh_clipboard_ops *ops, void *opaque)
 {
-	const struct mh_clip_policy defaults = MH_CLIP_POLICY_INIT;
-	struct op op = { .config = policy ? policy : &defaults, .ops = ops, .opaque = opaque };
+	const struct mh_clip_policy any = {
+		.size = sizeof(any),
+		.directions = MH_CLIP_TO_GUEST | MH_CLIP_FROM_GUEST,
+		.kinds = MH_CLIP_TEXT | MH_CLIP_HTML | MH_CLIP_PNG | MH_CLIP_FILES,
+		.bytes = UINT64_MAX,
+	};
+	struct op op = { .config = policy ? policy : &any, .ops = ops, .opaque = opaque };
 
 	if (!agent)
 		return MH_EINVAL;
