@@ -62,6 +62,20 @@ gone()
 	! shown "$@"
 }
 
+# active WHERE TITLE: it has the keyboard. (xdotool's own waiting fails while no window has it.)
+active()
+{
+	[ "$($1 xdotool getactivewindow 2>/dev/null)" = "$(window "$@")" ]
+}
+
+# activate TITLE: here, and the guest follows.
+activate()
+{
+	here xdotool windowactivate "$(window here "$1")"
+	patiently "'$1' does not become active" active here "$1"
+	patiently "'$1' does not become active there" active there "$1"
+}
+
 # place WHERE TITLE: its content's "X Y WIDTH HEIGHT".
 place()
 {
@@ -171,7 +185,8 @@ for title in terminal fstab; do
 done
 echo "windows of the guest: $(place here terminal), $(place here fstab)"
 
-here xdotool windowactivate --sync "$(window here terminal)" type --delay 50 'Hello 123' || fail "typing"
+activate terminal
+here xdotool type --delay 50 'Hello 123' || fail "typing"
 here xdotool key Return
 patiently "what was typed here is not there" typed 'Hello 123'
 here xdotool windowmove "$(window here terminal)" 300 200
@@ -186,8 +201,8 @@ patiently "after that fstab looks another way" same_picture fstab
 echo "typed, moved, sized: $(place here terminal), $(place here fstab)"
 
 # A menu by a click: it is a window without a frame, at the pointer.
-here xdotool windowactivate --sync "$(window here fstab)" mousemove --window "$(window here fstab)" \
-	20 12 click 1 || fail "clicking"
+activate fstab
+here xdotool mousemove --window "$(window here fstab)" 20 12 click 1 || fail "clicking"
 patiently "a click opens no menu, or it looks another way" same_menu
 here xdotool key Escape
 
@@ -198,7 +213,8 @@ clipboard UTF8_STRING text
 clipboard image/png image.png
 clipboard text/uri-list files
 
-here xdotool windowactivate --sync "$(window here fstab)" key alt+F4
+activate fstab
+here xdotool key alt+F4
 patiently "closed here, not there" gone there fstab
 patiently "closed, and still here" gone here fstab
 there pkill xterm
