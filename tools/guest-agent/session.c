@@ -10,10 +10,10 @@
 #include "os.h"
 
 /* HELLO is said until the host answers: it may come later than the agent. */
-#define HELLO_MS 1000u
+#define HELLO_MS (MHI_AGENT_HELLO_EVERY * 1000u)
 /* Silence: ask whether the host is there; it is not. */
-#define PING_MS 10000u
-#define LOST_MS 30000u
+#define PING_MS (MHI_AGENT_PING_AFTER * 1000u)
+#define LOST_MS (MHI_AGENT_LOST_AFTER * 1000u)
 #define QUEUE_LOW (GA_QUEUE / 8)    /* from here on down others may go on */
 #define QUEUE_EVENTS (GA_QUEUE / 4) /* no data and no events beyond this */
 #define QUEUE_INPUT (GA_QUEUE / 2)  /* no new requests beyond this */
@@ -56,7 +56,7 @@ static struct ga_request *find(struct ga_session *s, uint32_t serial)
 /* The first half of the table is the host's, so that neither side takes the other one's places. */
 static struct ga_request *claim(struct ga_session *s, uint32_t serial, uint32_t type)
 {
-	size_t first = serial & GA_OWN ? MHI_AGENT_REQUESTS_MAX : 0;
+	size_t first = serial & MHI_AGENT_SERIAL_GUEST ? MHI_AGENT_REQUESTS_MAX : 0;
 
 	for (size_t n = first; n < first + MHI_AGENT_REQUESTS_MAX; n++) {
 		struct ga_request *r = &s->requests[n];
@@ -183,7 +183,7 @@ struct ga_request *ga_ask(struct ga_session *s, uint32_t type, const void *msg,
 	struct ga_request *r;
 
 	do
-		s->own = (s->own + 1) | GA_OWN;
+		s->own = (s->own + 1) | MHI_AGENT_SERIAL_GUEST;
 	while (find(s, s->own));
 	r = s->welcome ? claim(s, s->own, type) : NULL;
 	if (!r)
@@ -293,7 +293,7 @@ static void start(struct ga_session *s, const struct mhi_agent_msg *m, ga_handle
 {
 	struct ga_request *r = NULL;
 
-	if (m->serial & GA_OWN || find(s, m->serial)) {
+	if (m->serial & MHI_AGENT_SERIAL_GUEST || find(s, m->serial)) {
 		s->broken = true;
 		return;
 	}
@@ -355,9 +355,9 @@ static void go_on(struct ga_request *r, const struct mhi_agent_msg *m)
 		got_data(r, m);
 	else if (m->type == MHI_MSG_CREDIT)
 		got_credit(r, m->u.credit.bytes);
-	else if (m->type == MHI_MSG_RESULT && serial & GA_OWN)
+	else if (m->type == MHI_MSG_RESULT && serial & MHI_AGENT_SERIAL_GUEST)
 		release(r, m->u.result.code, m->u.result.text);
-	else if (m->type == MHI_MSG_CANCEL && !(serial & GA_OWN)) {
+	else if (m->type == MHI_MSG_CANCEL && !(serial & MHI_AGENT_SERIAL_GUEST)) {
 		release(r, MHI_AGENT_CANCELLED, "cancelled");
 		result(s, serial, MHI_AGENT_CANCELLED, "cancelled");
 	} else if (r->ops && r->ops->message)

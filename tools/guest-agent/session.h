@@ -20,8 +20,6 @@
 #define GA_QUEUE (8u * MHI_AGENT_FRAME)
 /* The most data that goes into one frame. */
 #define GA_CHUNK 32768u
-/* The agent's own requests have this bit in their serials, the host's do not. */
-#define GA_OWN 0x80000000u
 
 struct ga_os;
 struct ga_session;

@@ -98,8 +98,8 @@ static bool said_own(struct desk *d, const struct mhi_agent_msg *m)
 /* The host's RESULT may be under way while this is said; then nobody needs it any more. */
 static bool crosses_its_end(struct desk *d, const struct mhi_agent_msg *m)
 {
-	return (m->type == MHI_MSG_CREDIT || m->type == MHI_MSG_CANCEL) && m->serial & GA_OWN &&
-	       !find(d->own, m->serial);
+	return (m->type == MHI_MSG_CREDIT || m->type == MHI_MSG_CANCEL) &&
+	       m->serial & MHI_AGENT_SERIAL_GUEST && !find(d->own, m->serial);
 }
 
 static bool said_answer(struct desk *d, const struct mhi_agent_msg *m)
@@ -130,7 +130,7 @@ bool desk_said(struct desk *d, const struct mhi_agent_msg *m)
 		return false;
 	if (crosses_its_end(d, m))
 		return true;
-	if (m->serial & GA_OWN)
+	if (m->serial & MHI_AGENT_SERIAL_GUEST)
 		may = said_own(d, m);
 	else
 		may = m->serial ? said_answer(d, m) : said_event(d, m);
@@ -253,12 +253,13 @@ static void new_request(struct desk *d, const struct mhi_agent_msg *m)
 static void go_on(struct desk *d, const struct mhi_agent_msg *m)
 {
 	uint32_t *place =
-		m->serial ? find(m->serial & GA_OWN ? d->own : d->asked, m->serial) : NULL;
+		m->serial ? find(m->serial & MHI_AGENT_SERIAL_GUEST ? d->own : d->asked, m->serial)
+			  : NULL;
 
 	if (!place)
 		return;
 	if (m->type == MHI_MSG_RESULT) {
-		if (!(m->serial & GA_OWN))
+		if (!(m->serial & MHI_AGENT_SERIAL_GUEST))
 			return;
 		*place = 0;
 	}
@@ -275,7 +276,7 @@ bool desk_relay(struct desk *d, const struct mhi_agent_msg *m)
 		       m->type == MHI_MSG_CANCEL || m->type == MHI_MSG_RESULT ||
 		       m->type == MHI_MSG_CLIP_SIZE;
 	}
-	if (!(feature & d->features) || m->serial & GA_OWN)
+	if (!(feature & d->features) || m->serial & MHI_AGENT_SERIAL_GUEST)
 		return false;
 	new_request(d, m);
 	return true;
