@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # A Debian desktop in a guest whose windows are windows of this host: there Xorg on virtio-gpu, openbox, an
 # xterm and a GTK editor, here Xvfb, openbox and an xterm. Both are of one disk; this host's is a chroot.
+# With ONLY=shown the windows come and go, and nothing is done to them.
 # lab: svm --smp 2 --memory 2048 --modules ext4,crc32c_generic --disk @BUILD@/guest/debian/disk.raw
 # bring: @BUILD@/guest/vmlinuz-full
 # bring: @BUILD@/guest/initramfs-full
@@ -12,13 +13,13 @@
 # bring: tests/guest/debian/session
 # bring: tests/lab/desktop_picture
 # timeout: 1200
-ROOT=/tmp/root
+ROOT=/tmp/root VM="Windows 11"
 PATIENCE=240 # of one step, in seconds: the guest is emulated in an emulated host
 
 fail()
 {
 	echo "FAIL: $*"
-	macrohard-hypervisor logs desk | tail -n 30
+	macrohard-hypervisor logs "$VM" | tail -n 30
 	here xwininfo -root -tree | grep '"'
 	there xwininfo -root -tree | grep '"'
 	exit 1
@@ -31,7 +32,7 @@ here()
 
 there()
 {
-	macrohard-hypervisor exec --no-input --env DISPLAY=:0 desk -- "$@"
+	macrohard-hypervisor exec --no-input --env DISPLAY=:0 "$VM" -- "$@"
 }
 
 # patiently WHAT COMMAND...: until the command succeeds.
@@ -118,6 +119,11 @@ same_menu()
 	[ -n "$(menu here)" ] && [ "$(menu here)" = "$(menu there)" ]
 }
 
+session_ready()
+{
+	macrohard-hypervisor logs "$VM" | grep -q 'SESSION READY'
+}
+
 typed()
 {
 	[ "$(there cat /tmp/typed)" = "$1" ]
@@ -141,10 +147,49 @@ clipboard()
 	sum=$(sha256sum <"$ROOT/tmp/$2")
 	copy here "$1" "/tmp/$2"
 	patiently "$1 does not get there" pastes there "$1" "$sum"
-	macrohard-hypervisor copy "$ROOT/tmp/$2" "desk:/tmp/$2" || fail "copy $2"
+	macrohard-hypervisor copy "$ROOT/tmp/$2" "$VM:/tmp/$2" || fail "copy $2"
 	copy there "$1" "/tmp/$2"
 	patiently "$1 does not come back" pastes here "$1" "$sum"
 	echo "clipboard: $1, $(wc -c <"$ROOT/tmp/$2") bytes, both ways"
+}
+
+# use: what a user does with the windows and the clipboard, on either side.
+use()
+{
+	activate terminal
+	here xdotool type --delay 50 'Hello 123' || fail "typing"
+	here xdotool key Return
+	patiently "what was typed here is not there" typed 'Hello 123'
+	here xdotool windowmove "$(window here terminal)" 300 200
+	patiently "moved here, not there" same terminal
+	there xdotool windowmove "$(window there terminal)" 120 90
+	patiently "moved there, not here" same terminal
+	here xdotool windowsize "$(window here fstab)" 500 300
+	patiently "another size here, not there" same fstab
+	there xdotool windowsize "$(window there fstab)" 420 340
+	patiently "another size there, not here" same fstab
+	patiently "after that fstab looks another way" same_picture fstab
+	echo "typed, moved, sized: $(place here terminal), $(place here fstab)"
+
+	# A menu by a click: it is a window without a frame, at the pointer.
+	activate fstab
+	here xdotool mousemove --window "$(window here fstab)" 20 12 click 1 || fail "clicking"
+	patiently "a click opens no menu, or it looks another way" same_menu
+	here xdotool key Escape
+
+	printf 'Text of the clipboard: \303\204\303\226\303\234\n' >$ROOT/tmp/text
+	here python3 /tmp/desktop_picture --png /tmp/image.png || fail "no image"
+	printf 'file:///etc/fstab\r\nfile:///etc/hostname\r\n' >$ROOT/tmp/files
+	clipboard UTF8_STRING text
+	clipboard image/png image.png
+	clipboard text/uri-list files
+
+	activate fstab
+	here xdotool key alt+F4
+	patiently "closed here, not there" gone there fstab
+	patiently "closed, and still here" gone here fstab
+	there pkill xterm
+	patiently "closed there, not here" gone here terminal
 }
 
 mkdir -p $ROOT && mount -t ext4 -o ro /dev/vda1 $ROOT || exit 1
@@ -156,14 +201,15 @@ cp /lab/bin/desktop_picture $ROOT/tmp
 mkdir -p /tmp/.X11-unix $ROOT/tmp/.X11-unix && mount -o bind /tmp/.X11-unix $ROOT/tmp/.X11-unix || exit 1
 
 mkdir /tmp/share
-cp /lab/bin/desktop /lab/bin/session /lab/bin/macrohard-guest-* /tmp/share
+cp /lab/bin/desktop /lab/bin/session "$(command -v macrohard-guest-agent)" \
+	"$(command -v macrohard-guest-x11)" /tmp/share || exit 1
 macrohard-hypervisor disk create --backing /dev/disk --backing-format raw /tmp/desk.qcow2 || exit 1
-macrohard-hypervisor create --name desk --memory 768 --cpus 1 --disk /tmp/desk.qcow2 --net none \
+macrohard-hypervisor create --name "$VM" --memory 768 --cpus 1 --disk /tmp/desk.qcow2 --net none \
 	--share /tmp/share:lab --display 1024x768 --input keyboard+tablet \
 	--agent virtio,nomount,clipboard_files --kernel /lab/bin/vmlinuz-full \
 	--initrd /lab/bin/initramfs-full \
 	--cmdline 'console=ttyS0 quiet panic=-1 mh.run=desktop' || exit 1
-macrohard-hypervisor start desk || exit 1
+macrohard-hypervisor start "$VM" || exit 1
 
 here Xvfb :1 -screen 0 1280x1000x24 -nolisten tcp >/tmp/xvfb.log 2>&1 &
 patiently "no X server" here xwininfo -root >/dev/null 2>&1
@@ -172,9 +218,9 @@ patiently "no window manager" sh -c "chroot $ROOT env DISPLAY=:1 xprop -root _NE
 	grep -q 'window id'"
 here xterm -T 'of the host' -geometry 60x12+640+600 -e sleep 10000 &
 
-patiently "the guest has no desktop" sh -c "macrohard-hypervisor logs desk | grep -q 'SESSION READY'"
-DISPLAY=:1 macrohard-hypervisor seamless --enable desk || fail "seamless --enable"
-DISPLAY=:1 macrohard-hypervisor clipboard desk on || fail "clipboard on"
+patiently "the guest has no desktop" session_ready
+DISPLAY=:1 macrohard-hypervisor seamless --enable "$VM" || fail "seamless --enable"
+DISPLAY=:1 macrohard-hypervisor clipboard "$VM" on || fail "clipboard on"
 for title in terminal fstab 'of the host'; do
 	patiently "'$title' is not shown" shown here "$title"
 done
@@ -185,41 +231,8 @@ for title in terminal fstab; do
 done
 echo "windows of the guest: $(place here terminal), $(place here fstab)"
 
-activate terminal
-here xdotool type --delay 50 'Hello 123' || fail "typing"
-here xdotool key Return
-patiently "what was typed here is not there" typed 'Hello 123'
-here xdotool windowmove "$(window here terminal)" 300 200
-patiently "moved here, not there" same terminal
-there xdotool windowmove "$(window there terminal)" 120 90
-patiently "moved there, not here" same terminal
-here xdotool windowsize "$(window here fstab)" 500 300
-patiently "another size here, not there" same fstab
-there xdotool windowsize "$(window there fstab)" 420 340
-patiently "another size there, not here" same fstab
-patiently "after that fstab looks another way" same_picture fstab
-echo "typed, moved, sized: $(place here terminal), $(place here fstab)"
-
-# A menu by a click: it is a window without a frame, at the pointer.
-activate fstab
-here xdotool mousemove --window "$(window here fstab)" 20 12 click 1 || fail "clicking"
-patiently "a click opens no menu, or it looks another way" same_menu
-here xdotool key Escape
-
-printf 'Text of the clipboard: \303\204\303\226\303\234\n' >$ROOT/tmp/text
-here python3 /tmp/desktop_picture --png /tmp/image.png || fail "no image"
-printf 'file:///etc/fstab\r\nfile:///etc/hostname\r\n' >$ROOT/tmp/files
-clipboard UTF8_STRING text
-clipboard image/png image.png
-clipboard text/uri-list files
-
-activate fstab
-here xdotool key alt+F4
-patiently "closed here, not there" gone there fstab
-patiently "closed, and still here" gone here fstab
-there pkill xterm
-patiently "closed there, not here" gone here terminal
-DISPLAY=:1 macrohard-hypervisor seamless --disable desk || fail "seamless --disable"
+[ "$ONLY" = shown ] || use
+DISPLAY=:1 macrohard-hypervisor seamless --disable "$VM" || fail "seamless --disable"
 shown here 'of the host' || fail "the host's own window is gone"
-macrohard-hypervisor stop --force desk || fail "stop"
+macrohard-hypervisor stop --force "$VM" || fail "stop"
 echo "the guest's windows were windows of the host"

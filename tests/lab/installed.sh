@@ -2,13 +2,17 @@
 # SPDX-License-Identifier: MIT
 # As a new user has it: library and CLI from an installed prefix, the module built by dkms from the sources
 # that were installed with them, and a program compiled by pkg-config; nothing of the build directory. They
-# run a guest in real mode, and a VM that boots from its disk.
+# run a guest in real mode, a VM that boots from its disk, and one whose windows the host's desktop shows.
 # lab: outside
-# timeout: 900
+# bring: @BUILD@/guest/bios.qcow2
+# bring: @BUILD@/guest/vmlinuz-full
+# bring: @BUILD@/guest/initramfs-full
+# bring: @BUILD@/guest/debian/disk.raw
+# timeout: 1500
 set -u
 
 LAB=${LAB:-tools/lab/lab} BUILD=${BUILD:-build}
-DISK=$BUILD/guest/bios.qcow2
+GUEST=$BUILD/guest
 BUILD=$BUILD-prefix
 WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
@@ -102,18 +106,45 @@ rmmod macrohard
 END
 }
 
+# The design's last command, seamless, on a VM of that name which has a desktop.
+desktop_steps()
+{
+	cat <<END
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# In the host: a desktop in a guest, by the installed program, library and agents.
+set -e
+export PATH=/bin:/sbin:/usr/bin:$PREFIX/bin:$PREFIX/sbin ONLY=shown
+insmod /lab/dkms.ko
+/lab/bin/desktop.sh
+rmmod macrohard
+END
+}
+
 command -v dkms >/dev/null || { echo "dkms is not installed (apt-get install dkms)"; exit 77; }
 install_prefix || exit 1
 VERSION=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' "$ROOT$PREFIX"/src/macrohard-*/dkms.conf)
 dkms_build 6.1 && compile
 [ $failed = 0 ] || exit 1
+# host OPTION... -- COMMAND: in a host that has what was installed at its place, where programs find the
+# library, and nothing else.
+host()
+{
+	LD_LIBRARY_PATH=$ROOT$LIBDIR "$LAB" svm --no-module --build "$WORK/nothing" --smp 2 \
+		--add "$ROOT$PREFIX:$PREFIX" --add "$KO:/lab/dkms.ko" "$@" ||
+		bad "in the host: status $?"
+}
+
 steps >"$WORK/steps"
 chmod 755 "$WORK/steps"
 mkdir "$WORK/nothing"
-# For the lab's look at programs: in the host they find the library at its place.
-LD_LIBRARY_PATH=$ROOT$LIBDIR "$LAB" svm --no-module --build "$WORK/nothing" --timeout 400 \
-	--smp 2 --memory 1280 --add tests/lab/bios.sh --add "$DISK" \
+host --memory 1280 --timeout 400 --add tests/lab/bios.sh --add "$GUEST/bios.qcow2" \
 	--add /usr/share/seabios/bios-256k.bin:/usr/share/seabios/bios-256k.bin \
-	--add "$ROOT$PREFIX:$PREFIX" --add "$WORK/first_vm:$PREFIX/bin/first_vm" --add "$KO:/lab/dkms.ko" \
-	-- "$WORK/steps" || bad "in the host: status $?"
+	--add "$WORK/first_vm:$PREFIX/bin/first_vm" -- "$WORK/steps"
+desktop_steps >"$WORK/desktop_steps"
+chmod 755 "$WORK/desktop_steps"
+host --memory 2048 --timeout 500 --modules ext4,crc32c_generic --disk "$GUEST/debian/disk.raw" \
+	--add "$GUEST/vmlinuz-full" --add "$GUEST/initramfs-full" \
+	--add tests/guest/debian/desktop --add tests/guest/debian/session \
+	--add tests/lab/desktop_picture --add tests/lab/desktop.sh -- "$WORK/desktop_steps"
 exit $failed
