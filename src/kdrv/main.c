@@ -47,12 +47,8 @@ void mhi_life_describe(struct mhi_vm *vm)
 {
 	vm->ops = life.ops;
 	vm->tsc_khz = tsc_khz;
-	vm->caps.features = life.caps.features;
-	vm->caps.cr4 = life.caps.cr4;
+	vm->caps = life.caps;
 	vm->caps.xcr0 = life.xcr0;
-	vm->caps.phys_bits = life.caps.phys_bits;
-	vm->npt.fmt = life.caps.npt_fmt;
-	vm->npt.max_level = life.caps.npt_max_level;
 }
 
 bool mhi_life_stopping(void)

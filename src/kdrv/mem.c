@@ -275,10 +275,11 @@ int mhi_mem_fault(struct drv_vcpu *vcpu, mh_gpa gpa, u8 access)
 
 int mhi_mem_init(struct drv_vm *vm)
 {
+	const struct mhi_hv_caps *caps = &vm->arch.caps;
+
 	spin_lock_init(&vm->mmu_lock);
 	init_rwsem(&vm->slots_sem);
-	return mhi_npt_init(&vm->arch.npt, vm->arch.npt.fmt, vm->arch.npt.max_level,
-			    vm->arch.caps.phys_bits);
+	return mhi_npt_init(&vm->arch.npt, caps->npt_fmt, caps->npt_max_level, caps->phys_bits);
 }
 
 void mhi_mem_fini(struct drv_vm *vm)

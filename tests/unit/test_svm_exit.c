@@ -2,6 +2,7 @@
 /* Tests of svm_exit.c and svm_names.c: every exit code to its normal form and its name. */
 #include "fake_svm.h"
 #include "unit.h"
+#include "arch/x86/exit_names.h"
 
 #define RIP 0x401000ull
 #define NRIPS MHI_BIT(MHK_F_NEXT_RIP)

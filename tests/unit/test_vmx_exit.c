@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Decoding of every exit reason to the normal form, and their names. */
 #include "unit.h"
+#include "arch/x86/exit_names.h"
 #include "arch/x86/vmx/vmx.h"
 
 static struct vmx_raw raw;

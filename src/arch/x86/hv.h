@@ -11,7 +11,6 @@
 #define MHI_ARCH_HV_H
 
 #include "arch/x86/vcpu.h"
-#include "arch/x86/exit_names.h"
 
 /* Normal form of exit reasons. Vendors decode to these; exit.c acts on them, once for both. */
 enum mhi_reason {
@@ -94,18 +93,6 @@ struct mhi_code {
 	u64 linear; /* of RIP */
 	u64 cr0, cr3, cr4, efer;
 	bool is64; /* 64-bit code */
-};
-
-/* Caps found by probe(); also what MHK_INFO reports. */
-struct mhi_hv_caps {
-	u32 hw;	      /* enum mhk_hw */
-	u32 missing;  /* see enum mhk_hw */
-	u64 features; /* bit n = enum mhk_feature n */
-	u64 cr4;      /* CR4 bits a guest may set */
-	u32 asids;    /* SVM */
-	u32 phys_bits;
-	const struct mhi_npt_fmt *npt_fmt;
-	u32 npt_max_level;
 };
 
 struct mhi_hv_ops {

@@ -26,16 +26,26 @@ struct mhi_cpu {
 	u64 host_tsc_aux;    /* (i) likewise */
 };
 
+/* Caps found by probe(); also what MHK_INFO reports. */
+struct mhi_hv_caps {
+	u32 hw;	      /* enum mhk_hw */
+	u32 missing;  /* see enum mhk_hw */
+	u64 features; /* bit n = enum mhk_feature n */
+	u64 cr4;      /* CR4 bits a guest may set */
+	u64 xcr0;     /* of a VM: XCR0 bits that a guest may set; 0: the host has no XSAVE */
+	u32 asids;    /* SVM */
+	u32 phys_bits;
+	const struct mhi_npt_fmt *npt_fmt;
+	u32 npt_max_level;
+};
+
 /* One VM, as the run loop sees it. */
 struct mhi_vm {
 	const struct mhi_hv_ops *ops; /* (c) */
-	struct mhi_hv_caps_ref {      /* (c) the few caps the run loop needs */
-		u64 features, cr4, xcr0;
-		u32 phys_bits;
-	} caps;
-	struct mhi_npt npt; /* root is (c); entries under the host's lock */
-	u64 tsc_offset;	    /* any thread; read at load */
-	u32 tsc_khz;	    /* (c) */
+	struct mhi_hv_caps caps;      /* (c) */
+	struct mhi_npt npt;	      /* root is (c); entries under the host's lock */
+	u64 tsc_offset;		      /* any thread; read at load */
+	u32 tsc_khz;		      /* (c) */
 	u32 flush_gen; /* atomic; bumped after entries were removed: vCPUs flush when it moved */
 	u16 vpid_base; /* (c) VMX: VPID of vCPU n is vpid_base + n; 0 = no VPID */
 	struct mhi_vcpu *vcpu

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: (GPL-2.0 OR MIT)
 /* The names of all SVM exit codes, for messages. */
-#include "arch/x86/hv.h"
+#include "arch/x86/exit_names.h"
 
 static const struct {
 	u32 code;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: (GPL-2.0 OR MIT) */
 /*
  * The layout of the virtual machine control block: APM 2 appendix B "VMCB Layout", tables B-1
- * "VMCB Layout, Control Area" and B-2 "VMCB Layout, State Save Area". tests/unit/test_svm_vmcb.c
- * checks every offset.
+ * "VMCB Layout, Control Area" and B-2 "VMCB Layout, State Save Area". What the shim leaves 0 is
+ * reserved here: AVIC, encrypted guests, counters, CET, the guest's SPEC_CTRL, IBS and LBR.
+ * tests/unit/test_svm_vmcb.c checks every offset.
  */
 #ifndef MHI_SVM_VMCB_H
 #define MHI_SVM_VMCB_H
@@ -53,16 +54,13 @@ struct mhi_vmcb_control {
 	u32 intercept_misc1;
 	u32 intercept_misc2;
 	u32 intercept_misc3;
-	u8 reserved_018[0x24];
-	u16 pause_filter_threshold;
-	u16 pause_filter_count;
+	u8 reserved_018[0x28];
 	u64 iopm_base_pa;
 	u64 msrpm_base_pa;
 	u64 tsc_offset;
 	u32 guest_asid;
 	u8 tlb_control;
-	u8 rap_control; /* bit 0 ALLOW_LARGER_RAP, bit 1 CLEAR_RAP */
-	u8 reserved_05e[2];
+	u8 reserved_05d[3];
 	u64 virtual_intr;
 	u64 interrupt_shadow;
 	u64 exit_code;
@@ -70,8 +68,7 @@ struct mhi_vmcb_control {
 	u64 exit_info2;
 	u64 exit_int_info;
 	u64 np_enable;
-	u64 avic_apic_bar;
-	u64 ghcb_gpa;
+	u8 reserved_098[0x10];
 	u64 event_inject;
 	u64 n_cr3;
 	u64 lbr_virtualization_enable;
@@ -80,24 +77,7 @@ struct mhi_vmcb_control {
 	u64 next_rip;
 	u8 bytes_fetched;
 	u8 guest_instruction_bytes[15];
-	u64 avic_backing_page;
-	u64 reserved_0e8;
-	u64 avic_logical_table;
-	u64 avic_physical_table;
-	u64 reserved_100;
-	u64 vmsa_pa;
-	u64 vmgexit_rax;
-	u8 vmgexit_cpl;
-	u8 reserved_119[7];
-	u16 bus_lock_threshold;
-	u8 reserved_122[0x12];
-	u32 update_irr;
-	u64 allowed_sev_features;
-	u64 guest_sev_features;
-	u64 reserved_148;
-	u32 requested_irr[8];
-	u8 reserved_170[0x270];
-	u8 reserved_host[0x20]; /* for the hypervisor's own use */
+	u8 reserved_0e0[0x320];
 } __attribute__((packed));
 
 MHI_STATIC_ASSERT(sizeof(struct mhi_vmcb_control) == 0x400);
@@ -125,9 +105,7 @@ struct mhi_vmcb_state {
 	u8 cpl;
 	u32 reserved_0cc;
 	u64 efer;
-	u64 reserved_0d8;
-	u64 perf[12]; /* PERF_CTL0, PERF_CTR0, .. PERF_CTL5, PERF_CTR5 */
-	u64 reserved_140;
+	u8 reserved_0d8[0x70];
 	u64 cr4;
 	u64 cr3;
 	u64 cr0;
@@ -135,14 +113,9 @@ struct mhi_vmcb_state {
 	u64 dr6;
 	u64 rflags;
 	u64 rip;
-	u8 reserved_180[0x40];
-	u64 instr_retired_ctr;
-	u64 perf_ctr_global_sts;
-	u64 perf_ctr_global_ctl;
+	u8 reserved_180[0x58];
 	u64 rsp;
-	u64 s_cet;
-	u64 ssp;
-	u64 isst_addr;
+	u8 reserved_1e0[0x18];
 	u64 rax;
 	u64 star;
 	u64 lstar;
@@ -155,28 +128,7 @@ struct mhi_vmcb_state {
 	u64 cr2;
 	u8 reserved_248[0x20];
 	u64 g_pat;
-	u64 dbgctl;
-	u64 br_from;
-	u64 br_to;
-	u64 last_excp_from;
-	u64 last_excp_to;
-	u64 dbgextncfg;
-	u8 reserved_2a0[0x40];
-	u64 spec_ctrl;
-	u8 reserved_2e8[0x388];
-	u64 lbr_stack[32]; /* 16 pairs of from and to */
-	u64 lbr_select;
-	u64 ibs_fetch_ctl;
-	u64 ibs_fetch_linaddr;
-	u64 ibs_op_ctl;
-	u64 ibs_op_rip;
-	u64 ibs_op_data;
-	u64 ibs_op_data2;
-	u64 ibs_op_data3;
-	u64 ibs_dc_linaddr;
-	u64 bp_ibstgt_rip;
-	u64 ic_ibs_extd_ctl;
-	u8 reserved_7c8[0x438];
+	u8 reserved_270[0x990];
 } __attribute__((packed));
 
 MHI_STATIC_ASSERT(sizeof(struct mhi_vmcb_seg) == 16);

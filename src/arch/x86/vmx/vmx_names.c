@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: (GPL-2.0 OR MIT)
 /* Names of VMX exit reasons and VM-instruction errors, for messages; also part of the library. */
 #include "arch/x86/vmx/vmx_names.h"
+#include "arch/x86/exit_names.h"
 
 #define ENTRY_FAILURE (1u << 31)
 #define BASIC_REASON 0xffffu

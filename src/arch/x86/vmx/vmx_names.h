@@ -6,7 +6,7 @@
 #ifndef MHI_VMX_NAMES_H
 #define MHI_VMX_NAMES_H
 
-#include "arch/x86/exit_names.h"
+#include "base/types.h"
 
 /*
  * Numbers that raw may have with MHI_X_ENTRY_FAILED beside the CPU's own, which are a VM-
