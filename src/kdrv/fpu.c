@@ -47,7 +47,7 @@ void mhi_fpu_load(struct drv_vcpu *vcpu)
 	if (mask)
 		mhi_xrstor(vcpu->fpu, mask);
 	else
-		mhi_fxrstor(vcpu->fpu);
+		mhi_fxrstor(vcpu->fpu, 0);
 }
 
 void mhi_fpu_save(struct drv_vcpu *vcpu)
@@ -57,7 +57,7 @@ void mhi_fpu_save(struct drv_vcpu *vcpu)
 	if (mask)
 		mhi_xsave(vcpu->fpu, mask);
 	else
-		mhi_fxsave(vcpu->fpu);
+		mhi_fxsave(vcpu->fpu, 0);
 	kernel_fpu_end();
 }
 

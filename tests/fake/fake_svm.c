@@ -50,7 +50,7 @@ void fake_svm_begin(u32 svm_edx)
 	err = mhi_svm_ops.probe(&f->caps);
 	assert(!err);
 	f->vm.ops = &mhi_svm_ops;
-	f->vm.caps.features = f->caps.features;
+	f->vm.caps = f->caps;
 	f->vm.npt.fmt = &mhi_npt_amd;
 	f->vm.npt.root_pa = 0x5000;
 	f->cpu.page_pa = 0x7000;

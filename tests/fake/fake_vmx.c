@@ -108,12 +108,21 @@ static bool region_ok(u64 pa)
 	return revision == FAKE_VMX_REVISION && !(pa & MHI_PAGE_MASK);
 }
 
+/* SDM 3C 23.8 "Restrictions on VMX Operation". */
+static bool fixed(u64 cr, u32 msr)
+{
+	return !(fake_msr(msr) & ~cr) && !(cr & ~fake_msr(msr + 1));
+}
+
 int mhi_vmxon(u64 pa)
 {
 	if (!(mhi_read_cr4() & MHI_CR4_VMXE) || !region_ok(pa))
 		fake_vmx.misuses++;
 	if (fake_vmx.vmxon_fails)
 		return fake_vmx.vmxon_fails;
+	if (!fixed(mhi_read_cr0(), MSR_VMX_CR0_FIXED0) ||
+	    !fixed(mhi_read_cr4(), MSR_VMX_CR4_FIXED0))
+		return MHI_VMX_FAULT;
 	fake_vmx.vmxons++;
 	fake_vmx.root = true;
 	vmxon_pa = pa;

@@ -153,29 +153,28 @@ void mhi_lapic_timer_set_deadline(struct mhi_vcpu *v, u64 tsc)
 		mhi_lapic_lvt_fire(v, LVT_TIMER);
 }
 
-/* Rounds up: the register reads 0 only when the time is over. */
-u32 mhi_lapic_timer_current(struct mhi_vcpu *v)
+/* When the timer expires, at `now` or later; 0: not at all, or the mode is the other one. */
+static u64 deadline(struct mhi_vcpu *v, u64 now, bool tsc_mode)
 {
-	const struct mhi_lapic *l = &v->lapic;
-	unsigned int shift = tick_shift(l);
-	u64 now = guest_tsc(v);
+	struct mhi_lapic *l = &v->lapic;
 
-	if (TIMER_MODE(l->reg[LAPIC_LVT + LVT_TIMER]) == MODE_TSC_DEADLINE)
+	if ((TIMER_MODE(l->reg[LAPIC_LVT + LVT_TIMER]) == MODE_TSC_DEADLINE) != tsc_mode)
 		return 0;
 	if (expired(v, now))
 		expire(v, now);
-	if (!l->tsc_deadline)
-		return 0;
-	return (u32)((l->tsc_deadline - now + MHI_BIT(shift) - 1) >> shift);
+	return l->tsc_deadline;
+}
+
+/* Rounds up: the register reads 0 only when the time is over. */
+u32 mhi_lapic_timer_current(struct mhi_vcpu *v)
+{
+	unsigned int shift = tick_shift(&v->lapic);
+	u64 now = guest_tsc(v), end = deadline(v, now, false);
+
+	return end ? (u32)((end - now + MHI_BIT(shift) - 1) >> shift) : 0;
 }
 
 u64 mhi_lapic_timer_deadline(struct mhi_vcpu *v)
 {
-	u64 now = guest_tsc(v);
-
-	if (TIMER_MODE(v->lapic.reg[LAPIC_LVT + LVT_TIMER]) != MODE_TSC_DEADLINE)
-		return 0;
-	if (expired(v, now))
-		expire(v, now);
-	return v->lapic.tsc_deadline;
+	return deadline(v, guest_tsc(v), true);
 }

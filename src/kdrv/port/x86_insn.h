@@ -116,31 +116,21 @@ static inline void mhi_xsetbv0(u64 v)
 	asm volatile("xsetbv" : : "c"(0), "a"((u32)v), "d"((u32)(v >> 32)) : "memory");
 }
 
-static inline void mhi_xsave(void *area, u64 mask)
-{
-	asm volatile("xsave64 (%0)"
-		     :
-		     : "r"(area), "a"((u32)mask), "d"((u32)(mask >> 32))
-		     : "memory");
-}
+/* FXSAVE and FXRSTOR ignore the mask. */
+#define MHI_FPU_INSN(insn)                                                       \
+	static inline void mhi_##insn(void *area, u64 mask)                      \
+	{                                                                        \
+		asm volatile(#insn "64 (%0)"                                     \
+			     :                                                   \
+			     : "r"(area), "a"((u32)mask), "d"((u32)(mask >> 32)) \
+			     : "memory");                                        \
+	}
 
-static inline void mhi_xrstor(const void *area, u64 mask)
-{
-	asm volatile("xrstor64 (%0)"
-		     :
-		     : "r"(area), "a"((u32)mask), "d"((u32)(mask >> 32))
-		     : "memory");
-}
-
-static inline void mhi_fxsave(void *area)
-{
-	asm volatile("fxsave64 (%0)" : : "r"(area) : "memory");
-}
-
-static inline void mhi_fxrstor(const void *area)
-{
-	asm volatile("fxrstor64 (%0)" : : "r"(area) : "memory");
-}
+MHI_FPU_INSN(xsave)
+MHI_FPU_INSN(xrstor)
+MHI_FPU_INSN(fxsave)
+MHI_FPU_INSN(fxrstor)
+#undef MHI_FPU_INSN
 
 /* Hand a machine check that hit the guest to the host's handler: the banks still hold it. */
 static inline void mhi_raise_mce(void)

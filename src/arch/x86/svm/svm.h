@@ -55,9 +55,7 @@ struct svm_vcpu {
 	mh_hpa vmcb_pa;	       /* (c) */
 	mh_hpa host_pa;	       /* (c) VMSAVE area of the host, current within a section */
 	void *pml5;	/* (c) top table above the VM's root, where the host pages in five levels */
-	u64 features;	/* (c) of the VM */
 	u32 clean_mask; /* (c) clean bits that the CPU knows: all or none */
-	u32 asids;	/* (c) ASIDs are 1 .. asids - 1 */
 	bool has_tsc_aux;  /* (c) the CPU has RDTSCP or RDPID */
 	bool irq_by_event; /* (c) EVENTINJ may carry external interrupts */
 	u64 host_xss;	   /* (c) IA32_XSS of the host, a constant of the kernel */
@@ -81,9 +79,9 @@ static inline struct svm_vcpu *svm_of(const struct mhi_vcpu *v)
 	return v->hw;
 }
 
-static inline bool svm_has(const struct svm_vcpu *svm, enum mhk_feature f)
+static inline bool svm_has(const struct mhi_vcpu *v, enum mhk_feature f)
 {
-	return svm->features & MHI_BIT(f);
+	return v->vm->caps.features & MHI_BIT(f);
 }
 
 static inline bool svm_in_code64(const struct mhi_vmcb_state *st)
@@ -95,7 +93,6 @@ static inline bool svm_in_code64(const struct mhi_vmcb_state *st)
 int mhi_svm_probe(struct mhi_hv_caps *caps);
 int mhi_svm_cpu_on(struct mhi_cpu *cpu);
 void mhi_svm_cpu_off(struct mhi_cpu *cpu);
-u32 mhi_svm_asids(void);
 bool mhi_svm_cpu_has_tsc_aux(void);
 u64 mhi_svm_host_xss(void);
 bool mhi_svm_cpu_is_qemu(void);

@@ -20,7 +20,7 @@ static void take_new(struct mhi_vcpu *v, struct svm_vcpu *svm)
 {
 	struct mhi_cpu *cpu = v->cpu;
 
-	if (cpu->asid_next >= svm->asids) {
+	if (cpu->asid_next >= v->vm->caps.asids) {
 		cpu->asid_gen++;
 		cpu->asid_next = ASID_FIRST;
 		svm->vmcb->control.tlb_control = MHI_SVM_TLB_FLUSH_ALL;
@@ -38,7 +38,7 @@ void mhi_svm_asid_prepare(struct mhi_vcpu *v)
 	if (!svm->asid || svm->asid_gen != v->cpu->asid_gen) {
 		take_new(v, svm);
 	} else if (v->flush) {
-		if (svm_has(svm, MHK_F_FLUSH_BY_ASID))
+		if (svm_has(v, MHK_F_FLUSH_BY_ASID))
 			svm->vmcb->control.tlb_control = MHI_SVM_TLB_FLUSH_ASID;
 		else
 			take_new(v, svm);

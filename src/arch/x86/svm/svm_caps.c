@@ -82,11 +82,6 @@ static u32 cpuid_reg(u32 leaf, u32 subleaf, enum cpuid_reg reg)
 	return r[reg];
 }
 
-u32 mhi_svm_asids(void)
-{
-	return cpuid_reg(LEAF_SVM, 0, EBX);
-}
-
 bool mhi_svm_cpu_has_tsc_aux(void)
 {
 	return cpuid_reg(LEAF_EXT_FEATURES, 0, EDX) & EXT_EDX_RDTSCP ||
@@ -123,7 +118,7 @@ static u64 feature_mask(void)
 	for (i = 0; i < MHI_COUNT(feature_bits); i++)
 		if (cpuid_reg(feature_bits[i].leaf, 0, feature_bits[i].reg) & feature_bits[i].bit)
 			f |= MHI_BIT(feature_bits[i].feature);
-	if (mhi_svm_asids() > 1)
+	if (cpuid_reg(LEAF_SVM, 0, EBX) > 1)
 		f |= MHI_BIT(MHK_F_TLB_TAG);
 	return f;
 }
@@ -174,7 +169,7 @@ int mhi_svm_probe(struct mhi_hv_caps *caps)
 		return refuse(caps, MHK_HW_NO_CPU, 0, MHI_EOPNOTSUPP);
 	caps->features = feature_mask();
 	caps->cr4 = cr4_mask();
-	caps->asids = mhi_svm_asids();
+	caps->asids = cpuid_reg(LEAF_SVM, 0, EBX);
 	caps->phys_bits = guest_phys_bits();
 	caps->npt_fmt = &mhi_npt_amd;
 	caps->npt_max_level = caps->features & MHI_BIT(MHK_F_PAGE_1G) ? 3 : 2;

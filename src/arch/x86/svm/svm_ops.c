@@ -30,7 +30,7 @@ static void follow_up(struct mhi_vcpu *v, struct mhi_exit *x)
 
 static void exit_decode(struct mhi_vcpu *v, struct svm_vcpu *svm, struct mhi_exit *x)
 {
-	const struct svm_kind *unknown = mhi_svm_decode(svm->vmcb, svm->features, x);
+	const struct svm_kind *unknown = mhi_svm_decode(svm->vmcb, v->vm->caps.features, x);
 
 	if (unknown)
 		mhi_svm_insn_complete(v, unknown, x);

@@ -117,9 +117,7 @@ int mhi_svm_vcpu_init(struct mhi_vcpu *v)
 	svm->vmcb = &b->vmcb;
 	svm->vmcb_pa = pa;
 	svm->host_pa = pa + offsetof(struct svm_block, host);
-	svm->features = v->vm->caps.features;
-	svm->clean_mask = svm_has(svm, MHK_F_CLEAN_BITS) ? MHI_SVM_CLEAN_ALL : 0;
-	svm->asids = mhi_svm_asids();
+	svm->clean_mask = svm_has(v, MHK_F_CLEAN_BITS) ? MHI_SVM_CLEAN_ALL : 0;
 	svm->has_tsc_aux = mhi_svm_cpu_has_tsc_aux();
 	svm->host_xss = mhi_svm_host_xss();
 	svm->irq_by_event = !mhi_svm_cpu_is_qemu();

@@ -47,6 +47,15 @@ static inline void vmcs_write_raw(struct vmcs_ref *r, u32 field, u64 value)
 		r->bad_field = field;
 }
 
+/* A field that seldom changes: *cache is what it holds. */
+static inline void vmcs_write_cached(struct vmcs_ref *r, u64 *cache, u32 field, u64 value)
+{
+	if (*cache == value)
+		return;
+	*cache = value;
+	vmcs_write_raw(r, field, value);
+}
+
 /* The field itself, provided that it has the width; does not compile otherwise. */
 #define VMCS_CHECKED(field, width)                                                 \
 	((field) + 0 * (u32)sizeof(struct {                                        \

@@ -203,7 +203,7 @@ struct vmx_vcpu {
 	u64 ept_vpid_cap;			/* (c) */
 	u64 cr0_fixed0, cr0_fixed1, cr4_fixed0; /* (c) */
 
-	u32 proc, entry, exceptions;   /* (v) what the VMCS holds */
+	u64 proc, entry, exceptions;   /* (v) what the VMCS holds */
 	u64 tsc_offset;		       /* (v) likewise */
 	u64 host_rsp;		       /* (v) likewise; vmx_entry.S compares and writes */
 	u64 efer, pat;		       /* (v) guest's */
@@ -229,8 +229,6 @@ void mhi_vmx_caps_read(struct vmx_caps *caps);
 /* Computes what to use. 0, or MHI_EOPNOTSUPP and the enum mhk_feature that lacks. */
 int mhi_vmx_controls(const struct vmx_caps *caps, u32 out[VMX_WORDS], u32 *missing);
 int mhi_vmx_probe(struct mhi_hv_caps *caps);
-/* Would VMXON be accepted by this CPU's CR0, CR4 (VMXE assumed set) and IA32_FEATURE_CONTROL? */
-bool mhi_vmx_cr_fixed_ok(const struct vmx_caps *caps);
 
 /* vmx_setup.c */
 int mhi_vmx_vcpu_init(struct mhi_vcpu *v);
@@ -260,7 +258,7 @@ void mhi_vmx_msr_set(struct mhi_vcpu *v, u32 index, u64 value);
  * first.
  */
 int mhi_vmx_pdptes_load(struct mhi_vcpu *v);
-void mhi_vmx_proc_set(struct vmx_vcpu *h, u32 proc);
+void mhi_vmx_proc_set(struct vmx_vcpu *h, u64 proc);
 
 /* vmx_event.c: what goes in with an entry, and what an exit interrupted. */
 void mhi_vmx_events_before(struct mhi_vcpu *v);

@@ -151,15 +151,6 @@ int mhi_vmx_controls(const struct vmx_caps *caps, u32 out[VMX_WORDS], u32 *missi
 	return 0;
 }
 
-bool mhi_vmx_cr_fixed_ok(const struct vmx_caps *caps)
-{
-	u64 cr0 = mhi_read_cr0();
-	u64 cr4 = mhi_read_cr4() | MHI_CR4_VMXE;
-
-	return !(caps->cr0_fixed0 & ~cr0) && !(cr0 & ~caps->cr0_fixed1) &&
-	       !(caps->cr4_fixed0 & ~cr4) && !(cr4 & ~caps->cr4_fixed1);
-}
-
 /* Features that follow from bits alone. */
 static const struct {
 	u32 feature; /* enum mhk_feature */

@@ -62,7 +62,7 @@ static u32 inject_asynchronous(struct mhi_vcpu *v)
 void mhi_vmx_events_before(struct mhi_vcpu *v)
 {
 	struct vmx_vcpu *h = vmx_of(v);
-	u32 proc = h->proc & ~PROC_WINDOWS;
+	u64 proc = h->proc & ~(u64)PROC_WINDOWS;
 
 	/* An NMI waits for its turn like any other, whoever asked for it. */
 	if ((v->event & MHI_EVENT_VALID) && MHI_EVENT_TYPE(v->event) == MHI_EVENT_NMI) {

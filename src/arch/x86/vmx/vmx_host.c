@@ -45,14 +45,6 @@ static void save_cpu(struct vmx_vcpu *h, struct mhi_cpu *cpu)
 	h->flush_vpid = true;
 }
 
-static void save_moving(struct vmcs_ref *r, u64 *cache, u32 field, u64 now)
-{
-	if (*cache == now)
-		return;
-	*cache = now;
-	vmcs_write_raw(r, field, now);
-}
-
 void mhi_vmx_host_save(struct mhi_vcpu *v)
 {
 	struct vmx_vcpu *h = vmx_of(v);
@@ -63,10 +55,10 @@ void mhi_vmx_host_save(struct mhi_vcpu *v)
 		save_cpu(h, v->cpu);
 		v->flush = true;
 	}
-	save_moving(r, &host->cr0, VMCS_HOST_CR0, mhi_read_cr0());
-	save_moving(r, &host->cr3, VMCS_HOST_CR3, mhi_read_cr3());
-	save_moving(r, &host->cr4, VMCS_HOST_CR4, mhi_read_cr4());
-	save_moving(r, &host->fs_base, VMCS_HOST_FS_BASE, mhi_rdmsr(MHI_MSR_FS_BASE));
+	vmcs_write_cached(r, &host->cr0, VMCS_HOST_CR0, mhi_read_cr0());
+	vmcs_write_cached(r, &host->cr3, VMCS_HOST_CR3, mhi_read_cr3());
+	vmcs_write_cached(r, &host->cr4, VMCS_HOST_CR4, mhi_read_cr4());
+	vmcs_write_cached(r, &host->fs_base, VMCS_HOST_FS_BASE, mhi_rdmsr(MHI_MSR_FS_BASE));
 	host->ds = mhi_read_ds();
 	host->es = mhi_read_es();
 	host->fs = mhi_read_fs();
@@ -113,7 +105,7 @@ void mhi_vmx_dr_live(struct mhi_vcpu *v)
 		return;
 	mhi_dr_load(v);
 	if (!v->debug)
-		mhi_vmx_proc_set(h, h->proc & ~PROC_MOV_DR);
+		mhi_vmx_proc_set(h, h->proc & ~(u64)PROC_MOV_DR);
 }
 
 static void restore_dr(struct mhi_vcpu *v)

@@ -71,8 +71,6 @@ static int vmx_cpu_on(struct mhi_cpu *cpu)
 	err = feature_control();
 	if (err)
 		return err;
-	if (!mhi_vmx_cr_fixed_ok(&caps))
-		return MHI_EIO;
 	revision = (u32)caps.basic & VMCS_REVISION_MASK;
 	memcpy(cpu->page, &revision, sizeof(revision));
 	mhi_write_cr4(cr4 | MHI_CR4_VMXE);
@@ -134,16 +132,10 @@ static int vmx_load(struct mhi_vcpu *v, struct mhi_exit *x)
 	if (!h->filled)
 		mhi_vmx_fill(v);
 	h->filled = true;
-	if (h->exceptions != MHI_EXCEPTIONS(v)) {
-		h->exceptions = MHI_EXCEPTIONS(v);
-		vmwrite32(&h->ref, VMCS_EXCEPTION_BITMAP, h->exceptions);
-	}
+	vmcs_write_cached(&h->ref, &h->exceptions, VMCS_EXCEPTION_BITMAP, MHI_EXCEPTIONS(v));
 	mhi_vmx_host_save(v);
 	mhi_vmx_guest_msrs_load(v);
-	if (h->tsc_offset != v->vm->tsc_offset) {
-		h->tsc_offset = v->vm->tsc_offset;
-		vmwrite64(&h->ref, VMCS_TSC_OFFSET, h->tsc_offset);
-	}
+	vmcs_write_cached(&h->ref, &h->tsc_offset, VMCS_TSC_OFFSET, v->vm->tsc_offset);
 	return 0;
 }
 

@@ -17,20 +17,9 @@
 #define DR6_SETTABLE 0xe00full
 #define DR7_SETTABLE 0xffff23ffull
 
-void mhi_vmx_proc_set(struct vmx_vcpu *h, u32 proc)
+void mhi_vmx_proc_set(struct vmx_vcpu *h, u64 proc)
 {
-	if (h->proc == proc)
-		return;
-	h->proc = proc;
-	vmwrite32(&h->ref, VMCS_PROC_CONTROLS, proc);
-}
-
-static void entry_set(struct vmx_vcpu *h, u32 entry)
-{
-	if (h->entry == entry)
-		return;
-	h->entry = entry;
-	vmwrite32(&h->ref, VMCS_ENTRY_CONTROLS, entry);
+	vmcs_write_cached(&h->ref, &h->proc, VMCS_PROC_CONTROLS, proc);
 }
 
 /* What the guest sees: bits of ours from the shadow, its own from the register. */
@@ -69,11 +58,12 @@ static void paging_changed(struct vmx_vcpu *h)
 
 static void efer_set(struct vmx_vcpu *h, u64 efer)
 {
-	u32 entry = h->entry & ~ENTRY_IA32E;
+	u64 entry = h->entry & ~(u64)ENTRY_IA32E;
 
 	h->efer = efer;
 	vmwrite64(&h->ref, VMCS_GUEST_EFER, efer);
-	entry_set(h, (efer & MHI_EFER_LMA) ? entry | ENTRY_IA32E : entry);
+	vmcs_write_cached(&h->ref, &h->entry, VMCS_ENTRY_CONTROLS,
+			  efer & MHI_EFER_LMA ? entry | ENTRY_IA32E : entry);
 }
 
 /*
@@ -330,13 +320,9 @@ static void drs_set(struct mhi_vcpu *v, const struct mhk_state *s)
 static u32 shadow_get(struct vmcs_ref *r)
 {
 	u32 blocked = vmread32(r, VMCS_GUEST_INTERRUPTIBILITY);
-	u32 shadow = 0;
 
-	if (blocked & BLOCKED_BY_INSN)
-		shadow |= MHK_SHADOW_STI;
-	if (blocked & BLOCKED_BY_NMI)
-		shadow |= MHK_SHADOW_NMI;
-	return shadow;
+	return (blocked & BLOCKED_BY_INSN ? MHK_SHADOW_STI : 0) |
+	       (blocked & BLOCKED_BY_NMI ? MHK_SHADOW_NMI : 0);
 }
 
 /*
