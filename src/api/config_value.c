@@ -8,6 +8,7 @@
 
 #include "api/config.h"
 #include "base/checked.h"
+#include "core/mul.h"
 
 /* ---- in words ---- */
 

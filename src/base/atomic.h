@@ -31,12 +31,6 @@ static inline void mhi_store64(u64 *p, u64 v)
 /* A pointer that another thread sets once: what it points to is seen as it was then. */
 #define mhi_load_ptr(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
 
-/* Writes new when *p is still old, and says so. */
-static inline bool mhi_cas64(u64 *p, u64 old, u64 new)
-{
-	return __atomic_compare_exchange_n(p, &old, new, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
-}
-
 /* The three below order fully: a producer's bit is seen before its kick, see mhi_host_kick(). */
 static inline u32 mhi_fetch_or32(u32 *p, u32 v)
 {

@@ -11,11 +11,6 @@ static inline bool mhi_add_u64(u64 a, u64 b, u64 *out)
 	return !__builtin_add_overflow(a, b, out);
 }
 
-static inline bool mhi_mul_u64(u64 a, u64 b, u64 *out)
-{
-	return !__builtin_mul_overflow(a, b, out);
-}
-
 /* Does [start, start + bytes) stay within [0, limit), without wrapping? */
 static inline bool mhi_range_within(u64 start, u64 bytes, u64 limit)
 {

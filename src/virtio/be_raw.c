@@ -140,7 +140,8 @@ static void note_end(struct mhi_blk *b, u64 end)
 		size = mhi_load64(&b->size);
 		if (end <= size)
 			return;
-	} while (!mhi_cas64(&b->size, size, round_up(end)));
+	} while (!__atomic_compare_exchange_n(&b->size, &size, round_up(end), false,
+					      __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
 }
 
 static int raw_flush(struct mhi_blk *b)

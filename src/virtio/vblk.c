@@ -7,6 +7,7 @@
 
 #include "base/checked.h"
 #include "core/le.h"
+#include "core/mul.h"
 
 #define DEVICE_ID 2
 #define CLASS_STORAGE 0x018000
