@@ -19,6 +19,18 @@ static inline bool mhi_range_within(u64 start, u64 bytes, u64 limit)
 	return mhi_add_u64(start, bytes, &end) && end <= limit;
 }
 
+/*
+ * index, which a check has found to be below size; 0 where the CPU only guesses that it was. For
+ * what a guest or user space chose, before it indexes anything (Spectre v1).
+ */
+static inline u64 mhi_index_nospec(u64 index, u64 size)
+{
+	u64 mask;
+
+	__asm__ volatile("cmp %2, %1; sbb %0, %0" : "=r"(mask) : "r"(index), "r"(size) : "cc");
+	return index & mask;
+}
+
 static inline bool mhi_ranges_overlap(u64 a, u64 a_bytes, u64 b, u64 b_bytes)
 {
 	return a < b + b_bytes && b < a + a_bytes;

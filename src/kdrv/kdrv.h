@@ -21,6 +21,7 @@
 #include <linux/swait.h>
 
 #include "arch/x86/run.h"
+#include "base/checked.h"
 #include "mm/slots.h"
 
 struct drv_vm;

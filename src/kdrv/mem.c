@@ -114,6 +114,7 @@ long mhi_mem_set(void *object, union drv_arg *arg)
 
 	if (mem->pad || mem->slot >= MHK_MAX_SLOTS)
 		return -EINVAL;
+	arg->mem.slot = mhi_index_nospec(mem->slot, MHK_MAX_SLOTS);
 	down_write(&vm->slots_sem);
 	err = mem->flags & MHK_MEM_CLEAR ? slot_clear(vm, mem->slot) : slot_add(vm, mem);
 	up_write(&vm->slots_sem);

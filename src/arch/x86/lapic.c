@@ -308,8 +308,11 @@ static u32 page_reg(struct mhi_vcpu *v, u32 offset)
 
 	if ((v->lapic.base & LAPIC_BASE_MODE) != LAPIC_BASE_ENABLE)
 		return LAPIC_REGS;
-	if (reg < LAPIC_REGS && !(offset & 0xf) && regs[reg].use && !(regs[reg].use & X2))
-		return reg;
+	if (reg < LAPIC_REGS && !(offset & 0xf)) {
+		reg = (u32)mhi_index_nospec(reg, LAPIC_REGS);
+		if (regs[reg].use && !(regs[reg].use & X2))
+			return reg;
+	}
 	mhi_lapic_error(v, ESR_REGISTER, true);
 	return LAPIC_REGS;
 }
@@ -341,6 +344,7 @@ static int x2_read(struct mhi_vcpu *v, u32 reg, u64 *value)
 {
 	if (!mhi_lapic_x2(&v->lapic) || reg >= LAPIC_REGS)
 		return MHI_EINVAL;
+	reg = (u32)mhi_index_nospec(reg, LAPIC_REGS);
 	if ((regs[reg].use & (RD | X1)) != RD)
 		return MHI_EINVAL;
 	*value = read_reg(v, reg);
@@ -356,6 +360,7 @@ static int x2_write(struct mhi_vcpu *v, u32 reg, u64 value)
 
 	if (!mhi_lapic_x2(&v->lapic) || reg >= LAPIC_REGS)
 		return MHI_EINVAL;
+	reg = (u32)mhi_index_nospec(reg, LAPIC_REGS);
 	r = &regs[reg];
 	allowed = r->bits | r->read_only;
 	if (reg == LAPIC_ICR)

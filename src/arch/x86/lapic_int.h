@@ -5,6 +5,7 @@
 
 #include "arch/x86/vcpu.h"
 #include "base/atomic.h"
+#include "base/checked.h"
 
 /*
  * Registers by offset >> 4 in the xAPIC page, which is the MSR's number less 0x800: SDM 3A 11.4.1

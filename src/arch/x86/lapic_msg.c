@@ -193,7 +193,8 @@ static u32 find_targets(const struct msg *m, struct mhi_vcpu **target)
 	u32 id = named ? m->dest : 0, found = 0;
 
 	for (; id < MHK_MAX_VCPUS; id++) {
-		struct mhi_vcpu *t = mhi_load_ptr(&m->vm->vcpu[id]);
+		struct mhi_vcpu *t =
+			mhi_load_ptr(&m->vm->vcpu[mhi_index_nospec(id, MHK_MAX_VCPUS)]);
 
 		if (t && addressed(m, t) && (!m->one || takes_fixed(t)))
 			target[found++] = t;
