@@ -1,11 +1,28 @@
 /* SPDX-License-Identifier: (GPL-2.0 OR MIT) */
-/* The MSRs that the shim itself serves; all others go to the library's policy. */
+/*
+ * A guest's access to MSRs: a few pass, the shim itself serves some, and all others go to the
+ * library's policy.
+ */
 #ifndef MHI_ARCH_MSR_H
 #define MHI_ARCH_MSR_H
 
 #include "arch/x86/vcpu.h"
+#include "base/x86.h"
 
 enum mhi_msr_result { MHI_MSR_DONE, MHI_MSR_GP, MHI_MSR_USER };
+
+/*
+ * The safe list: all that a guest reads and writes without the shim. The CPU switches them with the
+ * guest, or load and put do, whatever it did to them; no value of theirs can hurt the host. Under
+ * VMX only the first ones: of the others the shim must know what the guest wrote. Every other MSR
+ * exits, to mhi_msr_read or mhi_msr_write.
+ */
+#define MHI_MSR_PASSED_VMX 6
+static const u32 mhi_msr_passed[] = {
+	MHI_MSR_FS_BASE,      MHI_MSR_GS_BASE,	    MHI_MSR_KERNEL_GS_BASE, MHI_MSR_SYSENTER_CS,
+	MHI_MSR_SYSENTER_ESP, MHI_MSR_SYSENTER_EIP, MHI_MSR_STAR,	    MHI_MSR_LSTAR,
+	MHI_MSR_CSTAR,	      MHI_MSR_SFMASK,
+};
 
 /*
  * Held by the vendor (VMCB, VMCS, or loaded at load): EFER, PAT, STAR, LSTAR, CSTAR, SFMASK,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: (GPL-2.0 OR MIT)
 /* The vendor part of a vCPU: its memory, its permission maps and a VMCB in the reset state. */
 #include "arch/x86/svm/svm.h"
+#include "arch/x86/msr.h"
 #include "x86_insn.h"
 
 /* All that a vCPU needs, in one piece that is physically contiguous. */
@@ -39,13 +40,6 @@ MHI_STATIC_ASSERT(offsetof(struct svm_block, iopm) % MHI_PAGE_SIZE == 0);
 	 SVM_INTERCEPT(MWAIT) | SVM_INTERCEPT(MWAIT_CONDITIONAL) | SVM_INTERCEPT(XSETBV) | \
 	 SVM_INTERCEPT(RDPRU))
 
-/* Their state is the VMCB's (VMLOAD, VMSAVE, VMRUN); no value of theirs can hurt the host. */
-static const u32 passthrough[] = {
-	MHI_MSR_FS_BASE,      MHI_MSR_GS_BASE,	    MHI_MSR_KERNEL_GS_BASE, MHI_MSR_SYSENTER_CS,
-	MHI_MSR_SYSENTER_ESP, MHI_MSR_SYSENTER_EIP, MHI_MSR_STAR,	    MHI_MSR_LSTAR,
-	MHI_MSR_CSTAR,	      MHI_MSR_SFMASK,
-};
-
 /* The byte and bit of an MSR's two bits, read then write: APM 2 15.11 "MSR Intercepts". */
 static void msrpm_allow(u8 *msrpm, u32 index)
 {
@@ -78,8 +72,8 @@ static void init_maps(struct svm_block *b)
 
 	memset(b->iopm, 0xff, sizeof(b->iopm));
 	memset(b->msrpm, 0xff, sizeof(b->msrpm));
-	for (i = 0; i < MHI_COUNT(passthrough); i++)
-		msrpm_allow(b->msrpm, passthrough[i]);
+	for (i = 0; i < MHI_COUNT(mhi_msr_passed); i++)
+		msrpm_allow(b->msrpm, mhi_msr_passed[i]);
 }
 
 /*

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: (GPL-2.0 OR MIT)
 /* A vCPU's VMCS, MSR bitmap and vendor state: made for the reset state, freed at the end. */
 #include "arch/x86/vmx/vmx.h"
+#include "arch/x86/msr.h"
 
 #define MSR_HIGH_BASE 0xc0000000u
 /* Parts of the MSR bitmap: SDM 3C 24.6.9 "MSR-Bitmap Address". */
@@ -32,20 +33,13 @@ static void pass_msr(u8 *bitmap, u32 msr)
 	bitmap[(high ? BITMAP_WRITE_HIGH : BITMAP_WRITE_LOW) + bit / 8] &= keep;
 }
 
-/*
- * The MSRs that the CPU itself switches, or that load and put switch whatever the guest did to
- * them.
- */
 static void fill_msr_bitmap(u8 *bitmap)
 {
-	static const u32 passed[] = { MHI_MSR_FS_BASE,	      MHI_MSR_GS_BASE,
-				      MHI_MSR_KERNEL_GS_BASE, MHI_MSR_SYSENTER_CS,
-				      MHI_MSR_SYSENTER_ESP,   MHI_MSR_SYSENTER_EIP };
 	unsigned int i;
 
 	memset(bitmap, 0xff, MHI_PAGE_SIZE);
-	for (i = 0; i < MHI_COUNT(passed); i++)
-		pass_msr(bitmap, passed[i]);
+	for (i = 0; i < MHI_MSR_PASSED_VMX; i++)
+		pass_msr(bitmap, mhi_msr_passed[i]);
 }
 
 int mhi_vmx_vcpu_init(struct mhi_vcpu *v)
