@@ -18,6 +18,7 @@
 
 #include "kdrv.h"
 #include "compat.h"
+#include "arch/x86/spec.h"
 #include "base/x86.h"
 #include "x86_insn.h"
 
@@ -30,6 +31,7 @@ static struct {
 	const struct mhi_hv_ops *ops; /* (c) NULL: the CPU has neither VMX nor SVM */
 	struct mhi_hv_caps caps;      /* (l) of the last successful probe */
 	u32 users;		      /* (l) VMs alive */
+	atomic64_t vm_ids;	      /* VMs made so far: each gets the next number */
 	u64 xcr0;		      /* (c) components switched; 0: the host has no XSAVE */
 	bool stopping;		      /* reboot has begun */
 	bool suspended;		      /* between suspend's preparation and resume */
@@ -43,10 +45,22 @@ struct mhi_cpu *mhi_life_this_cpu(void)
 	return this_cpu_ptr(&cpus);
 }
 
+/* By the host's mitigations. Without the command for L1TF nothing else flushes the cache. */
+static u32 barriers(void)
+{
+	u32 b = boot_cpu_has(X86_FEATURE_IBPB) ? MHI_BARRIER_IBPB : 0;
+
+	if (boot_cpu_has_bug(X86_BUG_L1TF) && boot_cpu_has(X86_FEATURE_FLUSH_L1D))
+		b |= MHI_BARRIER_L1D;
+	return cpu_mitigations_off() ? 0 : b;
+}
+
 void mhi_life_describe(struct mhi_vm *vm)
 {
 	vm->ops = life.ops;
 	vm->tsc_khz = tsc_khz;
+	vm->id = atomic64_inc_return(&life.vm_ids);
+	vm->barriers = barriers();
 	vm->caps = life.caps;
 	vm->caps.xcr0 = life.xcr0;
 }
@@ -77,6 +91,8 @@ static void cpu_on_here(void *error)
 	local_irq_save(flags);
 	if (!cpu->on)
 		err = life.ops->cpu_on(cpu);
+	if (cpu->on)
+		mhi_compat_srso(true);
 	local_irq_restore(flags);
 	if (err)
 		atomic_cmpxchg((atomic_t *)error, 0, err);
@@ -87,6 +103,8 @@ static void cpu_off_here(void *unused)
 	unsigned long flags;
 
 	local_irq_save(flags);
+	if (this_cpu_ptr(&cpus)->on)
+		mhi_compat_srso(false);
 	life.ops->cpu_off(this_cpu_ptr(&cpus));
 	local_irq_restore(flags);
 }

@@ -8,6 +8,7 @@
 #include <linux/uaccess.h>
 
 #include "kdrv.h"
+#include "compat.h"
 #include "x86_insn.h"
 
 #define PAGES_2M 512
@@ -46,6 +47,7 @@ static enum mhi_run run_sections(struct drv_vcpu *vcpu, u32 wanted, u32 *valid)
 		local_irq_enable();
 		vcpu->arch.stats.sections++;
 	} while (r == MHI_RUN_HOST && v->cpu->on && !mhi_host_wants_out(v));
+	mhi_compat_guest_ran();
 	mhi_fpu_save(vcpu);
 	return r;
 }
@@ -450,7 +452,7 @@ long mhi_vcpu_create_fd(void *object, union drv_arg *arg)
 	if (arg->vcpu_create.pad || arg->vcpu_create.apic_id >= MHK_MAX_VCPUS)
 		return -EINVAL;
 	mutex_lock(&vm->lock);
-	fd = vcpu_create(vm, arg->vcpu_create.apic_id);
+	fd = vcpu_create(vm, mhi_index_nospec(arg->vcpu_create.apic_id, MHK_MAX_VCPUS));
 	mutex_unlock(&vm->lock);
 	return fd;
 }

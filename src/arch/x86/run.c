@@ -3,6 +3,7 @@
 #include "arch/x86/run.h"
 #include "arch/x86/msr.h"
 #include "arch/x86/reset.h"
+#include "arch/x86/spec.h"
 #include "base/atomic.h"
 #include "base/x86.h"
 #include "x86_insn.h"
@@ -202,6 +203,7 @@ enum mhi_run mhi_run_section(struct mhi_vcpu *v, u32 wanted, struct mhk_state *o
 	if (v->pending != MHI_PEND_NONE)
 		mhi_exit_complete(v);
 	switch_xcr0(v->host_xcr0, v->xcr0);
+	mhi_spec_begin(v);
 	r = run_entries(v);
 	mhi_xcr0_look(v);
 	switch_xcr0(v->xcr0, v->host_xcr0);

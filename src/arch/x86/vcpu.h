@@ -22,6 +22,7 @@ struct mhi_cpu {
 	bool on;	/* (i) cpu_on succeeded */
 	u32 asid_gen;	/* (i) SVM: generation of the ASIDs handed out on this CPU; VMX: unused */
 	u32 asid_next;	/* (i) SVM */
+	u64 last_vcpu;	/* (i) who ran last, as spec.c numbers vCPUs; 0: nobody yet */
 	u64 host_syscall[4]; /* (i) VMX: STAR, LSTAR, CSTAR, SFMASK; constants read by cpu_on */
 	u64 host_tsc_aux;    /* (i) likewise */
 };
@@ -46,6 +47,8 @@ struct mhi_vm {
 	struct mhi_npt npt;	      /* root is (c); entries under the host's lock */
 	u64 tsc_offset;		      /* any thread; read at load */
 	u32 tsc_khz;		      /* (c) */
+	u32 barriers;		      /* (c) MHI_BARRIER_* */
+	u64 id;			      /* (c) no other VM has or had it; not 0 */
 	u32 flush_gen; /* atomic; bumped after entries were removed: vCPUs flush when it moved */
 	u16 vpid_base; /* (c) VMX: VPID of vCPU n is vpid_base + n; 0 = no VPID */
 	struct mhi_vcpu *vcpu

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: (GPL-2.0 OR MIT) */
+/*
+ * Barriers against speculation that a section begins with. What each entry and exit does besides
+ * is in src/kdrv/port/asm.h; docs/security-speculation.md has the whole picture.
+ */
+#ifndef MHI_ARCH_SPEC_H
+#define MHI_ARCH_SPEC_H
+
+#include "arch/x86/vcpu.h"
+
+/* mhi_vm.barriers: those that the host's CPUs have and want; the MSRs exist then. */
+#define MHI_BARRIER_IBPB (1u << 0) /* against the branch predictions of another guest CPU */
+#define MHI_BARRIER_L1D (1u << 1)  /* L1TF: no data of the host's in the L1 cache */
+
+/* SDM 4 2.1 "Architectural MSRs"; of both one bit is the command. */
+#define MHI_MSR_PRED_CMD 0x49
+#define MHI_MSR_FLUSH_CMD 0x10b
+
+/*
+ * Within a section, before its first entry. Two vCPUs are strangers even in one VM: a guest is not
+ * offered IBPB, so its kernel cannot keep them apart where they share a CPU.
+ */
+void mhi_spec_begin(struct mhi_vcpu *v);
+
+#endif
