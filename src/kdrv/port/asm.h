@@ -19,17 +19,28 @@
 #define MHI_FUNC_END(name) SYM_FUNC_END(name)
 #define MHI_RET RET
 
-/* SDM 4 2.1 "Architectural MSRs": IA32_PRED_CMD. */
+/* SDM 4 2.1 "Architectural MSRs": IA32_SPEC_CTRL, IA32_PRED_CMD. */
+#define MHI_MSR_SPEC_CTRL 0x48
 #define MHI_MSR_PRED_CMD 0x49
 #define MHI_PRED_CMD_IBPB 1
 
+/* Kernels differ in what they have and how they name it. */
+#ifndef X86_FEATURE_CLEAR_CPU_BUF_VM
+#define X86_FEATURE_CLEAR_CPU_BUF_VM X86_FEATURE_CLEAR_CPU_BUF
+#endif
+#ifdef X86_FEATURE_CLEAR_BHB_LOOP_ON_VMEXIT
+#define X86_FEATURE_CLEAR_BHB_VMEXIT X86_FEATURE_CLEAR_BHB_LOOP_ON_VMEXIT
+#endif
+
 /*
- * Last thing before the guest: clear the CPU's buffers where its data could be sampled (MDS,
- * TSA). Clobbers flags. The selector is our own: the kernel's is not for every module.
+ * Last thing before the guest: clear the CPU's buffers where its data could be sampled (MDS, TAA,
+ * RFDS: the first feature, which older kernels mean for guests, too; TSA). Clobbers flags. The
+ * selector is our own: the kernel's is not for every module.
  */
 .macro MHI_BEFORE_GUEST
-#ifdef X86_FEATURE_CLEAR_CPU_BUF_VM
-	ALTERNATIVE "jmp .Lmhi_skip_verw_\@", "", X86_FEATURE_CLEAR_CPU_BUF_VM
+#ifdef X86_FEATURE_CLEAR_CPU_BUF
+	ALTERNATIVE_2 "jmp .Lmhi_skip_verw_\@", "", X86_FEATURE_CLEAR_CPU_BUF, \
+		"", X86_FEATURE_CLEAR_CPU_BUF_VM
 	verw	.Lmhi_verw_sel_\@(%rip)
 .Lmhi_skip_verw_\@:
 	.pushsection .rodata
@@ -63,18 +74,32 @@
  */
 .macro MHI_AFTER_GUEST
 	MHI_FILL_RSB
-#ifdef UNTRAIN_RET_VM
+#ifdef X86_FEATURE_IBPB_ON_VMEXIT
 	/* The kernel's own macro calls a function that it keeps for its own hypervisor. */
 	CALL_UNTRAIN_RET
-	ALTERNATIVE "jmp .Lmhi_skip_ibpb_\@", "", X86_FEATURE_IBPB_ON_VMEXIT
+	ALTERNATIVE_2 "jmp .Lmhi_skip_ibpb_\@", "", X86_FEATURE_ENTRY_IBPB, \
+		"", X86_FEATURE_IBPB_ON_VMEXIT
 	mov	$MHI_MSR_PRED_CMD, %ecx
 	mov	$MHI_PRED_CMD_IBPB, %eax
 	xor	%edx, %edx
 	wrmsr
 .Lmhi_skip_ibpb_\@:
-	ALTERNATIVE "", __stringify(RESET_CALL_DEPTH), X86_FEATURE_CALL_DEPTH
 #else
 	UNTRAIN_RET
+#endif
+#ifdef RESET_CALL_DEPTH
+	ALTERNATIVE "", __stringify(RESET_CALL_DEPTH), X86_FEATURE_CALL_DEPTH
+#endif
+	/* The old IBRS is a barrier only when it is written after the guest, whatever its value. */
+	ALTERNATIVE "jmp .Lmhi_skip_ibrs_\@", "", X86_FEATURE_KERNEL_IBRS
+	mov	$MHI_MSR_SPEC_CTRL, %ecx
+	rdmsr
+	wrmsr
+.Lmhi_skip_ibrs_\@:
+#ifdef X86_FEATURE_CLEAR_BHB_VMEXIT
+	ALTERNATIVE "jmp .Lmhi_skip_bhb_\@", "", X86_FEATURE_CLEAR_BHB_VMEXIT
+	call	mhi_clear_bhb
+.Lmhi_skip_bhb_\@:
 #endif
 .endm
 /* clang-format on */
