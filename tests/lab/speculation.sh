@@ -1,0 +1,21 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Guests behind every barrier of the entry code at once: the host's kernel is told that the CPU has and
+# needs them all, and the emulators ignore the MSRs that they lack. It proves that each of them can be
+# run, and leaves alone what it must; not that it stops anything.
+# lab: svm --kernel 7.x --append setcpuid=114,236,237,250,378,604,676,685,686
+# lab: vmx --kernel 7.x --append setcpuid=114,236,237,250,378,604,676,685,686
+# bring: @BUILD@/tests/guest/guest-runner
+# timeout: 500
+
+# arch/x86/include/asm/cpufeatures.h: CLEAR_CPU_BUF, KERNEL_IBRS, RSB_VMEXIT, IBPB, IBPB_ON_VMEXIT,
+# FLUSH_L1D, CLEAR_BHB_VMEXIT, CLEAR_CPU_BUF_VM, IBPB_EXIT_TO_USER.
+for word in 3:18 7:12 7:13 ibpb 11:26 flush_l1d 21:4 21:13 21:14; do
+	if ! dmesg | grep -q "force-enabling CPU feature flag: $word\$"; then
+		echo "the host's kernel does not believe in feature $word:"
+		dmesg | grep -i "cpuid" | head
+		exit 1
+	fi
+done
+exec guest-runner --only 'msr_*' --only 'cpuid_*' --only pio_registers --only irq_registers \
+	--only 'fpu_*' --only loop_of_exits --only 'memory_*' --only 'real_s*' --only 'apic_timer_*'
