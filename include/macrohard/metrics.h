@@ -91,12 +91,13 @@ struct mh_vm_metrics {
 	uint64_t services[MH_SERVICE_KINDS_MAX]; /* by enum mh_service_kind */
 	/* MSR accesses: that ended in #GP, and that rules ignored, allowed, had you called for. */
 	uint64_t msr_refused, msr_ignored, msr_allowed, msr_called;
+	uint64_t ports_denied; /* accesses to I/O ports that rules denied, logged or stopped at */
 };
 
 #define MH_VM_METRICS_INIT                                                                      \
 	{                                                                                       \
 		sizeof(struct mh_vm_metrics), 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u, { 0 }, { 0 }, \
-			0u, 0u, 0u, 0u                                                          \
+			0u, 0u, 0u, 0u, 0u                                                      \
 	}
 
 /**

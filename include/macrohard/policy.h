@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What a guest sees of its CPUs beside what the library decides by itself: CPUID and MSRs. */
+/*
+ * What a guest may do, and sees of its CPUs, beside what the library decides by itself: I/O ports,
+ * CPUID and MSRs.
+ */
 #ifndef MACROHARD_POLICY_H
 #define MACROHARD_POLICY_H
 
@@ -66,6 +69,51 @@ struct mh_msr_rule {
  * MH_MSR_ALLOWED_MAX).   Since: 1.0
  */
 MH_API int mh_vm_msr_rule(struct mh_vm *vm, const struct mh_msr_rule *rule);
+
+/* What an access to I/O ports comes to. No guest ever reaches a port of the host. */
+enum mh_port_action {
+	/*
+	 * As without the rule: the device that has the ports answers; where none has them, reads
+	 * give all ones and writes do nothing.
+	 */
+	MH_PORT_DEFAULT = 0,
+	/* As if no device had them. */
+	MH_PORT_DENY,
+	/* The same, logged: at most a line a second and vCPU. */
+	MH_PORT_LOG,
+	/* The guest stops with MH_STOP_ERROR. */
+	MH_PORT_STOP
+};
+
+/* Which accesses; neither: both. */
+#define MH_PORT_IN (1u << 0)
+#define MH_PORT_OUT (1u << 1)
+/* only where no device answers */
+#define MH_PORT_UNCLAIMED (1u << 2)
+
+struct mh_port_rule {
+	size_t size;	      /* sizeof(struct mh_port_rule), by MH_PORT_RULE_INIT */
+	uint32_t first, last; /* ports, both included; at most 0xffff */
+	uint32_t action;      /* enum mh_port_action */
+	uint32_t flags;	      /* MH_PORT_IN, ... */
+};
+
+#define MH_PORT_RULE_INIT                                   \
+	{                                                   \
+		sizeof(struct mh_port_rule), 0u, 0u, 0u, 0u \
+	}
+
+/**
+ * Add a rule about I/O ports. The first one that fits an access, in the order in which they were
+ * added, decides; one that touches a port of a rule fits it. So the ports that a VM may use are
+ * given by rules with MH_PORT_DEFAULT, and one behind them that denies all. mh_vm_metrics counts
+ * what rules denied.
+ * @rule  copied
+ * Thread: [setup]
+ * Returns 0; MH_EINVAL (size, first, last, action, flags), MH_ESTATE, MH_ERANGE (MH_RULES_MAX).
+ * Since: 1.0
+ */
+MH_API int mh_vm_port_rule(struct mh_vm *vm, const struct mh_port_rule *rule);
 
 /* only that sub-leaf; else all that the leaf has */
 #define MH_CPUID_SUBLEAF (1u << 0)

@@ -63,6 +63,8 @@ struct mh_vcpu {
 	struct mhk_stats past; /* vm->engine_lock: what it counted in former power cycles */
 	u64 exits[MHK_EXIT_COUNT];	  /* (v) mhi_count: by reason, of all lives */
 	u64 msr_log_second, msr_log_held; /* (v) rate limit of messages about unknown MSRs */
+	u64 port_log_second;		  /* (v) the same of ports that rules deny */
+	u64 ports_denied;		  /* (v) mhi_count */
 	pthread_t thread;		  /* (m) */
 	bool has_thread;		  /* (m) */
 	bool held;			  /* (p) a debugger lets the others go, and not this one */
@@ -305,6 +307,9 @@ void mhi_vcpu_run(struct mh_vcpu *v);
 void mhi_vcpu_emulate(struct mh_vcpu *v, const u8 *bytes, unsigned int len);
 /* Carry out an access that the engine has decoded (MHK_MMIO_DECODED). */
 void mhi_vcpu_mmio(struct mh_vcpu *v);
+/* vcpu_pio.c: bytes is 1, 2 or 4. */
+u32 mhi_vcpu_in(struct mh_vcpu *v, u16 port, unsigned int bytes);
+void mhi_vcpu_out(struct mh_vcpu *v, u16 port, unsigned int bytes, u32 value);
 void mhi_vcpu_init_env(struct mh_vcpu *v);
 /* After memory was mapped or unmapped: what emulation reads directly. */
 void mhi_vm_set_windows(struct mh_vm *vm);

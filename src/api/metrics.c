@@ -72,7 +72,7 @@ static void put_services(const struct mh_vcpu *v, struct mh_vm_metrics *m)
 		m->services[service_kind[n]] += mhi_counted(&v->exits[n]);
 }
 
-static void put_msrs(const struct mh_vcpu *v, struct mh_vm_metrics *m)
+static void put_policy(const struct mh_vcpu *v, struct mh_vm_metrics *m)
 {
 	const struct mhi_msr_counts *c = &v->msrs.counts;
 
@@ -80,6 +80,7 @@ static void put_msrs(const struct mh_vcpu *v, struct mh_vm_metrics *m)
 	m->msr_ignored += mhi_counted(&c->ignored);
 	m->msr_allowed += mhi_counted(&c->allowed);
 	m->msr_called += mhi_counted(&c->called);
+	m->ports_denied += mhi_counted(&v->ports_denied);
 }
 
 static u64 now_ns(clockid_t clock)
@@ -126,7 +127,7 @@ static int put_all(struct mh_vm *vm, u32 first, u32 count, struct mh_vm_metrics 
 	for (v = &vm->vcpu[first]; v < &vm->vcpu[first + count]; v++) {
 		put_engine(v, &m);
 		put_services(v, &m);
-		put_msrs(v, &m);
+		put_policy(v, &m);
 	}
 	mhi_sized_put(out, &m, sizeof(m));
 	return 0;

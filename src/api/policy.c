@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Rules about CPUID and MSRs, from the embedder to the VM. */
+/* Rules about I/O ports, CPUID and MSRs, from the embedder to the VM. */
 #include "api/impl.h"
 #include "api/sized.h"
 
@@ -22,6 +22,29 @@ int mh_vm_msr_rule(struct mh_vm *vm, const struct mh_msr_rule *rule)
 	rc = mhi_policy_add_msr(&vm->policy, &r, &why);
 	mhi_vm_leave(vm);
 	return rc ? mhi_err_set(err, rc, "MSR rule of VM \"%s\": MSRs 0x%x to 0x%x: %s", vm->name,
+				r.first, r.last, why)
+		  : 0;
+}
+
+int mh_vm_port_rule(struct mh_vm *vm, const struct mh_port_rule *rule)
+{
+	struct mh_port_rule r = MH_PORT_RULE_INIT;
+	struct mhi_err *err;
+	const char *why;
+	int rc;
+
+	if (!vm)
+		return MH_EINVAL;
+	err = mhi_ctx_err(vm->ctx);
+	if (!mhi_sized_take(&r, sizeof(r), rule))
+		return mhi_err_set(err, MH_EINVAL, "port rule of VM \"%s\": %s", vm->name,
+				   MHI_SIZED_WRONG);
+	rc = mhi_vm_enter_setup(vm, "port rule of");
+	if (rc)
+		return rc;
+	rc = mhi_policy_add_port(&vm->policy, &r, &why);
+	mhi_vm_leave(vm);
+	return rc ? mhi_err_set(err, rc, "port rule of VM \"%s\": ports 0x%x to 0x%x: %s", vm->name,
 				r.first, r.last, why)
 		  : 0;
 }

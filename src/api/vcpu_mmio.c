@@ -112,18 +112,12 @@ static int env_write(void *opaque, mh_gpa gpa, const void *buf, unsigned int byt
 
 static u32 env_in(void *opaque, u16 port, unsigned int bytes)
 {
-	struct mh_vcpu *v = opaque;
-	u64 value;
-
-	mhi_bus_read(&v->vm->pio, port, bytes, &value);
-	return (u32)value;
+	return mhi_vcpu_in(opaque, port, bytes);
 }
 
 static void env_out(void *opaque, u16 port, unsigned int bytes, u32 value)
 {
-	struct mh_vcpu *v = opaque;
-
-	mhi_bus_write(&v->vm->pio, port, bytes, value);
+	mhi_vcpu_out(opaque, port, bytes, value);
 }
 
 static int env_fetch(void *opaque, mh_gpa gpa, void *buf, unsigned int bytes)

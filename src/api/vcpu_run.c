@@ -21,16 +21,13 @@ static void on_none(struct mh_vcpu *v)
 static void on_io(struct mh_vcpu *v)
 {
 	struct mhk_run *page = v->page;
-	u64 value;
 
 	if (page->exit.u.io.flags & MHK_IO_STRING) {
 		mhi_vcpu_emulate(v, NULL, 0);
 	} else if (page->exit.u.io.flags & MHK_IO_IN) {
-		mhi_bus_read(&v->vm->pio, page->exit.u.io.port, page->exit.u.io.width, &value);
-		page->user.reply = value;
+		page->user.reply = mhi_vcpu_in(v, page->exit.u.io.port, page->exit.u.io.width);
 	} else {
-		mhi_bus_write(&v->vm->pio, page->exit.u.io.port, page->exit.u.io.width,
-			      page->exit.u.io.data);
+		mhi_vcpu_out(v, page->exit.u.io.port, page->exit.u.io.width, page->exit.u.io.data);
 	}
 }
 

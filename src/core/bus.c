@@ -101,6 +101,11 @@ static const struct mhi_bus_range *bus_find(const struct mhi_bus *bus, u64 addr,
 	return range;
 }
 
+bool mhi_bus_has(const struct mhi_bus *bus, u64 addr, unsigned int bytes)
+{
+	return bus_find(bus, addr, bytes) != NULL;
+}
+
 static u64 all_ones(unsigned int bytes)
 {
 	return bytes >= 8 ? ~0ull : MHI_BIT(8 * bytes) - 1;

@@ -26,6 +26,8 @@ void mhi_bus_fini(struct mhi_bus *bus);
 int mhi_bus_add(struct mhi_bus *bus, u64 start, u64 bytes, const struct mh_io_ops *ops,
 		void *opaque);
 int mhi_bus_remove(struct mhi_bus *bus, u64 start); /* MH_ENOENT */
+/* Does a range hold [addr, addr + bytes) wholly? */
+bool mhi_bus_has(const struct mhi_bus *bus, u64 addr, unsigned int bytes);
 /*
  * An access that no range holds wholly reads as all ones and is dropped when written; returns false
  * then.

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The embedder's rules about CPUID and MSRs. */
+/* The embedder's rules about I/O ports, CPUID and MSRs. */
 #include "core/policy.h"
 
 #include "macrohard/error.h"
 
 #define MSR_FLAGS (MH_MSR_READ | MH_MSR_WRITE | MH_MSR_UNKNOWN)
+#define PORT_FLAGS (MH_PORT_IN | MH_PORT_OUT | MH_PORT_UNCLAIMED)
+#define LAST_PORT 0xffffu
+#define TOO_MANY "there are 64 rules already; join neighbours into one"
 
 static const char *wrong(const struct mh_msr_rule *rule)
 {
@@ -27,7 +30,7 @@ int mhi_policy_add_msr(struct mhi_policy *p, const struct mh_msr_rule *rule, con
 	*why = wrong(rule);
 	if (*why)
 		return MH_EINVAL;
-	*why = "there are 64 rules already; join neighbours into one";
+	*why = TOO_MANY;
 	if (p->msrs == MH_RULES_MAX)
 		return MH_ERANGE;
 	*why = "rules with MH_MSR_ALLOW have more than 256 MSRs; allow fewer, or use MH_MSR_CALL";
@@ -55,6 +58,47 @@ const struct mhi_msr_rule *mhi_policy_msr(const struct mhi_policy *p, u32 index,
 			return &p->msr[i];
 	}
 	return NULL;
+}
+
+static const char *wrong_port(const struct mh_port_rule *rule)
+{
+	if (rule->first > rule->last)
+		return "first is above last; exchange them";
+	if (rule->last > LAST_PORT)
+		return "last is above 0xffff; end there";
+	if (rule->action > MH_PORT_STOP)
+		return "action is no MH_PORT_*; use one of them";
+	if (rule->flags & ~PORT_FLAGS)
+		return "flags has unknown bits; use MH_PORT_IN, _OUT, _UNCLAIMED";
+	return NULL;
+}
+
+int mhi_policy_add_port(struct mhi_policy *p, const struct mh_port_rule *rule, const char **why)
+{
+	*why = wrong_port(rule);
+	if (*why)
+		return MH_EINVAL;
+	*why = TOO_MANY;
+	if (p->ports == MH_RULES_MAX)
+		return MH_ERANGE;
+	p->port[p->ports] = *rule;
+	if (!(rule->flags & (MH_PORT_IN | MH_PORT_OUT)))
+		p->port[p->ports].flags |= MH_PORT_IN | MH_PORT_OUT;
+	p->ports++;
+	return 0;
+}
+
+enum mh_port_action mhi_policy_port(const struct mhi_policy *p, u32 port, u32 bytes, u32 access,
+				    bool claimed)
+{
+	for (u32 i = 0; i < p->ports; i++) {
+		const struct mh_port_rule *rule = &p->port[i];
+
+		if (port <= rule->last && port + bytes > rule->first && (rule->flags & access) &&
+		    !(claimed && (rule->flags & MH_PORT_UNCLAIMED)))
+			return (enum mh_port_action)rule->action;
+	}
+	return MH_PORT_DEFAULT;
 }
 
 static bool fits(const struct mh_cpuid_rule *rule, const struct mhk_cpuid_entry *entry)

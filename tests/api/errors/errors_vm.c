@@ -323,6 +323,19 @@ static int rule_allows_too_much(void)
 	return mh_vm_msr_rule(vm, &rule);
 }
 
+static int ports_too_high(void)
+{
+	struct mh_port_rule rule = MH_PORT_RULE_INIT;
+
+	rule.last = 0x10000;
+	return mh_vm_port_rule(vm, &rule);
+}
+
+static int no_port_rule(void)
+{
+	return mh_vm_port_rule(vm, NULL);
+}
+
 static int no_rule(void)
 {
 	return mh_vm_msr_rule(vm, NULL);
@@ -355,6 +368,11 @@ static const struct error_row rule_rows[] = {
 	  "MSR rule of VM \"web\"",
 	  "MSRs 0x0 to 0xffff: rules with MH_MSR_ALLOW have more than 256 MSRs",
 	  "allow fewer, or use MH_MSR_CALL", NULL },
+	{ "ports that do not exist", ports_too_high, MH_EINVAL, "port rule of VM \"web\"",
+	  "ports 0x0 to 0x10000: last is above 0xffff", "end there", NULL },
+	{ "no rule about ports", no_port_rule, MH_EINVAL, "port rule of VM \"web\"",
+	  "it is NULL, its size is not set, or it asks for what only a newer library can do",
+	  "use the INIT macro", NULL },
 	{ "no rule", no_rule, MH_EINVAL, "MSR rule of VM \"web\"",
 	  "it is NULL, its size is not set, or it asks for what only a newer library can do",
 	  "use the INIT macro", NULL },
@@ -364,4 +382,4 @@ static const struct error_row rule_rows[] = {
 	  "CPUID rule of VM \"bare\"", "it is paused, and its guest has seen CPUID",
 	  "add rules before the start, or stop it", NULL },
 };
-ERROR_GROUP(rule_errors, "Rules about MSRs and CPUID", NEEDS_VM, rule_rows);
+ERROR_GROUP(rule_errors, "Rules about ports, MSRs and CPUID", NEEDS_VM, rule_rows);
