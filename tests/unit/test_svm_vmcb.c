@@ -96,6 +96,46 @@ static const struct field state[] = {
 #undef AT
 };
 
+/* The fields that the shim leaves 0. */
+static const struct field rest_control[] = {
+#define X(area, name, offset, bytes) X_##area(name, offset, bytes)
+#define X_control(name, offset, bytes) { #name, offset, bytes, offset },
+#define X_state(name, offset, bytes)
+#include "arch/x86/svm/vmcb_fields_rest.def"
+#undef X_control
+#undef X_state
+};
+
+static const struct field rest_state[] = {
+#define X_control(name, offset, bytes)
+#define X_state(name, offset, bytes) { #name, offset, bytes, offset },
+#include "arch/x86/svm/vmcb_fields_rest.def"
+#undef X_control
+#undef X_state
+#undef X
+};
+
+/* Each lies in a reserved piece of the structure, behind the one before. */
+static void check_rest(const struct field *rest, size_t count, const struct field *fields,
+		       size_t fields_count)
+{
+	size_t next = 0;
+	size_t i, n = 0;
+
+	for (i = 0; i < count; i++) {
+		const struct field *f = &rest[i];
+
+		ck_assert_msg(f->offset >= next, "%s overlaps", f->name);
+		next = f->offset + f->size;
+		while (n < fields_count && fields[n].offset + fields[n].size <= f->offset)
+			n++;
+		ck_assert_msg(n < fields_count && fields[n].offset <= f->offset &&
+				      next <= fields[n].offset + fields[n].size &&
+				      !strncmp(fields[n].name, "reserved_", 9),
+			      "%s is not in a reserved piece", f->name);
+	}
+}
+
 static void check(const struct field *fields, size_t count, size_t end)
 {
 	size_t next = 0;
@@ -113,12 +153,14 @@ static void check(const struct field *fields, size_t count, size_t end)
 START_TEST(control_area)
 {
 	check(control, MHI_COUNT(control), 0x400);
+	check_rest(rest_control, MHI_COUNT(rest_control), control, MHI_COUNT(control));
 }
 END_TEST
 
 START_TEST(state_save_area)
 {
 	check(state, MHI_COUNT(state), 0xc00);
+	check_rest(rest_state, MHI_COUNT(rest_state), state, MHI_COUNT(state));
 }
 END_TEST
 

@@ -2,8 +2,7 @@
 /*
  * The layout of the virtual machine control block: APM 2 appendix B "VMCB Layout", tables B-1
  * "VMCB Layout, Control Area" and B-2 "VMCB Layout, State Save Area". What the shim leaves 0 is
- * reserved here: AVIC, encrypted guests, counters, CET, the guest's SPEC_CTRL, IBS and LBR.
- * tests/unit/test_svm_vmcb.c checks every offset.
+ * reserved here; vmcb_fields_rest.def has it. tests/unit/test_svm_vmcb.c checks every offset.
  */
 #ifndef MHI_SVM_VMCB_H
 #define MHI_SVM_VMCB_H
