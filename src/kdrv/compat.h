@@ -44,7 +44,7 @@ static inline void mhi_compat_hrtimer_setup(struct hrtimer *t,
 static inline void mhi_compat_guest_ran(void)
 {
 #ifdef X86_FEATURE_IBPB_EXIT_TO_USER
-	if (boot_cpu_has(X86_FEATURE_IBPB_EXIT_TO_USER))
+	if (cpu_feature_enabled(X86_FEATURE_IBPB_EXIT_TO_USER))
 		this_cpu_write(x86_ibpb_exit_to_user, true);
 #endif
 }

@@ -203,7 +203,8 @@ enum mhi_run mhi_run_section(struct mhi_vcpu *v, u32 wanted, struct mhk_state *o
 	if (v->pending != MHI_PEND_NONE)
 		mhi_exit_complete(v);
 	switch_xcr0(v->host_xcr0, v->xcr0);
-	mhi_spec_begin(v);
+	if (v->vm->barriers)
+		mhi_spec_begin(v);
 	r = run_entries(v);
 	mhi_xcr0_look(v);
 	switch_xcr0(v->xcr0, v->host_xcr0);

@@ -17,8 +17,8 @@
 #define MHI_MSR_FLUSH_CMD 0x10b
 
 /*
- * Within a section, before its first entry. Two vCPUs are strangers even in one VM: a guest is not
- * offered IBPB, so its kernel cannot keep them apart where they share a CPU.
+ * Within a section of a VM that has barriers, before its first entry. Two vCPUs are strangers even
+ * in one VM: a guest is not offered IBPB, so its kernel cannot keep them apart on one CPU.
  */
 void mhi_spec_begin(struct mhi_vcpu *v);
 
