@@ -84,8 +84,12 @@ struct mhk_info {
 	__u32 asids;	 /* out: SVM: number of ASIDs; VMX: 0 */
 	__u32 vms;	 /* out: VMs alive on this host */
 	__u32 timer_khz; /* out: count rate of a local APIC's timer before its divider */
-	__u32 pad;
+	__u32 barriers;	 /* out: MHK_BARRIER_* */
 };
+
+/* Commands against speculation that sections of guest execution begin with on this host. */
+#define MHK_BARRIER_IBPB (1u << 0) /* when another vCPU ran before: no branch predictions of its */
+#define MHK_BARRIER_L1D (1u << 1)  /* L1TF: no data of the host's in the L1 cache */
 
 struct mhk_vm_create {
 	__u32 size;

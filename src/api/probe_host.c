@@ -82,8 +82,67 @@ static void add_kernel(struct mh_probe *p, const struct mhi_probe_facts *f)
 	mhi_probe_cure(p, "install a newer kernel: the module is built and tested for those");
 }
 
+/* Files of vulnerabilities that a guest could use; their text begins with one of these. */
+static const char *const dangers[] = {
+	"spectre_v2",
+	"l1tf",
+	"mds",
+	"tsx_async_abort",
+	"mmio_stale_data",
+	"retbleed",
+	"spec_rstack_overflow",
+	"reg_file_data_sampling",
+	"indirect_target_selection",
+	"tsa",
+	"vmscape",
+};
+#define VULNERABLE "Vulnerable"
+#define SAFE "Not affected"
+
+/* Also by a CPU or kernel that lacks what the module needs against it. */
+static bool open_to(const struct mhi_probe_facts *f, const char *name)
+{
+	char path[128], text[256];
+
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/vulnerabilities/%s", name);
+	/* The kernel knows nothing of it: it is too old to protect anybody from it. */
+	if (mhi_probe_read(f, path, text, sizeof(text)))
+		return true;
+	if (!strncmp(text, VULNERABLE, strlen(VULNERABLE)))
+		return true;
+	return !strcmp(name, "l1tf") && strncmp(text, SAFE, strlen(SAFE)) &&
+	       !mhi_probe_has_word(f->cpu_flags, "flush_l1d");
+}
+
+static void add_speculation(struct mh_probe *p, const struct mhi_probe_facts *f)
+{
+	static const struct mhi_probe_row row = { "speculation",
+						  "no attack by speculation is left open",
+						  "/sys/devices/system/cpu/vulnerabilities",
+						  MH_PROBE_RECOMMENDED, "" };
+	char names[MHI_PROBE_DETAIL / 2] = "";
+	size_t used = 0;
+
+	if (!mhi_probe_exists(f, row.source)) {
+		mhi_probe_add(p, &row, MH_PROBE_UNKNOWN);
+		return;
+	}
+	for (size_t i = 0; i < MHI_COUNT(dangers); i++)
+		if (open_to(f, dangers[i]) && used + strlen(dangers[i]) + 2 < sizeof(names))
+			used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s",
+						 used ? " " : "", dangers[i]);
+	mhi_probe_add(p, &row, used ? MH_PROBE_NO : MH_PROBE_YES);
+	mhi_probe_detail(p, "%s%s%s%s", names, used ? "; " : "",
+			 f->info.barriers & MHK_BARRIER_IBPB ? "IBPB between guests" : "",
+			 f->info.barriers & MHK_BARRIER_L1D ? ", L1 cache flushed" : "");
+	if (used)
+		mhi_probe_cure(p, "update the kernel and the CPU's microcode, and boot without "
+				  "mitigations=off; what is left needs guests that you trust");
+}
+
 void mhi_probe_host(struct mh_probe *p, const struct mhi_probe_facts *f)
 {
 	add_iommu(p, f);
 	add_kernel(p, f);
+	add_speculation(p, f);
 }

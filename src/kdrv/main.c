@@ -48,10 +48,10 @@ struct mhi_cpu *mhi_life_this_cpu(void)
 /* By the host's mitigations. Without the command for L1TF nothing else flushes the cache. */
 static u32 barriers(void)
 {
-	u32 b = boot_cpu_has(X86_FEATURE_IBPB) ? MHI_BARRIER_IBPB : 0;
+	u32 b = boot_cpu_has(X86_FEATURE_IBPB) ? MHK_BARRIER_IBPB : 0;
 
 	if (boot_cpu_has_bug(X86_BUG_L1TF) && boot_cpu_has(X86_FEATURE_FLUSH_L1D))
-		b |= MHI_BARRIER_L1D;
+		b |= MHK_BARRIER_L1D;
 	return cpu_mitigations_off() ? 0 : b;
 }
 
@@ -307,6 +307,7 @@ static long read_info(void *unused, union drv_arg *arg)
 	info->timer_khz = tsc_khz >> MHI_LAPIC_TICK_SHIFT;
 	info->phys_bits = caps.phys_bits;
 	info->asids = caps.asids;
+	info->barriers = barriers();
 	return 0;
 }
 

@@ -17,5 +17,12 @@ for word in 3:18 7:12 7:13 ibpb 11:26 flush_l1d 21:4 21:13 21:14; do
 		exit 1
 	fi
 done
+want="IBPB between guests"
+! grep -q "^bugs.* l1tf" /proc/cpuinfo || want="$want, L1 cache flushed"
+if ! macrohard-hypervisor probe >/tmp/probe || ! grep -q "$want" /tmp/probe; then
+	echo "the module does not say \"$want\", but:"
+	grep -A 2 specul /tmp/probe
+	exit 1
+fi
 exec guest-runner --only 'msr_*' --only 'cpuid_*' --only pio_registers --only irq_registers \
 	--only 'fpu_*' --only loop_of_exits --only 'memory_*' --only 'real_s*' --only 'apic_timer_*'

@@ -470,6 +470,67 @@ START_TEST(iommu_and_kernel)
 }
 END_TEST
 
+static void vulnerability(const char *name, const char *text)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/vulnerabilities/%s", name);
+	put(path, text);
+}
+
+/* A machine on which one file has another text than the others; NULL: it is not there. */
+static void vulnerable(enum machine_kind kind, const char *name, const char *text)
+{
+	static const char *const names[] = {
+		"spectre_v2",
+		"l1tf",
+		"mds",
+		"tsx_async_abort",
+		"mmio_stale_data",
+		"retbleed",
+		"spec_rstack_overflow",
+		"reg_file_data_sampling",
+		"indirect_target_selection",
+		"tsa",
+		"vmscape",
+	};
+
+	machine(kind);
+	for (size_t i = 0; i < MHI_COUNT(names); i++)
+		if (strcmp(names[i], name))
+			vulnerability(names[i], "Not affected\n");
+		else if (text)
+			vulnerability(name, text);
+}
+
+START_TEST(speculation)
+{
+	machine(INTEL);
+	look();
+	is("speculation", MH_PROBE_UNKNOWN, "", "");
+	vulnerable(AMD, "", NULL);
+	look();
+	is("speculation", MH_PROBE_YES, "", "");
+	vulnerable(INTEL, "mds", "Vulnerable: Clear CPU buffers attempted, no microcode\n");
+	look();
+	is("speculation", MH_PROBE_NO, "mds", "mitigations=off");
+	/* Mitigated for the kernel itself; the module needs the command to flush the cache. */
+	vulnerable(INTEL, "l1tf", "Mitigation: PTE Inversion; VMX: conditional cache flushes\n");
+	look();
+	is("speculation", MH_PROBE_NO, "l1tf", "microcode");
+	vulnerable(INTEL, "l1tf", "Mitigation: PTE Inversion; VMX: conditional cache flushes\n");
+	put("/proc/cpuinfo", "flags\t\t: fpu flush_l1d\n");
+	loaded(MHK_VENDOR_VMX, MHK_HW_OK, 0);
+	fake.info.barriers = MHK_BARRIER_IBPB | MHK_BARRIER_L1D;
+	look();
+	is("speculation", MH_PROBE_YES, "IBPB between guests, L1 cache flushed", "");
+	/* A kernel that does not know of it protects nobody from it. */
+	vulnerable(AMD, "vmscape", NULL);
+	look();
+	is("speculation", MH_PROBE_NO, "vmscape", "update the kernel");
+}
+END_TEST
+
 START_TEST(json_says_the_same)
 {
 	const cJSON *root, *items, *object, *verdict;
@@ -518,6 +579,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, kvm_holds_it);
 	tcase_add_test(tcase, lockdown_and_secure_boot);
 	tcase_add_test(tcase, iommu_and_kernel);
+	tcase_add_test(tcase, speculation);
 	tcase_add_test(tcase, json_says_the_same);
 }
 

@@ -47,7 +47,7 @@ static void expect(unsigned int ibpb, unsigned int l1d)
 
 START_TEST(same_vcpu)
 {
-	begin(MHI_BARRIER_IBPB);
+	begin(MHK_BARRIER_IBPB);
 	with_msrs();
 	run(0, 0, 0);
 	run(0, 0, 0);
@@ -58,7 +58,7 @@ END_TEST
 
 START_TEST(other_vm)
 {
-	begin(MHI_BARRIER_IBPB);
+	begin(MHK_BARRIER_IBPB);
 	with_msrs();
 	run(0, 0, 0);
 	run(1, 0, 0);
@@ -73,7 +73,7 @@ END_TEST
 
 START_TEST(other_vcpu_of_the_vm)
 {
-	begin(MHI_BARRIER_IBPB);
+	begin(MHK_BARRIER_IBPB);
 	with_msrs();
 	run(0, 0, 0);
 	run(0, 1, 0);
@@ -84,7 +84,7 @@ END_TEST
 /* What a vCPU left on one CPU is there still when it comes back, whoever ran elsewhere. */
 START_TEST(cpus_apart)
 {
-	begin(MHI_BARRIER_IBPB);
+	begin(MHK_BARRIER_IBPB);
 	with_msrs();
 	run(0, 0, 0);
 	run(1, 0, 1);
@@ -98,7 +98,7 @@ END_TEST
 /* A new VM may get the memory of one that is gone: its id is another. */
 START_TEST(vm_in_the_place_of_another)
 {
-	begin(MHI_BARRIER_IBPB);
+	begin(MHK_BARRIER_IBPB);
 	with_msrs();
 	run(0, 0, 0);
 	vm[0].id = 3;
@@ -109,7 +109,7 @@ END_TEST
 
 START_TEST(l1d_each_section)
 {
-	begin(MHI_BARRIER_L1D);
+	begin(MHK_BARRIER_L1D);
 	with_msrs();
 	run(0, 0, 0);
 	run(0, 0, 0);

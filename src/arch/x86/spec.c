@@ -11,12 +11,12 @@ void mhi_spec_begin(struct mhi_vcpu *v)
 	u64 last = v->cpu->last_vcpu;
 
 	v->cpu->last_vcpu = self;
-	if (v->vm->barriers & MHI_BARRIER_IBPB && last && last != self)
+	if (v->vm->barriers & MHK_BARRIER_IBPB && last && last != self)
 		mhi_wrmsr(MHI_MSR_PRED_CMD, COMMAND);
 	/*
 	 * Each section: before it the host ran, be it only an interrupt. Exits that the shim
 	 * handles within one touch the guest's own data.
 	 */
-	if (v->vm->barriers & MHI_BARRIER_L1D)
+	if (v->vm->barriers & MHK_BARRIER_L1D)
 		mhi_wrmsr(MHI_MSR_FLUSH_CMD, COMMAND);
 }

@@ -8,10 +8,6 @@
 
 #include "arch/x86/vcpu.h"
 
-/* mhi_vm.barriers: those that the host's CPUs have and want; the MSRs exist then. */
-#define MHI_BARRIER_IBPB (1u << 0) /* against the branch predictions of another guest CPU */
-#define MHI_BARRIER_L1D (1u << 1)  /* L1TF: no data of the host's in the L1 cache */
-
 /* SDM 4 2.1 "Architectural MSRs"; of both one bit is the command. */
 #define MHI_MSR_PRED_CMD 0x49
 #define MHI_MSR_FLUSH_CMD 0x10b

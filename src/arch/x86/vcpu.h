@@ -47,7 +47,7 @@ struct mhi_vm {
 	struct mhi_npt npt;	      /* root is (c); entries under the host's lock */
 	u64 tsc_offset;		      /* any thread; read at load */
 	u32 tsc_khz;		      /* (c) */
-	u32 barriers;		      /* (c) MHI_BARRIER_* */
+	u32 barriers;		      /* (c) MHK_BARRIER_*: their MSRs exist */
 	u64 id;			      /* (c) no other VM has or had it; not 0 */
 	u32 flush_gen; /* atomic; bumped after entries were removed: vCPUs flush when it moved */
 	u16 vpid_base; /* (c) VMX: VPID of vCPU n is vpid_base + n; 0 = no VPID */
