@@ -107,6 +107,12 @@ same_picture()
 	[ "$(picture here "$1")" = "$(picture there "$1")" ]
 }
 
+# same_display: the window of the whole display shows the guest's screen.
+same_display()
+{
+	[ "$(picture here "$VM")" = "$(there xwd -silent -root | here python3 /tmp/desktop_picture)" ]
+}
+
 # menu WHERE: what is in the editor's menu, a window that no window manager has framed.
 menu()
 {
@@ -192,6 +198,25 @@ use()
 	patiently "closed there, not here" gone here terminal
 }
 
+# whole: the guest's display in one window of this host; what is typed there arrives.
+whole()
+{
+	there sh -c 'xterm -T again -e sh -c "head -n 1 >/tmp/typed" </dev/null >/dev/null 2>&1 &'
+	DISPLAY=:1 macrohard-hypervisor window "$VM" || fail "window"
+	patiently "the display is not shown" shown here "$VM"
+	patiently "the display looks another way" same_display
+	here xdotool windowactivate "$(window here "$VM")"
+	patiently "the display's window does not become active" active here "$VM"
+	patiently "the guest's window does not become active" active there again
+	here xdotool type --delay 50 'Hello again' || fail "typing"
+	here xdotool key Return
+	patiently "what was typed into the display is not there" typed 'Hello again'
+	patiently "after that the display looks another way" same_display
+	macrohard-hypervisor window --close "$VM" || fail "window --close"
+	patiently "the display's window is still there" gone here "$VM"
+	echo "the display was a window of the host"
+}
+
 mkdir -p $ROOT && mount -t ext4 -o ro /dev/vda1 $ROOT || exit 1
 for dir in dev dev/pts proc sys; do
 	mount -o bind /$dir $ROOT/$dir || exit 1
@@ -234,5 +259,6 @@ echo "windows of the guest: $(place here terminal), $(place here fstab)"
 [ "$ONLY" = shown ] || use
 DISPLAY=:1 macrohard-hypervisor seamless --disable "$VM" || fail "seamless --disable"
 shown here 'of the host' || fail "the host's own window is gone"
+[ "$ONLY" = shown ] || whole
 macrohard-hypervisor stop --force "$VM" || fail "stop"
 echo "the guest's windows were windows of the host"
