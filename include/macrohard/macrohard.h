@@ -24,5 +24,6 @@
 #include <macrohard/hypercall.h>
 #include <macrohard/metrics.h>
 #include <macrohard/gdb.h>
+#include <macrohard/sandbox.h>
 
 #endif

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "api/impl.h"
+#include "api/sandbox.h"
 #include "macrohard/uv.h"
 
 /* From this many threads on, entries of threads that have ended are taken over. */
@@ -198,6 +199,7 @@ int mh_ctx_destroy(struct mh_ctx *ctx)
 		free(e);
 	}
 	mhi_ctx_end_loop(ctx);
+	mhi_ctx_end_sandbox(ctx);
 	pthread_mutex_destroy(&ctx->lock);
 	mhi_log_fini(&ctx->log);
 	free(ctx->device);

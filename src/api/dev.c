@@ -117,6 +117,7 @@ static void dev_free(struct mh_dev *dev)
 		mhi_framebuffer_destroy(dev->framebuffer);
 	mhi_display_destroy(dev->display);
 	mhi_dev_errors_fini(dev);
+	free(dev->folder);
 	free(dev->tag);
 	free(dev->label);
 	free(dev);

@@ -38,6 +38,9 @@ struct mh_dev {
 	char *label;		       /* (c) for messages: a path; NULL: none */
 	char *tag;		       /* (c) of a shared folder; NULL: it is none */
 	bool readonly;		       /* (c) that folder */
+	char *folder;		       /* (c) its path; NULL: the embedder serves it */
+	bool host_ids;		       /* (c) its files have the host's owners */
+	u32 reach;		       /* (c) MH_SANDBOX_REACH_*: what it needs while it works */
 	struct mh_dev *next_share;     /* vm->shares_lock */
 	struct mhi_dev_errors errors;
 	struct mhi_display *display; /* made for it, and not the VM's yet; NULL: none */

@@ -172,6 +172,9 @@ static int make(struct mh_dev *dev, const struct mh_net_config *c)
 	struct mhi_vnet_config vnet = { .net = NULL };
 	int rc = check(dev, c);
 
+	/* A restricted one without forwards connects to nobody. */
+	if (c->kind == MH_NET_USER && (!(c->flags & MH_NET_RESTRICT) || c->forwards))
+		dev->reach = MH_SANDBOX_REACH_INET;
 	if (!rc)
 		rc = choose_mac(dev, c, vnet.mac);
 	if (!rc)

@@ -76,8 +76,13 @@ static int make(struct mh_dev *dev, const struct mh_share_config *config)
 	if (rc)
 		return rc;
 	dev->readonly = config->readonly;
+	dev->host_ids = config->path && config->owners == MH_SHARE_HOST;
+	dev->reach = config->path ? MH_SANDBOX_REACH_SHARES : 0;
+	dev->folder = config->path ? strdup(config->path) : NULL;
 	dev->tag = strdup(config->tag);
-	return dev->tag ? 0 : mhi_err_set(mhi_ctx_err(dev->vm->ctx), MH_ENOMEM, MHI_NO_MEMORY);
+	return dev->tag && !dev->folder == !config->path
+		       ? 0
+		       : mhi_err_set(mhi_ctx_err(dev->vm->ctx), MH_ENOMEM, MHI_NO_MEMORY);
 }
 
 int mh_share_attach(struct mh_vm *vm, const struct mh_share_config *config, struct mh_dev **out)

@@ -26,6 +26,7 @@ static int make(struct mh_dev *dev, const struct mh_vsock_config *config)
 	struct mhi_err *err = mhi_ctx_err(dev->vm->ctx);
 	int rc = mhi_dev_check_flags(dev, config->flags, 0);
 
+	dev->reach = config->path ? MH_SANDBOX_REACH_UNIX : 0;
 	if (!rc)
 		rc = check_cid(dev->vm, "config.cid", config->cid);
 	if (!rc && config->connections > CONNECTIONS_MAX)

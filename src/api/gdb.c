@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "api/gdb.h"
+#include "api/sandbox.h"
 
 /* ---- with the other threads ---- */
 
@@ -134,6 +135,11 @@ static bool quits(struct mhi_gdb_stub *g)
 
 	pthread_mutex_lock(&g->vm->lock);
 	quit = g->quit;
+	if (g->confine) {
+		mhi_ctx_confine(g->vm->ctx, MHI_BOX_SERVER);
+		g->confine = false;
+		pthread_cond_broadcast(&g->vm->cond);
+	}
 	pthread_mutex_unlock(&g->vm->lock);
 	return quit;
 }
@@ -275,6 +281,21 @@ void mhi_gdb_end(struct mh_vm *vm)
 	vm->gdb = NULL;
 	mhi_vm_leave(vm);
 	stub_free(g);
+}
+
+void mhi_gdb_confine(struct mh_vm *vm)
+{
+	struct mhi_gdb_stub *g;
+
+	pthread_mutex_lock(&vm->lock);
+	g = vm->gdb;
+	if (g && !g->quit) {
+		g->confine = true;
+		mhi_gdb_wake(vm);
+		while (g->confine)
+			pthread_cond_wait(&vm->cond, &vm->lock);
+	}
+	pthread_mutex_unlock(&vm->lock);
 }
 
 int mh_gdb_unlisten(struct mh_vm *vm)

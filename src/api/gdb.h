@@ -34,6 +34,7 @@ struct mhi_gdb_stub {
 	struct mh_vm *vm;			    /* (c) */
 	int listen, wake;			    /* (c) wake: an eventfd, for what follows */
 	bool quit;				    /* (m) */
+	bool confine;				    /* (m) its thread is to go into the sandbox */
 	bool wait;				    /* (c) MH_GDB_WAIT */
 	int port;				    /* (c) of TCP, or 0 */
 	char *path;				    /* (c) of UNIX, or NULL */

@@ -33,6 +33,7 @@
 #define MHI_NO_PAGE (~0ull)
 
 struct thread_error; /* ctx.c */
+struct mhi_sandbox;  /* sandbox.c */
 
 struct mh_ctx {
 	struct mhi_log log;		  /* (c) */
@@ -45,6 +46,8 @@ struct mh_ctx {
 	bool foreign;		     /* (c) the loop is the embedder's to run */
 	struct mhi_workers *workers; /* (x) NULL until there is a disk */
 	u32 vms;		     /* (x) */
+	struct mh_vm *first_vm;	     /* (x) those that are whole */
+	struct mhi_sandbox *sandbox; /* (a) NULL: it is in none; stays */
 	u32 agents;		     /* (x) that have no VM */
 	struct thread_error *errors; /* (x) one per thread that ever failed */
 };
@@ -90,6 +93,7 @@ struct mhi_events {
 
 struct mh_vm {
 	struct mh_ctx *ctx;		  /* (c) */
+	struct mh_vm *next;		  /* (x) of the context */
 	const struct mhi_engine_ops *ops; /* (c) */
 	struct mhi_engine *engine;	  /* (c) */
 	const struct mhk_info *info;	  /* (c) */
@@ -338,6 +342,8 @@ bool mhi_gdb_waits(const struct mh_vm *vm);
 void mhi_gdb_renew(struct mh_vm *vm);
 /* End the stub, if there is one. The caller is no thread that it waits for. */
 void mhi_gdb_end(struct mh_vm *vm);
+/* The stub's thread, if there is one, into the context's sandbox. */
+void mhi_gdb_confine(struct mh_vm *vm);
 void mhi_vcpu_on_debug(struct mh_vcpu *v);
 /* The instruction at RIP, while debugging. False: it is no MOV DR. */
 bool mhi_vcpu_mov_dr(struct mh_vcpu *v);

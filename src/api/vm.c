@@ -323,6 +323,25 @@ static int vm_init(struct mh_vm *vm, const struct mh_vm_config *config, struct m
 	return rc;
 }
 
+static void list_vm(struct mh_vm *vm)
+{
+	pthread_mutex_lock(&vm->ctx->lock);
+	vm->next = vm->ctx->first_vm;
+	vm->ctx->first_vm = vm;
+	pthread_mutex_unlock(&vm->ctx->lock);
+}
+
+static void unlist_vm(struct mh_vm *vm)
+{
+	struct mh_vm **at = &vm->ctx->first_vm;
+
+	pthread_mutex_lock(&vm->ctx->lock);
+	while (*at != vm)
+		at = &(*at)->next;
+	*at = vm->next;
+	pthread_mutex_unlock(&vm->ctx->lock);
+}
+
 int mh_vm_create(struct mh_ctx *ctx, const struct mh_vm_config *config, struct mh_vm **out)
 {
 	struct mhi_err *err;
@@ -352,6 +371,7 @@ int mh_vm_create(struct mh_ctx *ctx, const struct mh_vm_config *config, struct m
 		vm_free(vm);
 		return rc;
 	}
+	list_vm(vm);
 	*out = vm;
 	return 0;
 }
@@ -363,5 +383,6 @@ void mh_vm_destroy(struct mh_vm *vm)
 	if (!mhi_vm_end_threads(vm))
 		return;
 	mhi_gdb_end(vm);
+	unlist_vm(vm);
 	vm_free(vm);
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "api/impl.h"
+#include "api/sandbox.h"
 
 /* Of glibc, since 2.35: its registration of each thread, relative to the thread pointer. */
 extern const ptrdiff_t __rseq_offset __attribute__((weak));
@@ -43,6 +44,7 @@ static void *vcpu_main(void *opaque)
 	struct mh_vm *vm = v->vm;
 
 	leave_rseq();
+	mhi_ctx_confine(vm->ctx, MHI_BOX_VCPU);
 	pthread_mutex_lock(&vm->lock);
 	for (;;) {
 		while ((!vm->go || v->held) && !vm->quit)
@@ -64,6 +66,7 @@ static void *keeper_main(void *opaque)
 {
 	struct mh_vm *vm = opaque;
 
+	mhi_ctx_confine(vm->ctx, MHI_BOX_SERVER);
 	pthread_mutex_lock(&vm->lock);
 	for (;;) {
 		if (vm->request && !vm->busy)

@@ -12,6 +12,14 @@
 /* What epoll says of a bell is its slot; of the pool's own eventfd, this. */
 #define SLOT_WAKE (~0u)
 
+/* A thread's place in its pool. */
+struct seat {
+	struct mhi_workers *pool; /* (c) */
+	pthread_t thread;	  /* (m) */
+	bool owes;		  /* (m) a call of each */
+	bool waits;		  /* (m) or is about to */
+};
+
 struct mhi_workers {
 	u32 most;			    /* (c) */
 	const char *name;		    /* (c) */
@@ -24,7 +32,10 @@ struct mhi_workers {
 	u32 threads, idle;		    /* (m) idle: they wait, or are about to */
 	bool announced;			    /* (m) an idle one is going to look at rung */
 	bool quit;			    /* (m) */
-	pthread_t thread[MHI_WORKERS_MOST]; /* (m) [threads] */
+	void (*each)(void *opaque);	    /* (m) what those who owe a call do */
+	void *each_opaque;		    /* (m) */
+	u32 owing;			    /* (m) meanwhile no thread starts */
+	struct seat seat[MHI_WORKERS_MOST]; /* (m) [threads] */
 };
 
 static void *worker(void *arg);
@@ -32,17 +43,19 @@ static void *worker(void *arg);
 /* Under the lock. Signals are for the embedding program's threads. */
 static int start_thread(struct mhi_workers *w)
 {
-	pthread_t *thread = &w->thread[w->threads];
+	struct seat *seat = &w->seat[w->threads];
 	sigset_t all, old;
 	int rc;
 
+	*seat = (struct seat){ .pool = w, .waits = true };
+
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	rc = pthread_create(thread, NULL, worker, w);
+	rc = pthread_create(&seat->thread, NULL, worker, seat);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (rc)
 		return rc;
-	pthread_setname_np(*thread, w->name);
+	pthread_setname_np(seat->thread, w->name);
 	w->threads++;
 	w->idle++;
 	return 0;
@@ -60,7 +73,7 @@ static void wake_one(struct mhi_workers *w)
 /* Under the lock, when the caller gets busy: somebody else watches, and takes what is left. */
 static void hand_over_watch(struct mhi_workers *w)
 {
-	if (!w->idle && w->threads < w->most)
+	if (!w->idle && !w->owing && w->threads < w->most)
 		start_thread(w); /* without one, bells wait for a busy one */
 	if (w->rung && w->idle && !w->announced) {
 		w->announced = true;
@@ -103,10 +116,30 @@ static struct mhi_bell *take_rung(struct mhi_workers *w)
 	return bell;
 }
 
+/* Under the lock, which it gives up meanwhile. An eventfd wakes one of those who wait. */
+static void pay(struct mhi_workers *w, struct seat *seat)
+{
+	bool more = false;
+
+	if (seat->owes) {
+		pthread_mutex_unlock(&w->lock);
+		w->each(w->each_opaque);
+		pthread_mutex_lock(&w->lock);
+		seat->owes = false;
+		if (!--w->owing)
+			pthread_cond_broadcast(&w->left);
+	}
+	for (u32 i = 0; i < w->threads && w->owing; i++)
+		more |= w->seat[i].owes && w->seat[i].waits;
+	if (more)
+		wake_one(w);
+}
+
 /* Descriptors and other bells take turns. */
 static void *worker(void *arg)
 {
-	struct mhi_workers *w = arg;
+	struct seat *seat = arg;
+	struct mhi_workers *w = seat->pool;
 	struct mhi_bell *bell;
 	struct epoll_event event;
 	int timeout = -1, n;
@@ -115,15 +148,21 @@ static void *worker(void *arg)
 		n = epoll_wait(w->epoll, &event, 1, timeout);
 		pthread_mutex_lock(&w->lock);
 		w->idle--;
+		seat->waits = false;
 		if (w->quit)
 			break;
+		if (w->owing)
+			pay(w, seat);
 		bell = n == 1 ? told(w, event.data.u32) : NULL;
 		if (bell)
 			serve(w, bell);
 		bell = take_rung(w);
 		if (bell)
 			serve(w, bell);
+		if (w->owing)
+			pay(w, seat);
 		timeout = w->rung ? 0 : -1;
+		seat->waits = true;
 		w->idle++;
 		pthread_mutex_unlock(&w->lock);
 	}
@@ -270,6 +309,20 @@ void mhi_workers_unwatch(struct mhi_workers *w, struct mhi_bell *bell)
 	pthread_mutex_unlock(&w->lock);
 }
 
+void mhi_workers_each(struct mhi_workers *w, void (*fn)(void *opaque), void *opaque)
+{
+	pthread_mutex_lock(&w->lock);
+	w->each = fn;
+	w->each_opaque = opaque;
+	for (u32 i = 0; i < w->threads; i++)
+		w->seat[i].owes = true;
+	w->owing = w->threads;
+	wake_one(w);
+	while (w->owing)
+		pthread_cond_wait(&w->left, &w->lock);
+	pthread_mutex_unlock(&w->lock);
+}
+
 void mhi_workers_destroy(struct mhi_workers *w)
 {
 	u32 i;
@@ -281,6 +334,6 @@ void mhi_workers_destroy(struct mhi_workers *w)
 	pthread_mutex_unlock(&w->lock);
 	wake_one(w);
 	for (i = 0; i < w->threads; i++)
-		pthread_join(w->thread[i], NULL);
+		pthread_join(w->seat[i].thread, NULL);
 	free_workers(w);
 }

@@ -50,6 +50,11 @@ void mhi_workers_ring(struct mhi_workers *w, struct mhi_bell *bell);
  * Nobody else rings. Thread: any but the workers in fn.
  */
 void mhi_workers_unwatch(struct mhi_workers *w, struct mhi_bell *bell);
+/*
+ * Each thread of the pool calls fn once; threads that start later do not, they are made by those.
+ * Returns when all have. Thread: any but the workers, one at a time.
+ */
+void mhi_workers_each(struct mhi_workers *w, void (*fn)(void *opaque), void *opaque);
 /* Nothing is watched any more. NULL is a no-op. Thread: any but the workers. */
 void mhi_workers_destroy(struct mhi_workers *w);
 

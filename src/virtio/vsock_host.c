@@ -105,7 +105,7 @@ static void on_listener(void *opaque, unsigned int events)
 		fd = accept4(v->listener, NULL, NULL, SOCK_CLOEXEC);
 		if (fd >= 0)
 			close(fd);
-		v->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		v->spare = fcntl(v->listener, F_DUPFD_CLOEXEC, 0);
 	}
 }
 
@@ -152,12 +152,13 @@ int mhi_vsock_listen(struct vsock *v, struct mhi_err *err)
 				   "the path \"%s\" has not 1 to %zu bytes; choose another",
 				   v->path, sizeof(a.sun_path) - 1 - SUFFIX_MAX);
 	memcpy(a.sun_path, v->path, strlen(v->path));
-	v->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	v->spare = -1;
 	v->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (v->listener < 0)
 		return mhi_err_set(err, MH_ENOMEM,
 				   "no file descriptors or no memory for sockets; free some, or "
 				   "raise the limit (ulimit -n)");
+	v->spare = fcntl(v->listener, F_DUPFD_CLOEXEC, 0);
 	if (bind(v->listener, (struct sockaddr *)&a, sizeof(a))) {
 		rc = bind_error(v, err);
 		/* It is not ours to remove. */

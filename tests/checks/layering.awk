@@ -51,6 +51,8 @@ function target_of(path, angle, folder)
 		return "zlib"
 	if (path == "zstd.h")
 		return "zstd"
+	if (path == "seccomp.h")
+		return "seccomp"
 	if (path ~ /^slirp\//)
 		return "slirp"
 	if (path ~ /^xcb\//)

@@ -353,6 +353,55 @@ START_TEST(many_descriptors)
 }
 END_TEST
 
+/* Under the lock: threads that were told once each. */
+static pthread_t told[MOST];
+static unsigned int tells;
+
+static void tell(void *opaque)
+{
+	pthread_mutex_lock(&lock);
+	for (unsigned int n = 0; n < tells && n < MOST; n++)
+		ck_assert(!pthread_equal(told[n], pthread_self()));
+	told[tells++ % MOST] = pthread_self();
+	pthread_mutex_unlock(&lock);
+}
+
+static void *tell_each(void *opaque)
+{
+	mhi_workers_each(workers, tell, NULL);
+	return NULL;
+}
+
+/* Those who are busy are told when they are done, each once; bells are answered meanwhile. */
+START_TEST(each_is_told)
+{
+	struct rung slow[MOST - 1], quick;
+	pthread_t thread;
+
+	watch(&quick, true);
+	for (unsigned int n = 0; n < MOST - 1; n++) {
+		watch(&slow[n], true);
+		hold(&slow[n], true);
+		ring(&slow[n]);
+		wait_calls(&slow[n], 1);
+	}
+	tells = 0;
+	ck_assert_int_eq(pthread_create(&thread, NULL, tell_each, NULL), 0);
+	ring(&quick);
+	wait_calls(&quick, 1);
+	for (unsigned int n = 0; n < MOST - 1; n++) {
+		hold(&slow[n], false);
+		unwatch(&slow[n]);
+	}
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+	ck_assert_uint_eq(tells, MOST);
+	unwatch(&quick);
+	tells = 0;
+	tell_each(NULL);
+	ck_assert_uint_eq(tells, MOST);
+}
+END_TEST
+
 START_TEST(refused)
 {
 	struct mhi_workers *none;
@@ -377,6 +426,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, unwatch_waits);
 	tcase_add_test(tcase, unwatch_ends_rings);
 	tcase_add_test(tcase, many_descriptors);
+	tcase_add_test(tcase, each_is_told);
 	tcase_add_test(tcase, refused);
 }
 
