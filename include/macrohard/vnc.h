@@ -43,6 +43,14 @@ struct mh_vnc_config {
 MH_API int mh_vnc_start(struct mh_vm *vm, const struct mh_vnc_config *config, struct mh_vnc **out);
 
 /**
+ * Confine the server's thread as mh_sandbox_thread does: after mh_sandbox_enter (sandbox.h), for a
+ * server that was started before. It cannot remove its socket any more, which is left for others.
+ * Thread: as mh_vnc_stop
+ * Returns 0; MH_EINVAL (vnc is NULL), and what mh_sandbox_thread returns.   Since: 1.0
+ */
+MH_API int mh_vnc_sandbox(struct mh_vnc *vnc);
+
+/**
  * Disconnect all clients and end the server; NULL is a no-op.
  * Thread: as mh_display_unlisten.   Since: 1.0
  */

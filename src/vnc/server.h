@@ -28,6 +28,9 @@ struct mh_vnc {
 	/* Protects the rest; nothing is taken inside it. */
 	pthread_mutex_t lock;
 	bool quit;
+	bool confine; /* the thread is to go into the sandbox */
+	int confined; /* what came of it */
+	pthread_cond_t obeyed;
 	struct mhv_news news;
 	struct mh_surface surface;
 	struct rfb_cursor cursor;

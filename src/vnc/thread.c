@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <macrohard/input.h>
+#include <macrohard/sandbox.h>
 
 #include "vnc/server.h"
 
@@ -147,6 +148,11 @@ static bool quits(struct mh_vnc *vnc)
 
 	pthread_mutex_lock(&vnc->lock);
 	quit = vnc->quit;
+	if (vnc->confine) {
+		vnc->confined = mh_sandbox_thread(vnc->vm);
+		vnc->confine = false;
+		pthread_cond_signal(&vnc->obeyed);
+	}
 	pthread_mutex_unlock(&vnc->lock);
 	return quit;
 }

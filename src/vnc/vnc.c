@@ -120,6 +120,7 @@ static void vnc_free(struct mh_vnc *vnc)
 		close(vnc->wake);
 	if (vnc->listen >= 0)
 		close(vnc->listen);
+	pthread_cond_destroy(&vnc->obeyed);
 	pthread_mutex_destroy(&vnc->lock);
 	free(vnc->client);
 	free(vnc->path);
@@ -133,6 +134,7 @@ static struct mh_vnc *vnc_new(struct mh_vm *vm, const struct mh_vnc_config *c)
 	if (!vnc)
 		return NULL;
 	pthread_mutex_init(&vnc->lock, NULL);
+	pthread_cond_init(&vnc->obeyed, NULL);
 	vnc->vm = vm;
 	vnc->wake = vnc->listen = -1;
 	vnc->most = c->clients ? c->clients : CLIENTS;
@@ -194,6 +196,22 @@ int mh_vnc_start(struct mh_vm *vm, const struct mh_vnc_config *config, struct mh
 		vnc_free(vnc);
 	else
 		*out = vnc;
+	return rc;
+}
+
+int mh_vnc_sandbox(struct mh_vnc *vnc)
+{
+	int rc;
+
+	if (!vnc)
+		return MH_EINVAL;
+	pthread_mutex_lock(&vnc->lock);
+	vnc->confine = true;
+	mhv_wake(vnc);
+	while (vnc->confine)
+		pthread_cond_wait(&vnc->obeyed, &vnc->lock);
+	rc = vnc->confined;
+	pthread_mutex_unlock(&vnc->lock);
 	return rc;
 }
 

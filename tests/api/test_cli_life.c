@@ -139,12 +139,18 @@ START_TEST(crash_and_again)
 	char path[256];
 
 	set_up();
-	expect_status(0, "start", NAME);
+	snprintf(path, sizeof(path), "%s/macrohard/vms/" NAME "/control", getenv("XDG_STATE_HOME"));
+	expect_status(0, "start", "--no-sandbox", NAME);
 	kill_vm();
 	expect_said(STATE, "is not running", "pause", NAME);
 	/* The socket that it left is in nobody's way. */
-	snprintf(path, sizeof(path), "%s/macrohard/vms/" NAME "/control", getenv("XDG_STATE_HOME"));
 	ck_assert_int_eq(access(path, F_OK), 0);
+	expect_status(0, "start", NAME);
+	kill_vm();
+	/* Where it had a steward, he removes it. */
+	for (int n = 0; n < 500 && !access(path, F_OK); n++)
+		nanosleep(&(const struct timespec){ .tv_nsec = 20000000 }, NULL);
+	ck_assert_int_eq(access(path, F_OK), -1);
 	expect_status(0, "start", NAME);
 	expect_said(0, NAME "  running ", "list");
 	expect_status(0, "stop", "--force", NAME);
@@ -340,6 +346,22 @@ START_TEST(screenshots)
 	expect_said(1, "nowhere/p.png: No such file", "screenshot", NAME, "nowhere/p.png");
 	expect_said(2, "FILE is missing", "screenshot", NAME);
 	expect_said(NOT_FOUND, "there is no VM", "screenshot", "x", "p.png");
+	expect_status(0, "stop", NAME);
+	tear_down();
+}
+END_TEST
+
+/* It is the rule; what the host has not of it is in the log. */
+START_TEST(sandbox)
+{
+	set_up();
+	expect_status(0, "start", NAME);
+	expect_said(0, "\"sandbox\":\t\"partial\"", "list", "--json");
+	expect_said(0, "the sandbox lacks something: files are not confined", "logs", "--vm", NAME);
+	expect_status(0, "stop", NAME);
+	expect_status(0, "start", "--no-sandbox", NAME);
+	expect_said(0, "\"sandbox\":\t\"off\"", "list", "--json");
+	expect_said(0, "there is no sandbox", "logs", "--vm", NAME);
 	expect_status(0, "stop", NAME);
 	tear_down();
 }
@@ -627,6 +649,7 @@ int main(void)
 	tcase_add_test(tcase, what_cannot_be_started);
 	tcase_add_test(tcase, no_such_vm);
 	tcase_add_test(tcase, screenshots);
+	tcase_add_test(tcase, sandbox);
 	tcase_add_test(tcase, any_name);
 	tcase_add_test(tcase, edit);
 	tcase_add_test(tcase, control_socket);

@@ -23,6 +23,7 @@
 
 #include "macrohard/display.h"
 #include "macrohard/input.h"
+#include "macrohard/sandbox.h"
 #include "macrohard/vnc.h"
 
 #define BYTES (1u << 20)
@@ -99,6 +100,14 @@ int mh_input_button(struct mh_vm *vm, uint32_t code, int down)
 {
 	say("button %d %d;", (int)code, down);
 	return MH_EBUSY;
+}
+
+static pthread_t confined;
+
+int mh_sandbox_thread(struct mh_vm *vm)
+{
+	confined = pthread_self();
+	return MH_ESTATE;
 }
 
 int mh_input_wheel(struct mh_vm *vm, int32_t vertical, int32_t horizontal)
@@ -306,6 +315,22 @@ static void expect_screen(u32 width, u32 height, u64 offset)
 }
 
 /* ---- tests ---- */
+
+/* The thread itself is confined, and has been when the call returns. */
+START_TEST(sandbox)
+{
+	struct mh_vnc *vnc;
+
+	set_up();
+	vnc = start(0);
+	confined = pthread_self();
+	ck_assert_int_eq(mh_vnc_sandbox(NULL), MH_EINVAL);
+	ck_assert_int_eq(mh_vnc_sandbox(vnc), MH_ESTATE);
+	ck_assert(!pthread_equal(confined, pthread_self()));
+	mh_vnc_stop(vnc);
+	tear_down();
+}
+END_TEST
 
 START_TEST(pictures)
 {
@@ -671,6 +696,7 @@ END_TEST
 
 static void add_tests(TCase *tcase)
 {
+	tcase_add_test(tcase, sandbox);
 	tcase_add_test(tcase, pictures);
 	tcase_add_test(tcase, sizes);
 	tcase_add_test(tcase, input);

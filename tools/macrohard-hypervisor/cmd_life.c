@@ -25,12 +25,13 @@ static const int one[2] = { 1, 1 };
 /* ---- start ---- */
 
 struct start {
-	bool foreground, verbose;
+	bool foreground, verbose, no_sandbox;
 };
 
 static const struct cli_option start_options[] = {
 	{ "foreground", NULL, 0 },
 	{ "verbose", NULL, 0 },
+	{ "no-sandbox", NULL, 0 },
 	{ NULL, NULL, 0 },
 };
 
@@ -38,7 +39,10 @@ static int start_option(const struct cli_verb *verb, void *opaque, const char *o
 {
 	struct start *o = opaque;
 
-	*(!strcmp(option, "foreground") ? &o->foreground : &o->verbose) = true;
+	if (!strcmp(option, "no-sandbox"))
+		o->no_sandbox = true;
+	else
+		*(!strcmp(option, "foreground") ? &o->foreground : &o->verbose) = true;
 	return CLI_OK;
 }
 
@@ -151,6 +155,7 @@ static int start_vm(const struct store_vm *vm, const struct start *o)
 		p->grace_s = GRACE_S;
 		p->foreground = o->foreground;
 		p->verbose = o->verbose;
+		p->no_sandbox = o->no_sandbox;
 		p->ready = -1;
 		status = o->foreground ? process_run(p) : start_background(p);
 	}
@@ -161,7 +166,7 @@ static int start_vm(const struct store_vm *vm, const struct start *o)
 
 static int start(const struct cli_verb *verb, int argc, char **argv)
 {
-	struct start o = { false, false };
+	struct start o = { .foreground = false };
 	int status = cli_parse(verb, argc, argv, start_option, &o, one), lock = -1;
 	struct store_vm vm = { .dir = -1 };
 
@@ -275,7 +280,7 @@ static int call(const struct cli_verb *verb, int argc, char **argv)
 	"in a state where that is possible.\n"
 
 static const char start_usage[] =
-	"usage: " CLI_NAME " start [--foreground] [--verbose] NAME\n"
+	"usage: " CLI_NAME " start [--foreground] [--verbose] [--no-sandbox] NAME\n"
 	"\n"
 	"Starts a VM in a process of its own, and returns when the guest runs. The process "
 	"outlives\n"
@@ -285,6 +290,7 @@ static const char start_usage[] =
 	"  --foreground  stay here until the guest has stopped, with its console on this terminal\n"
 	"                (Ctrl-] cuts its power), as 'run'\n"
 	"  --verbose     tell more in the process's log\n"
+	"  --no-sandbox  for debugging: the process keeps all rights of yours\n"
 	"\n"
 	"SIGTERM to the process presses the power button; a second one, or 30 s, ends the VM.\n"
 	"Exit status: 0 it runs, 1 error, 2 wrong command line or document, 3 there is no such "

@@ -17,7 +17,8 @@ struct run {
 
 static const struct cli_option run_options[] = {
 	DOCUMENT_OPTIONS,	{ "stats", NULL, 0 },	   { "escape", "KEY", 0 },
-	{ "verbose", NULL, 0 }, { "grace", "SECONDS", 0 }, { NULL, NULL, 0 },
+	{ "verbose", NULL, 0 }, { "grace", "SECONDS", 0 }, { "no-sandbox", NULL, 0 },
+	{ NULL, NULL, 0 },
 };
 
 static int take_option(const struct cli_verb *verb, void *opaque, const char *option, char *value)
@@ -31,6 +32,8 @@ static int take_option(const struct cli_verb *verb, void *opaque, const char *op
 		r->process.stats = true;
 	else if (!strcmp(option, "verbose"))
 		r->process.verbose = true;
+	else if (!strcmp(option, "no-sandbox"))
+		r->process.no_sandbox = true;
 	else if (!strcmp(option, "escape"))
 		good = cli_parse_key(value, &r->process.escape);
 	else if (!strcmp(option, "grace"))
@@ -120,7 +123,7 @@ static const char run_usage[] =
 	"  --stop-on-reset  end when the guest resets itself, instead of starting it again\n"
 	"  --escape KEY     the key that ends the VM: '^]' (default), 'ctrl-a', 'none'\n"
 	"  --grace SECONDS  after SIGTERM, time for the guest to switch itself off (30)\n"
-	"  --stats, --verbose, --name TEXT  count exits; tell more; the VM's name in messages\n"
+	"  --stats, --verbose, --no-sandbox, --name TEXT  count exits; tell more; keep all rights\n"
 	"\n"
 	"SIGTERM presses the power button; a second signal, or the end of --grace, ends the VM.\n"
 	"Exit status: 0 the guest switched itself off, 1 error, 2 wrong command line, 10 the "

@@ -2,7 +2,6 @@
 /* What can be asked of a VM's process: the methods of docs/control-socket.md. */
 #include "process.h"
 
-#include <fcntl.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -64,6 +63,7 @@ static int do_status(struct process *p, struct client *c, const cJSON *params, c
 	cJSON_AddNumberToObject(result, "started", (double)p->started_s);
 	cJSON_AddNumberToObject(result, "uptime_s", (double)(time(NULL) - p->started_s));
 	cJSON_AddStringToObject(result, "console", virtio ? "virtio" : "serial");
+	cJSON_AddStringToObject(result, "sandbox", confine_state(p));
 	return 0;
 }
 
@@ -248,18 +248,15 @@ static int do_send_key(struct process *p, struct client *c, const cJSON *params,
 /* A descriptor that is none is an error of the library's, as one that cannot be written. */
 static int do_screenshot(struct process *p, struct client *c, const cJSON *params, cJSON *result)
 {
-	static const char fresh[] = "." STORE_SCREENSHOT ".new";
-	int dir = p->store->dir, fd, error;
+	int fd = steward_new_screenshot(&p->steward), error;
 
-	unlinkat(dir, fresh, 0);
-	fd = openat(dir, fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	error = mh_display_png(p->vm, fd);
 	if (fd >= 0)
 		close(fd);
-	if (error || renameat(dir, fresh, dir, STORE_SCREENSHOT)) {
-		unlinkat(dir, fresh, 0);
-		return error ? error : MH_EIO;
-	}
+	if (steward_keep_screenshot(&p->steward, !error) && !error)
+		error = MH_EIO;
+	if (error)
+		return error;
 	cJSON_AddStringToObject(result, "file", STORE_SCREENSHOT);
 	return 0;
 }

@@ -16,7 +16,9 @@ static void open_log(struct output *o)
 
 	o->log = openat(o->vm->dir, STORE_CONSOLE_LOG, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
 			0600);
-	o->log_bytes = o->log >= 0 && !fstat(o->log, &st) ? (uint64_t)st.st_size : 0;
+	atomic_store_explicit(&o->log_bytes,
+			      o->log >= 0 && !fstat(o->log, &st) ? (uint64_t)st.st_size : 0,
+			      memory_order_relaxed);
 }
 
 int output_init(struct output *o, const struct store_vm *vm, struct terminal *terminal)
@@ -80,17 +82,26 @@ static void print(struct output *o, const void *data, size_t bytes)
 		atomic_store_explicit(&o->error, error, memory_order_release);
 }
 
-/* A full disk ends the log, not the guest. */
+/* A full disk ends the log, not the guest; nor does a log that cannot be put aside grow on. */
 static void append(struct output *o, const void *data, size_t bytes)
 {
-	if (o->log_bytes + bytes > OUTPUT_LOG_MAX) {
-		close(o->log);
-		renameat(o->vm->dir, STORE_CONSOLE_LOG, o->vm->dir, STORE_CONSOLE_LOG ".1");
-		open_log(o);
-	}
-	if (o->log >= 0)
+	if (atomic_load_explicit(&o->log_bytes, memory_order_relaxed) < 2 * OUTPUT_LOG_MAX)
 		write_all(o->log, data, bytes);
-	o->log_bytes += bytes;
+	atomic_fetch_add_explicit(&o->log_bytes, bytes, memory_order_relaxed);
+}
+
+bool output_log_full(struct output *o)
+{
+	return o->vm && atomic_load_explicit(&o->log_bytes, memory_order_relaxed) > OUTPUT_LOG_MAX;
+}
+
+void output_new_log(struct output *o, int fd)
+{
+	/* Who prints meanwhile prints into one of the two. */
+	if (fd >= 0 && dup3(fd, o->log, O_CLOEXEC) >= 0)
+		atomic_store_explicit(&o->log_bytes, 0, memory_order_relaxed);
+	if (fd >= 0)
+		close(fd);
 }
 
 static void keep(struct output *o, const char *data, size_t bytes)

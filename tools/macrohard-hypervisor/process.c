@@ -186,6 +186,8 @@ static enum ending step(struct process *p, int *detail)
 		return GOES_ON;
 	while (fds[WAKE].revents && read(p->output.wake, &count, sizeof(count)) > 0)
 		continue;
+	if (output_log_full(&p->output))
+		output_new_log(&p->output, steward_new_log(&p->steward));
 	*detail = atomic_load_explicit(&p->output.error, memory_order_acquire);
 	if (*detail)
 		return OUTPUT_FAILED;
@@ -282,8 +284,8 @@ static int serve(struct process *p)
 	terminal_restore(&p->terminal);
 	status = end_status(p, how, detail);
 	if (p->store)
-		store_set_state(p->store, control_reason(mh_vm_stop_reason(p->vm)),
-				mh_vm_stop_text(p->vm));
+		steward_set_state(&p->steward, control_reason(mh_vm_stop_reason(p->vm)),
+				  mh_vm_stop_text(p->vm));
 	if (p->stats)
 		print_stats(p);
 	return status;
@@ -323,7 +325,7 @@ static void announce(struct process *p)
 {
 	p->started_s = time(NULL);
 	if (p->store)
-		store_set_state(p->store, NULL, NULL);
+		steward_set_state(&p->steward, NULL, NULL);
 	if (p->ready >= 0) {
 		while (write(p->ready, "", 1) < 0 && errno == EINTR)
 			continue;
@@ -339,12 +341,19 @@ static int run_vm(struct process *p)
 	if (status)
 		return status;
 	p->events = mh_vm_events_fd(p->vm);
+	status = confine(p);
+	if (status) {
+		terminal_restore(&p->terminal);
+		return status;
+	}
 	error = p->events < 0 ? p->events : mh_vm_start(p->vm);
 	if (error) {
 		terminal_restore(&p->terminal);
 		return cli_library_error(p->ctx, error);
 	}
 	announce(p);
+	if (!p->foreground || p->verbose)
+		confine_tell(p);
 	return serve(p);
 }
 
@@ -386,8 +395,12 @@ int process_run(struct process *p)
 	if (p->verbose)
 		config.log_level = MH_LOG_DEBUG;
 	terminal_init(&p->terminal);
-	if (output_init(&p->output, p->store, p->foreground ? &p->terminal : NULL) ||
-	    block_signals(p)) {
+	confine_note_strangers(p);
+	p->steward = (struct steward){ .store = p->store, .fd = -1 };
+	if (!p->no_sandbox && steward_start(&p->steward, p->store)) {
+		status = system_error("cannot make a process");
+	} else if (output_init(&p->output, p->store, p->foreground ? &p->terminal : NULL) ||
+		   block_signals(p)) {
 		status = system_error("cannot prepare the console");
 	} else {
 		error = mh_ctx_create(&config, &p->ctx);
@@ -398,5 +411,6 @@ int process_run(struct process *p)
 	output_fini(&p->output);
 	if (p->signals >= 0)
 		close(p->signals);
+	steward_end(&p->steward);
 	return status;
 }

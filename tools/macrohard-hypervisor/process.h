@@ -8,6 +8,7 @@
 
 #include "output.h"
 #include "relay.h"
+#include "steward.h"
 
 #include <signal.h>
 
@@ -46,8 +47,11 @@ struct vnc {
 	void *library; /* NULL: it is not */
 	struct mh_vnc *server;
 	int (*start)(struct mh_vm *vm, const struct mh_vnc_config *config, struct mh_vnc **out);
+	int (*sandbox)(struct mh_vnc *server);
 	void (*stop)(struct mh_vnc *server);
 };
+
+#define CONFINE_FDS 1024
 
 struct process {
 	/* (c), from the caller */
@@ -57,6 +61,7 @@ struct process {
 	int escape;	 /* the key that ends it, or -1 */
 	uint32_t grace_s;
 	bool verbose, stats;
+	bool no_sandbox;
 	int ready; /* a pipe that hears '\0' when the VM runs; -1: none */
 
 	struct mh_config_info info; /* (c) */
@@ -72,9 +77,11 @@ struct process {
 	int64_t deadline_ms; /* of CLOCK_MONOTONIC, when the grace is over; 0: no SIGTERM yet */
 	int64_t started_s;   /* of CLOCK_REALTIME */
 	struct server server;
+	struct steward steward;
 	struct desk *desk; /* NULL: nothing was ever shown */
 	char why[512];	   /* of a failed method: in place of the library's sentence; "": none */
 	struct vnc vnc;
+	bool strange[CONFINE_FDS]; /* descriptors to be closed when the VM is there */
 };
 
 /* Runs the VM to its end; returns the CLI's status. */
@@ -92,6 +99,17 @@ void input_type(struct process *p, struct input *in);
 int vnc_begin(struct process *p);
 /* Before the VM is destroyed. */
 void vnc_end(struct process *p);
+
+/* ---- confine.c ---- */
+
+/* Before anything is opened: descriptors that whoever started us left open. */
+void confine_note_strangers(struct process *p);
+/* Before the VM starts; CLI_OK, or a status after a message. */
+int confine(struct process *p);
+/* In the log: what is not as it should be. */
+void confine_tell(struct process *p);
+/* "on", "partial" or "off" */
+const char *confine_state(struct process *p);
 
 /* ---- server.c ---- */
 

@@ -22,6 +22,7 @@ static int load(struct process *p)
 	p->vnc.library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
 	if (p->vnc.library &&
 	    find(p->vnc.library, "mh_vnc_start", &p->vnc.start, sizeof(p->vnc.start)) &&
+	    find(p->vnc.library, "mh_vnc_sandbox", &p->vnc.sandbox, sizeof(p->vnc.sandbox)) &&
 	    find(p->vnc.library, "mh_vnc_stop", &p->vnc.stop, sizeof(p->vnc.stop)))
 		return CLI_OK;
 	cli_message("VNC: %s; install the library (on Debian the package libmacrohard-vnc1), or go "

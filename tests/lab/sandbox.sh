@@ -1,0 +1,118 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The process of a VM with all that reaches out (disk, user network, folder, sockets, VNC, gdb) in its
+# sandbox: what the kernel says of each of its threads, and what happens to system calls that somebody
+# makes in them: root traces the process, and puts calls of his own into its threads.
+# lab: svm --smp 2 --modules crc32c_generic,ext4,loop
+# bring: @BUILD@/guest/vmlinuz-full
+# bring: @BUILD@/guest/initramfs-full
+# bring: @BUILD@/tests/lab/intrude
+# bring: @BUILD@/src/vnc/libmacrohard-vnc.so.1:/lab/lib/libmacrohard-vnc.so.1
+# timeout: 420
+failed=0
+
+fail()
+{
+	echo "FAIL: $*"
+	macrohard-hypervisor logs --vm box
+	macrohard-hypervisor logs box | tail -n 20
+	failed=1
+}
+
+pid()
+{
+	macrohard-hypervisor list --json | sed -n 's/.*"pid":[^0-9]*\([0-9]*\).*/\1/p'
+}
+
+# said TEXT: waits until the guest has printed it.
+said()
+{
+	for _ in $(seq 240); do
+		! macrohard-hypervisor logs box | grep -q "$1" || return 0
+		sleep 1
+	done
+	fail "the guest did not say '$1'"
+}
+
+# confined: each thread has a filter, no capability, and no way to privileges.
+confined()
+{
+	for task in "/proc/$(pid)/task/"*; do
+		for line in "Seccomp:	2" "NoNewPrivs:	1" "CapEff:	0000000000000000" \
+			"CapPrm:	0000000000000000" "CapBnd:	0000000000000000"; do
+			grep -qx "$line" "$task/status" ||
+				fail "$(cat "$task/comm"): not '$line': $(grep "${line%%:*}" "$task/status")"
+		done
+	done
+}
+
+# intrude THREAD CALL RESULT: the thread whose name begins so makes the call; its result.
+intrude()
+{
+	got=$(intrude_thread "$1" "$2")
+	[ "$got" = "$3" ] || fail "$2 on $1: $got instead of $3"
+}
+
+intrude_thread()
+{
+	for task in "/proc/$(pid)/task/"*; do
+		case $(cat "$task/comm") in
+		"$1"*) /lab/bin/intrude "$(basename "$task")" "$2" && return ;;
+		esac
+	done
+}
+
+mkdir /tmp/share
+echo shared >/tmp/share/file
+echo nameserver 127.0.0.1 >/etc/resolv.conf
+macrohard-hypervisor create --name box --memory 384 --kernel /lab/bin/vmlinuz-full \
+	--initrd /lab/bin/initramfs-full --cmdline "console=ttyS0 quiet panic=-1 mh.run=power" \
+	--disk /tmp/disk.qcow2,size=64M --share /tmp/share:share --net user,hostfwd=tcp:127.0.0.1:8080-:80 \
+	--vsock 3,path=/tmp/vsock --display 640x480 --vnc unix:/tmp/vnc --gdb unix:/tmp/gdb --rng --balloon 0 ||
+	exit 1
+
+# What the tests would find if it were not there.
+macrohard-hypervisor start --no-sandbox box || fail "it does not start without a sandbox"
+grep -qx "Seccomp:	0" "/proc/$(pid)/status" || fail "--no-sandbox has one"
+intrude vcpu0 open opened
+intrude vcpu0 connect connected
+macrohard-hypervisor list --json | grep -q '"sandbox":[[:space:]]*"off"' || fail "list does not say it is off"
+said 'waiting for the power button'
+macrohard-hypervisor stop --force box
+for left in vsock vnc gdb; do [ ! -e /tmp/$left ] || fail "left without a sandbox: $left"; done
+
+macrohard-hypervisor start box || fail "it does not start"
+macrohard-hypervisor list --json | grep -q '"sandbox":[[:space:]]*"on"' || fail "list does not say it is on"
+said 'waiting for the power button'
+confined
+for thread in vcpu0 vm: devices disks share; do
+	intrude $thread open refused
+	intrude $thread create refused
+done
+for thread in vcpu0 vm: disks share; do
+	intrude $thread connect refused
+done
+[ "$(ls /tmp/share)" = file ] || fail "something was made"
+
+# The sockets, which the process cannot remove, go with it; also when it is killed.
+for left in vsock vnc gdb; do [ -S /tmp/$left ] || fail "no socket $left"; done
+macrohard-hypervisor screenshot box /tmp/picture.png || fail "no screenshot"
+head -c 4 /tmp/picture.png | grep -q PNG || fail "the screenshot is no PNG"
+kill -9 "$(pid)"
+for _ in $(seq 100); do
+	[ ! -e /tmp/gdb ] && break
+	sleep 0.1
+done
+for left in vsock vnc gdb; do [ ! -e /tmp/$left ] || fail "left behind: $left"; done
+macrohard-hypervisor list | grep -q '^box  crashed' || fail "it is not crashed"
+
+# A program is the end of the process.
+macrohard-hypervisor start box || fail "it does not start again"
+intrude vcpu0 exec gone
+for _ in $(seq 100); do
+	macrohard-hypervisor list | grep -q '^box  crashed' && break
+	sleep 0.1
+done
+macrohard-hypervisor list | grep -q '^box  crashed' || fail "it lives on"
+macrohard-hypervisor destroy box || fail "it cannot be destroyed"
+exit $failed

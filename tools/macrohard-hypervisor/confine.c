@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/* A VM's process goes into its sandbox, before its guest runs. */
+#include "process.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* More descriptors than that nobody has before the guest runs. */
+#define FDS_MAX CONFINE_FDS
+
+/* What exec closes is ours. */
+void confine_note_strangers(struct process *p)
+{
+	for (int fd = STDERR_FILENO + 1; fd < FDS_MAX; fd++) {
+		int flags = fcntl(fd, F_GETFD);
+
+		p->strange[fd] = flags >= 0 && !(flags & FD_CLOEXEC);
+	}
+}
+
+/* Network cards have copies of theirs. */
+static void close_strangers(const struct process *p)
+{
+	for (int fd = STDERR_FILENO + 1; fd < FDS_MAX; fd++)
+		if (p->strange[fd])
+			close(fd);
+}
+
+/* Sockets that the library listens at: with a debugger's and the guest's. */
+static bool listens(int fd, struct sockaddr_un *address)
+{
+	socklen_t bytes = sizeof(*address), int_bytes = sizeof(int);
+	int on = 0;
+
+	memset(address, 0, sizeof(*address));
+	return !getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &int_bytes) && on &&
+	       !getsockname(fd, (struct sockaddr *)address, &bytes) &&
+	       address->sun_family == AF_UNIX && address->sun_path[0];
+}
+
+/* Who is in the sandbox cannot remove them. One that was renamed the steward does not find. */
+static void hand_over_sockets(struct process *p)
+{
+	struct sockaddr_un address;
+
+	if (p->server.listen >= 0)
+		steward_remove(&p->steward, "");
+	if (p->info.vnc)
+		steward_remove(&p->steward, p->info.vnc);
+	for (int fd = STDERR_FILENO + 1; fd < FDS_MAX; fd++)
+		if (fd != p->server.listen && listens(fd, &address))
+			steward_remove(&p->steward, address.sun_path);
+}
+
+/*
+ * X servers are connected to when somebody asks for it, by a library that is loaded then: only a
+ * guest with a display or an agent has anything to show there.
+ */
+static uint32_t exceptions(struct process *p)
+{
+	struct mh_surface surface;
+	bool shows = mh_vm_agent(p->vm) != NULL;
+
+	if (!shows && !mh_display_surface(p->vm, &surface)) {
+		close(surface.fd);
+		shows = true;
+	}
+	return shows ? MH_SANDBOX_ALLOW_OPEN | MH_SANDBOX_ALLOW_CONNECT | MH_SANDBOX_ALLOW_CODE : 0;
+}
+
+int confine(struct process *p)
+{
+	struct mh_sandbox_config config = MH_SANDBOX_CONFIG_INIT;
+	int error;
+
+	if (p->no_sandbox)
+		return CLI_OK;
+	close_strangers(p);
+	hand_over_sockets(p);
+	steward_seal(&p->steward);
+	config.required = 0;
+	config.allow = exceptions(p);
+	error = mh_sandbox_enter(p->ctx, &config);
+	if (error)
+		return cli_library_error(p->ctx, error);
+	if (p->vnc.server)
+		p->vnc.sandbox(p->vnc.server);
+	return CLI_OK;
+}
+
+void confine_tell(struct process *p)
+{
+	struct mh_sandbox_info info = MH_SANDBOX_INFO_INIT;
+
+	if (p->no_sandbox)
+		cli_message("there is no sandbox (--no-sandbox)");
+	else if (!mh_sandbox_info(p->ctx, &info) && info.missing)
+		cli_message("the sandbox lacks something: %s", info.reason);
+}
+
+const char *confine_state(struct process *p)
+{
+	struct mh_sandbox_info info = MH_SANDBOX_INFO_INIT;
+
+	if (p->no_sandbox || mh_sandbox_info(p->ctx, &info) || !info.level)
+		return "off";
+	return info.missing ? "partial" : "on";
+}
