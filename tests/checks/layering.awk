@@ -109,7 +109,7 @@ BEGIN {
 	      "sys/auxv.h sys/epoll.h sys/eventfd.h sys/io.h sys/ioctl.h sys/random.h sys/mman.h sys/mount.h " \
 	      "sys/prctl.h sys/ptrace.h sys/reboot.h sys/resource.h sys/select.h sys/sendfile.h " \
 	      "sys/signalfd.h sys/socket.h sys/stat.h sys/sysmacros.h sys/syscall.h sys/time.h " \
-	      "sys/timerfd.h sys/types.h sys/uio.h sys/un.h sys/utsname.h sys/vfs.h sys/wait.h sys/xattr.h net/if.h " \
+	      "sys/timerfd.h sys/types.h sys/uio.h sys/un.h sys/user.h sys/utsname.h sys/vfs.h sys/wait.h sys/xattr.h net/if.h " \
 	      "grp.h ifaddrs.h netpacket/packet.h pwd.h utmpx.h " \
 	      "arpa/inet.h netinet/in.h netinet/tcp.h cpuid.h immintrin.h x86intrin.h", names, " ")
 	for (i in names)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * intrude THREAD CALL: makes a system call in a thread of another process, as whoever had got hold of
- * that could, and says what came of it. By ptrace: the thread's next system call is replaced.
+ * intrude THREAD CALL: makes a system call in a thread of another process, as whoever had got hold
+ * of that could, and says what came of it. By ptrace: the thread's next system call is replaced.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -53,7 +53,7 @@ static bool step(void)
 	return WIFSTOPPED(status);
 }
 
-/* At an instruction "syscall" that was just executed or interrupted: the thread is in the kernel. */
+/* By the instruction "syscall" that it waits in. */
 static long call(long number, long a, long b, long c)
 {
 	struct user_regs_struct regs = saved;

@@ -3,9 +3,9 @@
 # The process of a VM with all that reaches out (disk, user network, folder, sockets, VNC, gdb) in its
 # sandbox: what the kernel says of each of its threads, and what happens to system calls that somebody
 # makes in them: root traces the process, and puts calls of his own into its threads.
-# lab: svm --smp 2 --modules crc32c_generic,ext4,loop
-# bring: @BUILD@/guest/vmlinuz-full
-# bring: @BUILD@/guest/initramfs-full
+# lab: svm
+# bring: @BUILD@/guest/vmlinuz
+# bring: @BUILD@/guest/initramfs
 # bring: @BUILD@/tests/lab/intrude
 # bring: @BUILD@/src/vnc/libmacrohard-vnc.so.1:/lab/lib/libmacrohard-vnc.so.1
 # timeout: 420
@@ -41,7 +41,7 @@ confined()
 		for line in "Seccomp:	2" "NoNewPrivs:	1" "CapEff:	0000000000000000" \
 			"CapPrm:	0000000000000000" "CapBnd:	0000000000000000"; do
 			grep -qx "$line" "$task/status" ||
-				fail "$(cat "$task/comm"): not '$line': $(grep "${line%%:*}" "$task/status")"
+				fail "$(cat "$task/comm"): not '$line'"
 		done
 	done
 }
@@ -65,10 +65,12 @@ intrude_thread()
 mkdir /tmp/share
 echo shared >/tmp/share/file
 echo nameserver 127.0.0.1 >/etc/resolv.conf
-macrohard-hypervisor create --name box --memory 384 --kernel /lab/bin/vmlinuz-full \
-	--initrd /lab/bin/initramfs-full --cmdline "console=ttyS0 quiet panic=-1 mh.run=power" \
-	--disk /tmp/disk.qcow2,size=64M --share /tmp/share:share --net user,hostfwd=tcp:127.0.0.1:8080-:80 \
-	--vsock 3,path=/tmp/vsock --display 640x480 --vnc unix:/tmp/vnc --gdb unix:/tmp/gdb --rng --balloon 0 ||
+macrohard-hypervisor create --name box --memory 384 --kernel /lab/bin/vmlinuz \
+	--initrd /lab/bin/initramfs --cmdline "console=ttyS0 quiet panic=-1 mh.run=power" \
+	--disk /tmp/disk.qcow2,size=64M --share /tmp/share:share \
+	--net user,hostfwd=tcp:127.0.0.1:8080-:80 \
+	--vsock 3,path=/tmp/vsock --display 640x480 --vnc unix:/tmp/vnc --gdb unix:/tmp/gdb \
+	--rng --balloon 0 ||
 	exit 1
 
 # What the tests would find if it were not there.
@@ -96,23 +98,21 @@ done
 
 # The sockets, which the process cannot remove, go with it; also when it is killed.
 for left in vsock vnc gdb; do [ -S /tmp/$left ] || fail "no socket $left"; done
-macrohard-hypervisor screenshot box /tmp/picture.png || fail "no screenshot"
-head -c 4 /tmp/picture.png | grep -q PNG || fail "the screenshot is no PNG"
 kill -9 "$(pid)"
 for _ in $(seq 100); do
 	[ ! -e /tmp/gdb ] && break
 	sleep 0.1
 done
 for left in vsock vnc gdb; do [ ! -e /tmp/$left ] || fail "left behind: $left"; done
-macrohard-hypervisor list | grep -q '^box  crashed' || fail "it is not crashed"
+macrohard-hypervisor list | grep -q '^box .*crashed' || fail "it is not crashed"
 
 # A program is the end of the process.
 macrohard-hypervisor start box || fail "it does not start again"
 intrude vcpu0 exec gone
 for _ in $(seq 100); do
-	macrohard-hypervisor list | grep -q '^box  crashed' && break
+	macrohard-hypervisor list | grep -q '^box .*crashed' && break
 	sleep 0.1
 done
-macrohard-hypervisor list | grep -q '^box  crashed' || fail "it lives on"
+macrohard-hypervisor list | grep -q '^box .*crashed' || fail "it lives on"
 macrohard-hypervisor destroy box || fail "it cannot be destroyed"
 exit $failed
