@@ -195,8 +195,9 @@ static void run_guest(struct mh_ctx *ctx, struct bench *b)
 	}
 }
 
-static void measure(enum mh_engine_kind engine, struct bench *b)
+static void measure(enum mh_engine_kind engine, int sandbox, struct bench *b)
 {
+	const struct mh_sandbox_config sc = MH_SANDBOX_CONFIG_INIT;
 	static const struct mh_io_ops ops = { 1, port_read, port_write };
 	struct mh_ctx_config cc = MH_CTX_CONFIG_INIT;
 	struct mh_vm_config vc = MH_VM_CONFIG_INIT;
@@ -216,6 +217,8 @@ static void measure(enum mh_engine_kind engine, struct bench *b)
 	    mh_vm_mmio_add(b->vm, MMIO, MH_PAGE_SIZE, &(struct mh_io_ops){ 1, port_read, NULL }, b))
 		fail(ctx, "add handlers");
 	set_state(ctx, b->vm);
+	if (sandbox && mh_sandbox_enter(ctx, &sc))
+		fail(ctx, "sandbox");
 	run_guest(ctx, b);
 	mh_vm_destroy(b->vm);
 	mh_ctx_destroy(ctx);
@@ -240,20 +243,22 @@ static void print(const struct bench *shim, const struct bench *kvm)
 int main(int argc, char **argv)
 {
 	struct bench shim, kvm;
-	int i, with_shim = 0, with_kvm = 0;
+	int i, with_shim = 0, with_kvm = 0, sandbox = 0;
 
 	for (i = 1; i < argc; i++) {
 		with_shim |= !strcmp(argv[i], "shim");
 		with_kvm |= !strcmp(argv[i], "kvm");
+		sandbox |= !strcmp(argv[i], "sandbox");
 	}
-	if (!with_shim && !with_kvm) {
-		fprintf(stderr, "usage: exits shim|kvm...\n");
+	/* Out of the sandbox of the first there is no way to the second. */
+	if ((!with_shim && !with_kvm) || (with_shim && with_kvm && sandbox)) {
+		fprintf(stderr, "usage: exits shim|kvm...\n       exits sandbox shim|kvm\n");
 		return 2;
 	}
 	if (with_shim)
-		measure(MH_ENGINE_SHIM, &shim);
+		measure(MH_ENGINE_SHIM, sandbox, &shim);
 	if (with_kvm)
-		measure(MH_ENGINE_KVM, &kvm);
+		measure(MH_ENGINE_KVM, sandbox, &kvm);
 	print(with_shim ? &shim : NULL, with_kvm ? &kvm : NULL);
 	return 0;
 }
