@@ -19,9 +19,9 @@ struct mh_ctx *ctx;
 struct mh_vm *vm;
 
 static const struct error_group *const groups[] = {
-	&host_errors, &engine_errors, &create_errors, &memory_errors,  &state_errors,
-	&rule_errors, &boot_errors,   &device_errors, &display_errors, &agent_errors,
-	&net_errors,  &disk_errors,   &image_errors,  &config_errors,
+	&host_errors,  &engine_errors,	&create_errors, &memory_errors, &state_errors,
+	&rule_errors,  &sandbox_errors, &boot_errors,	&device_errors, &display_errors,
+	&agent_errors, &net_errors,	&disk_errors,	&image_errors,	&config_errors,
 };
 
 static struct {

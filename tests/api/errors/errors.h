@@ -42,7 +42,7 @@ struct error_group {
 
 extern const struct error_group engine_errors, host_errors, config_errors, create_errors,
 	disk_errors, image_errors, memory_errors, state_errors, boot_errors, device_errors,
-	display_errors, agent_errors, net_errors, rule_errors;
+	display_errors, agent_errors, net_errors, rule_errors, sandbox_errors;
 
 /* The program has a fake of the shim: VMs can be made anywhere, and no engine fails. */
 extern const bool engine_is_fake;

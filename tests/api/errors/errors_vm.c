@@ -383,3 +383,48 @@ static const struct error_row rule_rows[] = {
 	  "add rules before the start, or stop it", NULL },
 };
 ERROR_GROUP(rule_errors, "Rules about ports, MSRs and CPUID", NEEDS_VM, rule_rows);
+
+/* ---- the sandbox ---- */
+
+static int sandbox_level(void)
+{
+	struct mh_sandbox_config config = MH_SANDBOX_CONFIG_INIT;
+
+	config.level = MH_SANDBOX_NONE;
+	return mh_sandbox_enter(ctx, &config);
+}
+
+static int sandbox_allow(void)
+{
+	struct mh_sandbox_config config = MH_SANDBOX_CONFIG_INIT;
+
+	config.level = MH_SANDBOX_DEVICES;
+	config.allow = MH_SANDBOX_ALLOW_OPEN;
+	return mh_sandbox_enter(ctx, &config);
+}
+
+static int sandbox_late(void)
+{
+	const struct mh_sandbox_config config = MH_SANDBOX_CONFIG_INIT;
+
+	start_bare();
+	return mh_sandbox_enter(ctx, &config);
+}
+
+static int sandbox_of_thread(void)
+{
+	return mh_sandbox_thread(vm);
+}
+
+static const struct error_row sandbox_rows[] = {
+	{ "no level", sandbox_level, MH_EINVAL, "sandbox", "config.level is 0",
+	  "use MH_SANDBOX_DEVICES or MH_SANDBOX_PROCESS", NULL },
+	{ "exceptions for a thread that has no rules", sandbox_allow, MH_EINVAL, "sandbox",
+	  "config.allow is for the thread that calls, which has no rules of its own here",
+	  "leave it 0", NULL },
+	{ "its guest has run", sandbox_late, MH_ESTATE, "sandbox", "VM \"bare\" has been started",
+	  "call before mh_vm_start", NULL },
+	{ "a thread, where there is none", sandbox_of_thread, MH_ESTATE, "sandbox of a thread",
+	  "the process has none", "call mh_sandbox_enter before", NULL },
+};
+ERROR_GROUP(sandbox_errors, "The sandbox", NEEDS_VM, sandbox_rows);
