@@ -22,15 +22,15 @@ static int check(struct mh_dev *dev, const struct mh_share_config *config)
 	return mhi_dev_check_flags(dev, config->flags, 0);
 }
 
-static enum mhi_p9_ids ids_of(u32 owners)
+static enum mhi_tree_ids ids_of(u32 owners)
 {
 	switch (owners) {
 	case MH_SHARE_MAPPED:
-		return MHI_P9_MAPPED;
+		return MHI_TREE_MAPPED;
 	case MH_SHARE_HOST:
-		return MHI_P9_HOST;
+		return MHI_TREE_HOST;
 	default:
-		return MHI_P9_SQUASH;
+		return MHI_TREE_SQUASH;
 	}
 }
 
@@ -60,11 +60,11 @@ static int make_ops(struct mh_dev *dev, const struct mh_share_config *config)
 static int make(struct mh_dev *dev, const struct mh_share_config *config)
 {
 	struct mhi_p9_config p9 = {
-		.path = config->path,
-		.readonly = config->readonly,
-		.ids = ids_of(config->owners),
-		.uid = config->uid,
-		.gid = config->gid,
+		.tree.path = config->path,
+		.tree.readonly = config->readonly,
+		.tree.ids = ids_of(config->owners),
+		.tree.uid = config->uid,
+		.tree.gid = config->gid,
 	};
 	int rc = check(dev, config);
 

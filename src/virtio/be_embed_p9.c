@@ -81,7 +81,7 @@ static int check(const struct call *c)
 {
 	const struct mhi_p9_req *req = c->req;
 
-	if (req->size < P9_HEADER || req->size > mhi_p9_iov_bytes(req->out, req->outs))
+	if (req->size < P9_HEADER || req->size > mhi_sg_bytes(req->out, req->outs))
 		return -EINVAL;
 	if (req->size > c->msize)
 		return -EMSGSIZE;
@@ -112,7 +112,7 @@ static int fetch(struct call *c, u8 *message)
 	const struct mhi_p9_req *req = c->req;
 	struct mhi_p9_out head = { message, 0, P9_HEADER, false };
 
-	mhi_p9_iov_get(req->out, req->outs, 0, message, req->size);
+	mhi_sg_get(req->out, req->outs, 0, message, req->size);
 	mhi_p9_put32(&head, req->size);
 	mhi_p9_put8(&head, req->type);
 	mhi_p9_put16(&head, req->tag);
@@ -178,13 +178,13 @@ static int ask(struct call *c, struct buffers *b)
 	req->failed = !accept(c, b->answer, bytes);
 	if (req->failed)
 		return -EIO;
-	req->replied = (u32)mhi_p9_iov_put(req->in, req->ins, 0, b->answer, (size_t)bytes);
+	req->replied = (u32)mhi_sg_put(req->in, req->ins, 0, b->answer, (size_t)bytes);
 	return 0;
 }
 
 static void embed_run(struct mhi_p9_server *s, struct mhi_p9_req *req)
 {
-	size_t room = mhi_p9_iov_bytes(req->in, req->ins);
+	size_t room = mhi_sg_bytes(req->in, req->ins);
 	struct call c = { .e = embed_of(s), .req = req };
 	struct buffers *b;
 	int error;

@@ -3,15 +3,9 @@
 #include "virtio/p9_priv.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/resource.h>
-#include <sys/xattr.h>
-#include <unistd.h>
 
 #define FIDS_DEFAULT 65536u
-#define FDS_DEFAULT_MAX 16384u
-#define FDS_MIN 32u
 
 /* ---- as a server ---- */
 
@@ -67,14 +61,14 @@ static int do_version(struct p9_ctx *c)
 
 	if (c->in.bad || msize < MHI_P9_MSIZE_MIN)
 		return -EINVAL;
-	if (msize > s->config.msize_max)
-		msize = s->config.msize_max;
+	if (msize > s->msize_max)
+		msize = s->msize_max;
 	mhi_p9_server_wait(&s->server, c->req, -1);
 	mhi_p9_fids_clear(s);
-	pthread_mutex_lock(&s->lock);
+	pthread_mutex_lock(&s->tree.lock);
 	s->dialect = dialect;
 	s->msize = msize;
-	pthread_mutex_unlock(&s->lock);
+	pthread_mutex_unlock(&s->tree.lock);
 	mhi_p9_put32(&c->out, msize);
 	mhi_p9_put_str(&c->out, names[dialect], strlen(names[dialect]));
 	return 0;
@@ -136,7 +130,7 @@ static const struct op ops[P9_TYPES] = {
 static int dispatch(struct p9_ctx *c)
 {
 	const struct op *op = &ops[c->req->type % P9_TYPES];
-	size_t total = mhi_p9_iov_bytes(c->req->out, c->req->outs);
+	size_t total = mhi_sg_bytes(c->req->out, c->req->outs);
 	size_t want = c->req->type == P9_TWRITE ? P9_WRITE_HEADER : c->req->size;
 
 	if (c->req->size < P9_HEADER || c->req->size > total)
@@ -145,13 +139,13 @@ static int dispatch(struct p9_ctx *c)
 		return -EMSGSIZE;
 	if (c->req->type >= P9_TYPES || !op->run || !(op->flags & 1u << c->dialect))
 		return -EOPNOTSUPP;
-	if (c->s->config.readonly && (op->flags & CHANGES))
+	if (c->s->tree.config.readonly && (op->flags & CHANGES))
 		return -EROFS;
 	if (want > c->req->size)
 		return -EINVAL;
 	if (want > sizeof(c->text))
 		return -ENAMETOOLONG;
-	mhi_p9_iov_get(c->req->out, c->req->outs, 0, c->text, want);
+	mhi_sg_get(c->req->out, c->req->outs, 0, c->text, want);
 	c->in = (struct mhi_p9_in){ c->text + P9_HEADER, want - P9_HEADER, false };
 	return op->run(c);
 }
@@ -176,13 +170,13 @@ static void reply(struct p9_ctx *c, int error)
 	mhi_p9_put32(&head, bytes + c->data);
 	mhi_p9_put8(&head, type);
 	mhi_p9_put16(&head, c->req->tag);
-	mhi_p9_iov_put(c->req->in, c->req->ins, 0, c->reply, bytes);
+	mhi_sg_put(c->req->in, c->req->ins, 0, c->reply, bytes);
 	c->req->replied = bytes + c->data;
 }
 
 void mhi_p9_run(struct mhi_p9 *s, struct mhi_p9_req *req)
 {
-	size_t room = mhi_p9_iov_bytes(req->in, req->ins);
+	size_t room = mhi_sg_bytes(req->in, req->ins);
 	struct p9_ctx c;
 	int error;
 
@@ -190,10 +184,10 @@ void mhi_p9_run(struct mhi_p9 *s, struct mhi_p9_req *req)
 	c.req = req;
 	c.data = 0;
 	c.uses = 0;
-	pthread_mutex_lock(&s->lock);
+	pthread_mutex_lock(&s->tree.lock);
 	c.dialect = s->dialect;
 	c.msize = s->msize;
-	pthread_mutex_unlock(&s->lock);
+	pthread_mutex_unlock(&s->tree.lock);
 	c.room = room < c.msize ? (u32)room : c.msize;
 	if (!req->size || c.room < P9_HEADER)
 		return;
@@ -206,116 +200,27 @@ void mhi_p9_run(struct mhi_p9 *s, struct mhi_p9_req *req)
 
 /* ---- life ---- */
 
-static u32 fds_default(void)
-{
-	struct rlimit limit;
-	u64 half = FDS_MIN;
-
-	if (!getrlimit(RLIMIT_NOFILE, &limit))
-		half = limit.rlim_cur / 2;
-	return half < FDS_DEFAULT_MAX ? (u32)half : FDS_DEFAULT_MAX;
-}
-
 static void set_config(struct mhi_p9 *s, const struct mhi_p9_config *config)
 {
-	s->config = *config;
-	s->config.path = NULL;
-	if (!s->config.msize_max || s->config.msize_max > MHI_P9_MSIZE_MAX)
-		s->config.msize_max = MHI_P9_MSIZE_MAX;
-	if (s->config.msize_max < MHI_P9_MSIZE_MIN)
-		s->config.msize_max = MHI_P9_MSIZE_MIN;
-	if (!s->config.fids_max)
-		s->config.fids_max = FIDS_DEFAULT;
-	if (!s->config.fds_max)
-		s->config.fds_max = fds_default();
-	if (s->config.fds_max < FDS_MIN)
-		s->config.fds_max = FDS_MIN;
-	s->euid = geteuid();
-	s->egid = getegid();
-	s->msize = s->config.msize_max;
-}
-
-static int open_error(struct mhi_err *err, const char *path)
-{
-	const char *cause = strerrordesc_np(errno);
-	const char *cure = "is it the right folder?";
-	int code = MH_EIO;
-
-	if (errno == ENOENT)
-		code = MH_ENOENT, cure = "correct the path, or make the folder";
-	else if (errno == ENOTDIR)
-		code = MH_EINVAL, cure = "name a folder";
-	else if (errno == EACCES || errno == EPERM)
-		code = MH_EPERM, cure = "give this user the right to read and enter it";
-	return mhi_err_set(err, code, "open the shared folder %s: %s; %s", path, cause, cure);
-}
-
-/* What the server cannot do without. */
-static int probe(struct mhi_p9 *s, const char *path, struct mhi_err *err)
-{
-	int fd = mhi_p9_open_at(s->root_fd, ".", O_PATH | O_DIRECTORY, 0);
-
-	if (fd == -ENOSYS)
-		return mhi_err_set(err, MH_ENOTSUP,
-				   "share %s: the kernel has no openat2; 5.6 or newer is needed",
-				   path);
-	if (fd >= 0)
-		close(fd);
-	fd = mhi_p9_reopen(s, s->root_fd, O_RDONLY | O_DIRECTORY);
-	if (fd < 0) {
-		errno = -fd;
-		return open_error(err, path);
-	}
-	close(fd);
-	if (s->config.ids == MHI_P9_MAPPED &&
-	    getxattr(mhi_p9_proc_path(s->root_fd).text, "user.macrohard.p9", NULL, 0) < 0 &&
-	    errno == EOPNOTSUPP)
-		return mhi_err_set(err, MH_ENOTSUP,
-				   "share %s: its file system has no user attributes, which mapped "
-				   "owners need; use another mapping of owners",
-				   path);
-	return 0;
-}
-
-static int open_root(struct mhi_p9 *s, const char *path, struct mhi_err *err)
-{
-	struct p9_attr a;
-	int error;
-
-	s->root_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (s->root_fd < 0)
-		return open_error(err, path);
-	s->proc_fd = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (s->proc_fd < 0)
-		return mhi_err_set(err, MH_ENOTSUP, "share %s: /proc is not mounted; mount it",
-				   path);
-	if (mhi_p9_stat(s->root_fd, &a))
-		return mhi_err_set(err, MH_EIO,
-				   "share %s: cannot ask for its state; is it the right folder?",
-				   path);
-	s->root_id = a.id;
-	error = probe(s, path, err);
-	if (error)
-		return error;
-	s->root = mhi_p9_node_new(s, NULL, "/", &a, s->root_fd);
-	return s->root ? 0 : mhi_err_set(err, MH_ENOMEM, "share %s: " MHI_NO_MEMORY, path);
+	s->msize_max = config->msize_max;
+	if (!s->msize_max || s->msize_max > MHI_P9_MSIZE_MAX)
+		s->msize_max = MHI_P9_MSIZE_MAX;
+	if (s->msize_max < MHI_P9_MSIZE_MIN)
+		s->msize_max = MHI_P9_MSIZE_MIN;
+	s->fids_max = config->fids_max ? config->fids_max : FIDS_DEFAULT;
+	s->msize = s->msize_max;
 }
 
 int mhi_p9_create(const struct mhi_p9_config *config, struct mhi_p9 **out, struct mhi_err *err)
 {
-	struct mhi_p9 *s;
+	struct mhi_p9 *s = calloc(1, sizeof(*s));
 	int error;
 
-	if (!config->path || !*config->path)
-		return mhi_err_set(err, MH_EINVAL, "no folder is named; set config.path");
-	s = calloc(1, sizeof(*s));
 	if (!s)
-		return mhi_err_set(err, MH_ENOMEM, "share %s: " MHI_NO_MEMORY, config->path);
-	pthread_mutex_init(&s->lock, NULL);
+		return mhi_err_set(err, MH_ENOMEM, MHI_NO_MEMORY);
 	mhi_p9_server_init(&s->server, &server_ops);
-	s->root_fd = s->proc_fd = -1;
 	set_config(s, config);
-	error = open_root(s, config->path, err);
+	error = mhi_tree_init(&s->tree, &config->tree, err);
 	if (error) {
 		mhi_p9_destroy(s);
 		return error;
@@ -329,21 +234,16 @@ void mhi_p9_destroy(struct mhi_p9 *s)
 	if (!s)
 		return;
 	mhi_p9_fids_fini(s);
-	mhi_p9_nodes_fini(s);
-	if (s->proc_fd >= 0)
-		close(s->proc_fd);
-	if (s->root_fd >= 0)
-		close(s->root_fd);
+	mhi_tree_fini(&s->tree);
 	mhi_p9_server_fini(&s->server);
-	pthread_mutex_destroy(&s->lock);
 	free(s);
 }
 
 void mhi_p9_reset(struct mhi_p9 *s)
 {
 	mhi_p9_fids_clear(s);
-	pthread_mutex_lock(&s->lock);
+	pthread_mutex_lock(&s->tree.lock);
 	s->dialect = P9_NONE;
-	s->msize = s->config.msize_max;
-	pthread_mutex_unlock(&s->lock);
+	s->msize = s->msize_max;
+	pthread_mutex_unlock(&s->tree.lock);
 }

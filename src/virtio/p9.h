@@ -2,37 +2,20 @@
 /*
  * A 9P server for one folder of the host: 9P2000.L, 9P2000.u and 9P2000. It knows no transport:
  * a request and the room for its reply are scattered pieces of memory (a guest's, or a socket's
- * buffer), into and out of which file data goes without a copy.
- *
- * The client cannot get out of the folder: names are single components, resolved one by one below
- * a descriptor of the folder they are in; symbolic links are data; devices and FIFOs are never
- * opened.
+ * buffer), into and out of which file data goes without a copy. What a client can reach is up to
+ * tree.h.
  */
 #ifndef MHI_VIRTIO_P9_H
 #define MHI_VIRTIO_P9_H
 
 #include "core/err.h"
 #include "virtio/p9_server.h"
-
-enum mhi_p9_ids {
-	/* The server's user's files belong to config.uid and gid, all others to nobody. */
-	MHI_P9_SQUASH,
-	/* Owner, mode and device number are kept in a user.* attribute; absent: as SQUASH. */
-	MHI_P9_MAPPED,
-	/*
-	 * The host's ids, modes and attributes: for a trusted guest and a server with privileges.
-	 */
-	MHI_P9_HOST,
-};
+#include "virtio/tree_config.h"
 
 struct mhi_p9_config {
-	const char *path; /* the folder; may be a symbolic link to one */
-	bool readonly;
-	enum mhi_p9_ids ids;
-	u32 uid, gid;  /* whose the server's files are for the client */
+	struct mhi_tree_config tree;
 	u32 msize_max; /* 0: MHI_P9_MSIZE_MAX */
 	u32 fids_max;  /* 0: 65536 */
-	u32 fds_max;   /* open descriptors; 0: half of the process' limit, at most 16384 */
 };
 
 struct mhi_p9; /* one client's session */

@@ -9,13 +9,37 @@
 
 #define NS_PER_S 1000000000ull
 
+/* Linux takes version 0 for "never cache". */
+static u32 version_of(const struct tree_attr *a)
+{
+	u64 ns = (u64)a->mtime.tv_sec * NS_PER_S + (u64)a->mtime.tv_nsec;
+	u32 v = (u32)(ns >> 32) ^ (u32)ns ^ (u32)(a->size << 8);
+
+	return v ? v : 1;
+}
+
+struct mhi_p9_qid mhi_p9_qid(const struct mhi_p9 *s, const struct tree_attr *a)
+{
+	struct mhi_p9_qid qid = {
+		.type = P9_QTFILE,
+		.version = version_of(a),
+		.path = mhi_tree_ino(&s->tree, a->id.dev, a->id.ino),
+	};
+
+	if (S_ISDIR(a->host_mode))
+		qid.type = P9_QTDIR;
+	else if (S_ISLNK(a->host_mode))
+		qid.type = P9_QTSYMLINK;
+	return qid;
+}
+
 static void put_time(struct mhi_p9_out *out, const struct timespec *t)
 {
 	mhi_p9_put64(out, (u64)t->tv_sec);
 	mhi_p9_put64(out, (u64)t->tv_nsec);
 }
 
-static void put_attr(struct p9_ctx *c, const struct p9_attr *a, u64 mask)
+static void put_attr(struct p9_ctx *c, const struct tree_attr *a, u64 mask)
 {
 	struct mhi_p9_qid qid = mhi_p9_qid(c->s, a);
 	struct mhi_p9_out *out = &c->out;
@@ -46,14 +70,14 @@ int mhi_p9_do_getattr(struct p9_ctx *c)
 {
 	u32 number = mhi_p9_get32(&c->in);
 	u64 mask = mhi_p9_get64(&c->in);
-	struct p9_attr a;
+	struct tree_attr a;
 	struct p9_use *use;
 	int error;
 
 	error = mhi_p9_use(c, number, &use);
 	if (error)
 		return error;
-	error = mhi_p9_use_attr(c->s, use, &a);
+	error = mhi_tree_file_attr(&c->s->tree, &use->f, &a);
 	if (!error)
 		put_attr(c, &a, mask);
 	return error;
@@ -61,64 +85,14 @@ int mhi_p9_do_getattr(struct p9_ctx *c)
 
 /* ---- setattr ---- */
 
-static int resize(const struct p9_use *use, u64 size)
-{
-	if (size > INT64_MAX)
-		return -EINVAL;
-	if (S_ISDIR(use->node->type))
-		return -EISDIR;
-	if (!S_ISREG(use->node->type))
-		return -EINVAL;
-	/* A file that is open for writing may have a mode by now that forbids it. */
-	if (use->io_fd >= 0 && use->access != O_RDONLY)
-		return ftruncate(use->io_fd, (off_t)size) ? -errno : 0;
-	return truncate(mhi_p9_proc_path(use->fd).text, (off_t)size) ? -errno : 0;
-}
-
-static struct timespec time_from(u32 valid, u32 now, u32 set, u64 s, u64 ns)
-{
-	if (!(valid & now))
-		return (struct timespec){ .tv_nsec = UTIME_OMIT };
-	if (!(valid & set))
-		return (struct timespec){ .tv_nsec = UTIME_NOW };
-	return (struct timespec){ .tv_sec = (time_t)s, .tv_nsec = (long)ns };
-}
-
-static int set_times(const struct mhi_p9 *s, const struct p9_use *use, const struct p9_change *ch)
-{
-	struct p9_proc_name name = mhi_p9_proc_name(use->fd);
-	struct timespec times[2] = {
-		time_from(ch->valid, P9_SETATTR_ATIME, P9_SETATTR_ATIME_SET, ch->atime,
-			  ch->atime_ns),
-		time_from(ch->valid, P9_SETATTR_MTIME, P9_SETATTR_MTIME_SET, ch->mtime,
-			  ch->mtime_ns),
-	};
-
-	return utimensat(s->proc_fd, name.text, times, 0) ? -errno : 0;
-}
-
-/* Resizing and changing the owner change other attributes, so the ones that may be given follow. */
-int mhi_p9_apply(const struct mhi_p9 *s, const struct p9_use *use, const struct p9_change *ch)
-{
-	u32 uid = ch->valid & P9_SETATTR_UID ? ch->uid : ~0u;
-	u32 gid = ch->valid & P9_SETATTR_GID ? ch->gid : ~0u;
-	int error = 0;
-
-	if (ch->valid & P9_SETATTR_SIZE)
-		error = resize(use, ch->size);
-	if (!error && (ch->valid & (P9_SETATTR_UID | P9_SETATTR_GID)))
-		error = mhi_p9_chown(s, use->fd, uid, gid);
-	if (!error && (ch->valid & P9_SETATTR_MODE))
-		error = mhi_p9_chmod(s, use->fd, ch->mode);
-	if (!error && (ch->valid & (P9_SETATTR_ATIME | P9_SETATTR_MTIME)))
-		error = set_times(s, use, ch);
-	return error;
-}
+MHI_STATIC_ASSERT((P9_SETATTR_ALL & ~P9_SETATTR_CTIME) ==
+		  (TREE_SET_MODE | TREE_SET_UID | TREE_SET_GID | TREE_SET_SIZE | TREE_SET_ATIME |
+		   TREE_SET_MTIME | TREE_SET_ATIME_SET | TREE_SET_MTIME_SET));
 
 int mhi_p9_do_setattr(struct p9_ctx *c)
 {
 	u32 number = mhi_p9_get32(&c->in);
-	struct p9_change ch = { .valid = mhi_p9_get32(&c->in) };
+	struct tree_change ch = { .valid = mhi_p9_get32(&c->in) };
 	struct p9_use *use;
 	int error;
 
@@ -137,7 +111,7 @@ int mhi_p9_do_setattr(struct p9_ctx *c)
 	    (ch.valid & P9_SETATTR_MTIME_SET && ch.mtime_ns >= NS_PER_S))
 		return -EINVAL;
 	error = mhi_p9_use(c, number, &use);
-	return error ? error : mhi_p9_apply(c->s, use, &ch);
+	return error ? error : mhi_tree_apply(&c->s->tree, &use->f, &ch);
 }
 
 int mhi_p9_do_statfs(struct p9_ctx *c)
@@ -151,7 +125,7 @@ int mhi_p9_do_statfs(struct p9_ctx *c)
 	error = mhi_p9_use(c, number, &use);
 	if (error)
 		return error;
-	if (fstatfs(use->fd, &sf))
+	if (fstatfs(use->f.fd, &sf))
 		return -errno;
 	mhi_p9_put32(out, P9_STATFS_TYPE);
 	mhi_p9_put32(out, (u32)sf.f_bsize);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Little-endian integers, strings and scattered bytes of 9P messages. */
+/* Little-endian integers and strings of 9P messages. */
 #include "virtio/p9_codec.h"
 
 #include <errno.h>
@@ -137,86 +137,5 @@ int mhi_p9_str_copy(struct mhi_p9_str s, char *buf, size_t room)
 
 int mhi_p9_name(struct mhi_p9_str s, char *buf)
 {
-	if (s.len && memchr(s.p, '/', s.len))
-		return -EINVAL;
-	if (mhi_p9_str_is(s, ".") || mhi_p9_str_is(s, ".."))
-		return -EINVAL;
-	return mhi_p9_str_copy(s, buf, MHI_P9_NAME);
-}
-
-size_t mhi_p9_iov_bytes(const struct iovec *iov, unsigned int n)
-{
-	size_t sum = 0;
-
-	for (unsigned int i = 0; i < n; i++)
-		if (__builtin_add_overflow(sum, iov[i].iov_len, &sum))
-			return SIZE_MAX;
-	return sum;
-}
-
-size_t mhi_p9_iov_get(const struct iovec *iov, unsigned int n, size_t off, void *buf, size_t len)
-{
-	size_t done = 0;
-
-	for (unsigned int i = 0; i < n && done < len; i++) {
-		size_t part = iov[i].iov_len;
-
-		if (off >= part) {
-			off -= part;
-			continue;
-		}
-		part -= off;
-		if (part > len - done)
-			part = len - done;
-		memcpy((u8 *)buf + done, (const u8 *)iov[i].iov_base + off, part);
-		done += part;
-		off = 0;
-	}
-	return done;
-}
-
-size_t mhi_p9_iov_put(const struct iovec *iov, unsigned int n, size_t off, const void *buf,
-		      size_t len)
-{
-	size_t done = 0;
-
-	for (unsigned int i = 0; i < n && done < len; i++) {
-		size_t part = iov[i].iov_len;
-
-		if (off >= part) {
-			off -= part;
-			continue;
-		}
-		part -= off;
-		if (part > len - done)
-			part = len - done;
-		memcpy((u8 *)iov[i].iov_base + off, (const u8 *)buf + done, part);
-		done += part;
-		off = 0;
-	}
-	return done;
-}
-
-size_t mhi_p9_slice(struct mhi_p9_slice *s, const struct iovec *iov, unsigned int n, size_t off,
-		    size_t len)
-{
-	size_t done = 0;
-
-	s->n = 0;
-	for (unsigned int i = 0; i < n && done < len && s->n < MHI_COUNT(s->iov); i++) {
-		size_t part = iov[i].iov_len;
-
-		if (off >= part) {
-			off -= part;
-			continue;
-		}
-		part -= off;
-		if (part > len - done)
-			part = len - done;
-		s->iov[s->n].iov_base = (u8 *)iov[i].iov_base + off;
-		s->iov[s->n++].iov_len = part;
-		done += part;
-		off = 0;
-	}
-	return done;
+	return mhi_tree_name(s.p, s.len, buf);
 }

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Bytes of 9P messages: bounded reading and writing of integers and strings, and copying from and
- * to scattered memory. Nothing allocates. A failed access sets a flag that is looked at once, at
- * the message's end; until then reads give zeros.
+ * Bytes of 9P messages: bounded reading and writing of integers and strings. Nothing allocates. A
+ * failed access sets a flag that is looked at once, at the message's end; until then reads give
+ * zeros.
  */
 #ifndef MHI_VIRTIO_P9_CODEC_H
 #define MHI_VIRTIO_P9_CODEC_H
 
-#include <sys/uio.h>
-
-#include "base/types.h"
+#include "virtio/sg.h"
+#include "virtio/tree_name.h"
 
 struct mhi_p9_in {
 	const u8 *p;
@@ -55,23 +54,7 @@ bool mhi_p9_str_is(struct mhi_p9_str s, const char *text);
  * it and its terminator do not fit.
  */
 int mhi_p9_str_copy(struct mhi_p9_str s, char *buf, size_t room);
-/* A file's name in its folder: as above, and no '/', "." or "..". buf has MHI_P9_NAME bytes. */
+/* A file's name in its folder, by mhi_tree_name. */
 int mhi_p9_name(struct mhi_p9_str s, char *buf);
-#define MHI_P9_NAME 256
-
-size_t mhi_p9_iov_bytes(const struct iovec *iov, unsigned int n);
-/* Copy from or to the bytes at off; the number of bytes that are there, at most len. */
-size_t mhi_p9_iov_get(const struct iovec *iov, unsigned int n, size_t off, void *buf, size_t len);
-size_t mhi_p9_iov_put(const struct iovec *iov, unsigned int n, size_t off, const void *buf,
-		      size_t len);
-
-/* The pieces of [off, off + len), as many as fit. */
-struct mhi_p9_slice {
-	struct iovec iov[256];
-	unsigned int n;
-};
-/* Returns the bytes in it: less than len when the memory or the slice ends. */
-size_t mhi_p9_slice(struct mhi_p9_slice *s, const struct iovec *iov, unsigned int n, size_t off,
-		    size_t len);
 
 #endif

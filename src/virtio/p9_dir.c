@@ -41,13 +41,13 @@ static void put_entry(struct reader *r, const struct dirent64 *d, u64 dev)
 	struct mhi_p9_qid qid = { .type = type_of(d) };
 	bool up = r->top && !strcmp(d->d_name, "..");
 
-	qid.path = up ? r->root_ino : mhi_p9_qid_path(r->c->s, dev, d->d_ino);
+	qid.path = up ? r->root_ino : mhi_tree_ino(&r->c->s->tree, dev, d->d_ino);
 	mhi_p9_put_qid(&out, &qid);
 	mhi_p9_put64(&out, (u64)d->d_off);
 	/* A regular file may be a device in the client's eyes. */
 	mhi_p9_put8(&out, r->mapped && d->d_type == DT_REG ? DT_UNKNOWN : d->d_type);
 	mhi_p9_put_str(&out, d->d_name, len);
-	r->at += mhi_p9_iov_put(req->in, req->ins, r->at, entry, out.used);
+	r->at += mhi_sg_put(req->in, req->ins, r->at, entry, out.used);
 }
 
 /* With the fid's lock held. */
@@ -58,17 +58,17 @@ static int read_entries(struct reader *r, struct p9_use *use, u64 offset, size_t
 	ssize_t n;
 
 	if (offset != fid->dir_pos) {
-		if (lseek(use->io_fd, (off_t)offset, SEEK_SET) < 0)
+		if (lseek(use->f.io_fd, (off_t)offset, SEEK_SET) < 0)
 			return -errno;
 		fid->dir_pos = offset;
 	}
-	n = getdents64(use->io_fd, buf, bytes < sizeof(buf) ? bytes : sizeof(buf));
+	n = getdents64(use->f.io_fd, buf, bytes < sizeof(buf) ? bytes : sizeof(buf));
 	if (n < 0)
 		return -errno;
 	for (ssize_t at = 0; at < n;) {
 		const struct dirent64 *d = (const struct dirent64 *)((const char *)buf + at);
 
-		put_entry(r, d, use->node->id.dev);
+		put_entry(r, d, use->f.node->id.dev);
 		fid->dir_pos = (u64)d->d_off;
 		at += d->d_reclen;
 	}
@@ -91,11 +91,11 @@ int mhi_p9_do_readdir(struct p9_ctx *c)
 	error = mhi_p9_use_open(c, number, &use);
 	if (error)
 		return error;
-	if (use->fid->xattr || !S_ISDIR(use->node->type))
+	if (use->fid->xattr || !S_ISDIR(use->f.node->type))
 		return -ENOTDIR;
-	r.root_ino = c->s->root_id.ino;
-	r.top = !use->node->parent;
-	r.mapped = c->s->config.ids == MHI_P9_MAPPED;
+	r.root_ino = c->s->tree.root_id.ino;
+	r.top = !use->f.node->parent;
+	r.mapped = c->s->tree.config.ids == MHI_TREE_MAPPED;
 	pthread_mutex_lock(&use->fid->lock);
 	error = read_entries(&r, use, offset, (size_t)count * GROWTH_HOST / GROWTH_9P);
 	pthread_mutex_unlock(&use->fid->lock);

@@ -34,10 +34,7 @@ static struct p9_use *take_use(struct p9_ctx *c, struct p9_fid *fid)
 	fid->refs++;
 	*use = (struct p9_use){
 		.fid = fid,
-		.node = fid->node,
-		.fd = fid->io_fd,
-		.io_fd = fid->io_fd,
-		.access = fid->access,
+		.f = { fid->node, fid->io_fd, fid->io_fd, fid->access },
 	};
 	return use;
 }
@@ -50,18 +47,18 @@ int mhi_p9_use(struct p9_ctx *c, u32 number, struct p9_use **use)
 
 	if (c->in.bad)
 		return -EINVAL;
-	pthread_mutex_lock(&s->lock);
+	pthread_mutex_lock(&s->tree.lock);
 	fid = mhi_p9_fid_find(s, number);
 	if (fid && !fid->xattr)
-		error = fid->io_fd < 0 ? mhi_p9_node_busy(s, fid->node) : 0;
+		error = fid->io_fd < 0 ? mhi_tree_node_busy(&s->tree, fid->node) : 0;
 	if (!error) {
 		*use = take_use(c, fid);
 		if (fid->io_fd < 0) {
-			(*use)->fd = fid->node->fd;
+			(*use)->f.fd = fid->node->fd;
 			(*use)->busy = true;
 		}
 	}
-	pthread_mutex_unlock(&s->lock);
+	pthread_mutex_unlock(&s->tree.lock);
 	return error;
 }
 
@@ -81,12 +78,12 @@ int mhi_p9_use_open(struct p9_ctx *c, u32 number, struct p9_use **use)
 
 	if (c->in.bad)
 		return -EINVAL;
-	pthread_mutex_lock(&s->lock);
+	pthread_mutex_lock(&s->tree.lock);
 	fid = mhi_p9_fid_find(s, number);
 	open = fid && (fid->xattr || fid->io_fd >= 0);
 	if (open)
 		*use = take_use(c, fid);
-	pthread_mutex_unlock(&s->lock);
+	pthread_mutex_unlock(&s->tree.lock);
 	return open ? 0 : -EBADF;
 }
 
@@ -96,9 +93,9 @@ static void destroy(struct mhi_p9 *s, struct p9_fid *fid)
 	if (fid->io_fd >= 0)
 		close(fid->io_fd);
 	pthread_mutex_destroy(&fid->lock);
-	pthread_mutex_lock(&s->lock);
+	pthread_mutex_lock(&s->tree.lock);
 	if (fid->io_fd >= 0) {
-		mhi_p9_fd_give(s);
+		mhi_tree_fd_give(&s->tree);
 		mhi_p9_locks_drop(s, &fid->node->id);
 	}
 	if (fid->xattr) {
@@ -106,20 +103,20 @@ static void destroy(struct mhi_p9 *s, struct p9_fid *fid)
 		free(fid->xattr->value);
 		free(fid->xattr);
 	}
-	mhi_p9_node_put(s, fid->node);
+	mhi_tree_node_put(&s->tree, fid->node);
 	s->fids--;
 	fid->chain = s->free_fids;
 	s->free_fids = fid;
-	pthread_mutex_unlock(&s->lock);
+	pthread_mutex_unlock(&s->tree.lock);
 }
 
 void mhi_p9_fid_put(struct mhi_p9 *s, struct p9_fid *fid)
 {
 	bool last;
 
-	pthread_mutex_lock(&s->lock);
+	pthread_mutex_lock(&s->tree.lock);
 	last = !--fid->refs;
-	pthread_mutex_unlock(&s->lock);
+	pthread_mutex_unlock(&s->tree.lock);
 	if (last)
 		destroy(s, fid);
 }
@@ -131,16 +128,16 @@ void mhi_p9_unuse(struct p9_ctx *c)
 
 	if (!c->uses)
 		return;
-	pthread_mutex_lock(&c->s->lock);
+	pthread_mutex_lock(&c->s->tree.lock);
 	while (c->uses) {
 		struct p9_use *use = &c->use[--c->uses];
 
 		if (use->busy)
-			mhi_p9_node_idle(c->s, use->node);
+			mhi_tree_node_idle(&c->s->tree, use->f.node);
 		if (!--use->fid->refs)
 			dead[n++] = use->fid;
 	}
-	pthread_mutex_unlock(&c->s->lock);
+	pthread_mutex_unlock(&c->s->tree.lock);
 	while (n)
 		destroy(c->s, dead[--n]);
 }
@@ -151,7 +148,7 @@ static struct p9_fid *new_fid(struct mhi_p9 *s)
 {
 	struct p9_fid *fid = s->free_fids;
 
-	if (s->fids >= s->config.fids_max)
+	if (s->fids >= s->fids_max)
 		return NULL;
 	if (fid)
 		s->free_fids = fid->chain;
@@ -165,7 +162,7 @@ static struct p9_fid *new_fid(struct mhi_p9 *s)
 	return fid;
 }
 
-static int insert(struct p9_ctx *c, u32 number, struct p9_fid *old, struct p9_node *node,
+static int insert(struct p9_ctx *c, u32 number, struct p9_fid *old, struct tree_node *node,
 		  const struct p9_open *open)
 {
 	struct mhi_p9 *s = c->s;
@@ -194,16 +191,16 @@ static int insert(struct p9_ctx *c, u32 number, struct p9_fid *old, struct p9_no
 	return 0;
 }
 
-int mhi_p9_fid_new(struct p9_ctx *c, u32 number, struct p9_fid *old, struct p9_node *node,
+int mhi_p9_fid_new(struct p9_ctx *c, u32 number, struct p9_fid *old, struct tree_node *node,
 		   const struct p9_open *open)
 {
 	int error;
 
 	if (number == P9_NOFID)
 		return -EBADF;
-	pthread_mutex_lock(&c->s->lock);
+	pthread_mutex_lock(&c->s->tree.lock);
 	error = insert(c, number, old, node, open);
-	pthread_mutex_unlock(&c->s->lock);
+	pthread_mutex_unlock(&c->s->tree.lock);
 	return error;
 }
 
@@ -211,12 +208,12 @@ struct p9_fid *mhi_p9_fid_take(struct mhi_p9 *s, u32 number)
 {
 	struct p9_fid **slot, *fid;
 
-	pthread_mutex_lock(&s->lock);
+	pthread_mutex_lock(&s->tree.lock);
 	slot = slot_of(s, number);
 	fid = *slot;
 	if (fid)
 		*slot = fid->chain;
-	pthread_mutex_unlock(&s->lock);
+	pthread_mutex_unlock(&s->tree.lock);
 	return fid;
 }
 
@@ -226,11 +223,11 @@ void mhi_p9_fids_clear(struct mhi_p9 *s)
 		for (;;) {
 			struct p9_fid *fid;
 
-			pthread_mutex_lock(&s->lock);
+			pthread_mutex_lock(&s->tree.lock);
 			fid = s->fid_table[i];
 			if (fid)
 				s->fid_table[i] = fid->chain;
-			pthread_mutex_unlock(&s->lock);
+			pthread_mutex_unlock(&s->tree.lock);
 			if (!fid)
 				break;
 			mhi_p9_fid_put(s, fid);
@@ -247,64 +244,4 @@ void mhi_p9_fids_fini(struct mhi_p9 *s)
 		s->free_fids = fid->chain;
 		free(fid);
 	}
-}
-
-/* ---- counted descriptors ---- */
-
-static int take_fd(struct mhi_p9 *s)
-{
-	int error;
-
-	pthread_mutex_lock(&s->lock);
-	error = mhi_p9_fd_take(s);
-	pthread_mutex_unlock(&s->lock);
-	return error;
-}
-
-/* Is another try worth while? If not, the descriptor that was counted is not one. */
-static bool again(struct mhi_p9 *s, int fd)
-{
-	bool again = false;
-
-	if (fd >= 0)
-		return false;
-	pthread_mutex_lock(&s->lock);
-	if (fd == -EMFILE || fd == -ENFILE)
-		again = mhi_p9_fd_squeeze(s);
-	if (!again)
-		mhi_p9_fd_give(s);
-	pthread_mutex_unlock(&s->lock);
-	return again;
-}
-
-int mhi_p9_counted_open_at(struct mhi_p9 *s, int dir, const char *name, u64 flags, u32 mode)
-{
-	int fd = take_fd(s);
-
-	if (fd)
-		return fd;
-	do
-		fd = mhi_p9_open_at(dir, name, flags, mode);
-	while (again(s, fd));
-	return fd;
-}
-
-int mhi_p9_counted_reopen(struct mhi_p9 *s, int fd, int flags)
-{
-	int new_fd = take_fd(s);
-
-	if (new_fd)
-		return new_fd;
-	do
-		new_fd = mhi_p9_reopen(s, fd, flags);
-	while (again(s, new_fd));
-	return new_fd;
-}
-
-void mhi_p9_counted_close(struct mhi_p9 *s, int fd)
-{
-	close(fd);
-	pthread_mutex_lock(&s->lock);
-	mhi_p9_fd_give(s);
-	pthread_mutex_unlock(&s->lock);
 }

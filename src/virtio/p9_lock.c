@@ -31,12 +31,12 @@ static u64 hash(struct mhi_p9_str s)
 	return h;
 }
 
-static struct p9_lock **find(struct mhi_p9 *s, const struct p9_id *id, const struct request *r)
+static struct p9_lock **find(struct mhi_p9 *s, const struct tree_id *id, const struct request *r)
 {
 	struct p9_lock **slot = &s->lock_list;
 	u64 client = hash(r->client);
 
-	while (*slot && !(mhi_p9_same(&(*slot)->id, id) && (*slot)->proc == r->proc &&
+	while (*slot && !(mhi_tree_same(&(*slot)->id, id) && (*slot)->proc == r->proc &&
 			  (*slot)->client == client))
 		slot = &(*slot)->next;
 	return slot;
@@ -48,27 +48,27 @@ static void drop(struct mhi_p9 *s, struct p9_lock **slot)
 
 	*slot = lock->next;
 	close(lock->fd);
-	mhi_p9_fd_give(s);
+	mhi_tree_fd_give(&s->tree);
 	s->locks--;
 	free(lock);
 }
 
-static bool has_open(const struct mhi_p9 *s, const struct p9_id *id)
+static bool has_open(const struct mhi_p9 *s, const struct tree_id *id)
 {
 	for (unsigned int i = 0; i < P9_BUCKETS; i++)
 		for (const struct p9_fid *f = s->fid_table[i]; f; f = f->chain)
-			if (f->io_fd >= 0 && mhi_p9_same(&f->node->id, id))
+			if (f->io_fd >= 0 && mhi_tree_same(&f->node->id, id))
 				return true;
 	return false;
 }
 
-void mhi_p9_locks_drop(struct mhi_p9 *s, const struct p9_id *id)
+void mhi_p9_locks_drop(struct mhi_p9 *s, const struct tree_id *id)
 {
 	struct p9_lock **slot = &s->lock_list;
 	bool checked = false;
 
 	while (*slot) {
-		if (!mhi_p9_same(&(*slot)->id, id)) {
+		if (!mhi_tree_same(&(*slot)->id, id)) {
 			slot = &(*slot)->next;
 			continue;
 		}
@@ -88,20 +88,20 @@ static struct p9_lock *new_lock(struct p9_ctx *c, const struct p9_use *use, cons
 	*error = -ENOMEM;
 	if (!lock)
 		return NULL;
-	lock->writable = !c->s->config.readonly;
+	lock->writable = !c->s->tree.config.readonly;
 	lock->fd = -EACCES;
 	if (lock->writable)
-		lock->fd = mhi_p9_counted_reopen(c->s, use->io_fd, O_RDWR);
+		lock->fd = mhi_tree_counted_reopen(&c->s->tree, use->f.io_fd, O_RDWR);
 	if (lock->fd < 0) {
 		lock->writable = false;
-		lock->fd = mhi_p9_counted_reopen(c->s, use->io_fd, O_RDONLY);
+		lock->fd = mhi_tree_counted_reopen(&c->s->tree, use->f.io_fd, O_RDONLY);
 	}
 	if (lock->fd < 0) {
 		*error = lock->fd;
 		free(lock);
 		return NULL;
 	}
-	lock->id = use->node->id;
+	lock->id = use->f.node->id;
 	lock->proc = r->proc;
 	lock->client = hash(r->client);
 	return lock;
@@ -137,15 +137,15 @@ static int settle(struct mhi_p9 *s, struct p9_lock **slot, const struct request 
 
 static int lock_as(struct p9_ctx *c, const struct p9_use *use, const struct request *r)
 {
-	const struct p9_id *id = &use->node->id;
+	const struct tree_id *id = &use->f.node->id;
 	struct mhi_p9 *s = c->s;
 	struct p9_lock *lock = NULL, **slot;
 	bool known;
 	int error = 0;
 
-	pthread_mutex_lock(&s->lock);
+	pthread_mutex_lock(&s->tree.lock);
 	known = *find(s, id, r);
-	pthread_mutex_unlock(&s->lock);
+	pthread_mutex_unlock(&s->tree.lock);
 	if (!known && r->type == P9_LOCK_UNLCK)
 		return 0;
 	if (!known) {
@@ -153,7 +153,7 @@ static int lock_as(struct p9_ctx *c, const struct p9_use *use, const struct requ
 		if (!lock)
 			return error;
 	}
-	pthread_mutex_lock(&s->lock);
+	pthread_mutex_lock(&s->tree.lock);
 	slot = find(s, id, r);
 	if (!*slot && lock && s->locks < P9_LOCKS_MAX) {
 		lock->next = s->lock_list;
@@ -163,9 +163,9 @@ static int lock_as(struct p9_ctx *c, const struct p9_use *use, const struct requ
 		lock = NULL;
 	}
 	error = *slot ? settle(s, slot, r) : -ENOLCK;
-	pthread_mutex_unlock(&s->lock);
+	pthread_mutex_unlock(&s->tree.lock);
 	if (lock) {
-		mhi_p9_counted_close(s, lock->fd);
+		mhi_tree_counted_close(&s->tree, lock->fd);
 		free(lock);
 	}
 	return error;
@@ -182,7 +182,7 @@ static int file_of(struct p9_ctx *c, u32 number, struct p9_use **use)
 {
 	int error = mhi_p9_use_open(c, number, use);
 
-	if (!error && ((*use)->fid->xattr || !S_ISREG((*use)->node->type)))
+	if (!error && ((*use)->fid->xattr || !S_ISREG((*use)->f.node->type)))
 		error = -EINVAL;
 	return error;
 }
@@ -226,10 +226,10 @@ static int ask(struct mhi_p9 *s, const struct p9_use *use, const struct request 
 	struct p9_lock *own;
 	int error;
 
-	pthread_mutex_lock(&s->lock);
-	own = *find(s, &use->node->id, r);
-	error = fcntl(own ? own->fd : use->io_fd, F_OFD_GETLK, fl) ? -errno : 0;
-	pthread_mutex_unlock(&s->lock);
+	pthread_mutex_lock(&s->tree.lock);
+	own = *find(s, &use->f.node->id, r);
+	error = fcntl(own ? own->fd : use->f.io_fd, F_OFD_GETLK, fl) ? -errno : 0;
+	pthread_mutex_unlock(&s->tree.lock);
 	return error;
 }
 

@@ -66,7 +66,7 @@ static void put_number(struct mhi_p9_out *out, u32 v)
 	mhi_p9_put_str(out, text, (size_t)snprintf(text, sizeof(text), "%u", v));
 }
 
-static void put_extension(struct mhi_p9_out *out, int fd, const struct p9_attr *a)
+static void put_extension(struct mhi_p9_out *out, int fd, const struct tree_attr *a)
 {
 	char text[PATH_MAX];
 	ssize_t n = 0;
@@ -80,7 +80,7 @@ static void put_extension(struct mhi_p9_out *out, int fd, const struct p9_attr *
 }
 
 static void put_stat(const struct p9_ctx *c, struct mhi_p9_out *out, int fd,
-		     const struct p9_attr *a, const char *name)
+		     const struct tree_attr *a, const char *name)
 {
 	struct mhi_p9_qid qid = mhi_p9_qid(c->s, a);
 	struct mhi_p9_out size = { out->p + out->used, 0, 2, false };
@@ -112,22 +112,22 @@ int mhi_p9_do_stat(struct p9_ctx *c)
 {
 	u32 number = mhi_p9_get32(&c->in);
 	struct mhi_p9_out size = { c->out.p, 0, 2, false };
-	char name[MHI_P9_NAME];
+	char name[MHI_TREE_NAME];
 	struct p9_use *use;
-	struct p9_attr a;
+	struct tree_attr a;
 	int error;
 
 	error = mhi_p9_use(c, number, &use);
 	if (error)
 		return error;
-	error = mhi_p9_use_attr(c->s, use, &a);
+	error = mhi_tree_file_attr(&c->s->tree, &use->f, &a);
 	if (error)
 		return error;
-	pthread_mutex_lock(&c->s->lock);
-	memcpy(name, use->node->name, strlen(use->node->name) + 1);
-	pthread_mutex_unlock(&c->s->lock);
+	pthread_mutex_lock(&c->s->tree.lock);
+	memcpy(name, use->f.node->name, strlen(use->f.node->name) + 1);
+	pthread_mutex_unlock(&c->s->tree.lock);
 	mhi_p9_put16(&c->out, 0);
-	put_stat(c, &c->out, use->fd, &a, name);
+	put_stat(c, &c->out, use->f.fd, &a, name);
 	if (!c->out.full)
 		mhi_p9_put16(&size, (u16)(c->out.used - 2));
 	return 0;
@@ -147,22 +147,22 @@ static int put_entry(struct listing *l, const char *name)
 	const struct mhi_p9_req *req = l->c->req;
 	u8 buf[STAT_MAX];
 	struct mhi_p9_out out = { buf, 0, sizeof(buf), false };
-	struct p9_attr a;
+	struct tree_attr a;
 	int fd, error;
 
 	if (!strcmp(name, ".") || !strcmp(name, ".."))
 		return 0;
-	fd = mhi_p9_counted_open_at(l->c->s, l->dir, name, O_PATH, 0);
+	fd = mhi_tree_counted_open_at(&l->c->s->tree, l->dir, name, O_PATH, 0);
 	/* It may have gone since. */
 	if (fd < 0)
 		return fd == -ENOENT ? 0 : fd;
-	error = mhi_p9_attr(l->c->s, fd, &a);
+	error = mhi_tree_attr(&l->c->s->tree, fd, &a);
 	if (!error)
 		put_stat(l->c, &out, fd, &a, name);
-	mhi_p9_counted_close(l->c->s, fd);
+	mhi_tree_counted_close(&l->c->s->tree, fd);
 	if (error || out.used > l->room - l->at)
 		return error ? error : 1;
-	mhi_p9_iov_put(req->in, req->ins, P9_READ_HEADER + l->at, buf, out.used);
+	mhi_sg_put(req->in, req->ins, P9_READ_HEADER + l->at, buf, out.used);
 	l->at += (u32)out.used;
 	return 0;
 }
@@ -214,7 +214,7 @@ static int list(struct listing *l, struct p9_fid *fid, u64 offset)
 
 int mhi_p9_read_dir_stat(struct p9_ctx *c, struct p9_use *use, u64 offset, u32 count)
 {
-	struct listing l = { .c = c, .dir = use->io_fd, .room = count };
+	struct listing l = { .c = c, .dir = use->f.io_fd, .room = count };
 	int error;
 
 	pthread_mutex_lock(&use->fid->lock);
@@ -241,11 +241,11 @@ static void mark_remove(struct p9_ctx *c, u32 number)
 {
 	struct p9_fid *fid;
 
-	pthread_mutex_lock(&c->s->lock);
+	pthread_mutex_lock(&c->s->tree.lock);
 	fid = mhi_p9_fid_find(c->s, number);
 	if (fid)
 		fid->remove_on_clunk = true;
-	pthread_mutex_unlock(&c->s->lock);
+	pthread_mutex_unlock(&c->s->tree.lock);
 }
 
 int mhi_p9_do_open(struct p9_ctx *c)
@@ -257,7 +257,7 @@ int mhi_p9_do_open(struct p9_ctx *c)
 
 	if (c->in.bad)
 		return -EINVAL;
-	if (mode & P9_ORCLOSE && c->s->config.readonly)
+	if (mode & P9_ORCLOSE && c->s->tree.config.readonly)
 		return -EROFS;
 	error = mhi_p9_use(c, number, &use);
 	if (error)
@@ -273,31 +273,31 @@ static int become(struct p9_ctx *c, struct p9_use *use, const char *name)
 {
 	struct mhi_p9 *s = c->s;
 	struct p9_open open = { .fd = -1, .access = O_RDONLY };
-	int path = mhi_p9_counted_open_at(s, use->fd, name, O_PATH, 0);
-	struct p9_node *node;
+	int path = mhi_tree_counted_open_at(&s->tree, use->f.fd, name, O_PATH, 0);
+	struct tree_node *node;
 	struct mhi_p9_qid qid;
-	struct p9_attr a;
+	struct tree_attr a;
 	int error;
 
 	if (path < 0)
 		return path;
-	error = mhi_p9_stat(path, &a);
+	error = mhi_tree_stat(path, &a);
 	if (!error && S_ISDIR(a.mode)) {
-		open.fd = mhi_p9_counted_reopen(s, path, O_RDONLY | O_DIRECTORY);
+		open.fd = mhi_tree_counted_reopen(&s->tree, path, O_RDONLY | O_DIRECTORY);
 		error = open.fd < 0 ? open.fd : 0;
 	}
-	mhi_p9_counted_close(s, path);
+	mhi_tree_counted_close(&s->tree, path);
 	if (error)
 		return error;
-	pthread_mutex_lock(&s->lock);
-	node = mhi_p9_node_new(s, use->node, name, &a, -1);
-	pthread_mutex_unlock(&s->lock);
+	pthread_mutex_lock(&s->tree.lock);
+	node = mhi_tree_node_new(&s->tree, use->f.node, name, &a, -1);
+	pthread_mutex_unlock(&s->tree.lock);
 	error = node ? mhi_p9_fid_new(c, use->fid->number, use->fid, node, &open) : -ENOMEM;
-	pthread_mutex_lock(&s->lock);
-	mhi_p9_node_put(s, node);
-	pthread_mutex_unlock(&s->lock);
+	pthread_mutex_lock(&s->tree.lock);
+	mhi_tree_node_put(&s->tree, node);
+	pthread_mutex_unlock(&s->tree.lock);
 	if (error && open.fd >= 0)
-		mhi_p9_counted_close(s, open.fd);
+		mhi_tree_counted_close(&s->tree, open.fd);
 	qid = mhi_p9_qid(s, &a);
 	mhi_p9_put_qid(&c->out, &qid);
 	mhi_p9_put32(&c->out, 0);
@@ -305,7 +305,7 @@ static int become(struct p9_ctx *c, struct p9_use *use, const char *name)
 }
 
 struct creation {
-	char name[MHI_P9_NAME];
+	char name[MHI_TREE_NAME];
 	u32 perm;
 	u8 mode;
 	struct mhi_p9_str extension; /* .u */
@@ -313,56 +313,56 @@ struct creation {
 
 /* .u: perm's bits say what, extension says the rest. */
 static int make_special(struct p9_ctx *c, struct p9_use *use, const struct creation *cr,
-			struct p9_new *want)
+			struct tree_new *want)
 {
 	const char *name = cr->name;
 	u32 perm = cr->perm;
 	char text[PATH_MAX] = "";
 	struct p9_use *file;
-	struct p9_attr a;
+	struct tree_attr a;
 	unsigned int maj, min;
 	char kind;
 	int error = mhi_p9_str_copy(cr->extension, text, sizeof(text));
 
 	if (perm & (P9_DMNAMEDPIPE | P9_DMSOCKET)) {
 		want->mode |= perm & P9_DMSOCKET ? S_IFSOCK : S_IFIFO;
-		return mhi_p9_make(c, use, name, want, &a);
+		return mhi_tree_make(&c->s->tree, &use->f, name, want, &a);
 	}
 	if (error)
 		return error;
 	if (perm & P9_DMSYMLINK) {
 		want->mode = S_IFLNK | 0777;
-		return mhi_p9_make_symlink(c, use, name, text, want, &a);
+		return mhi_tree_make_symlink(&c->s->tree, &use->f, name, text, want, &a);
 	}
 	if (perm & P9_DMLINK) {
 		if (sscanf(text, "%u", &maj) != 1)
 			return -EINVAL;
 		error = mhi_p9_use(c, maj, &file);
-		return error ? error : mhi_p9_make_link(c, use, name, file);
+		return error ? error : mhi_tree_make_link(&c->s->tree, &use->f, name, &file->f);
 	}
 	if (sscanf(text, "%c %u %u", &kind, &maj, &min) != 3 || (kind != 'c' && kind != 'b'))
 		return -EINVAL;
 	want->mode |= kind == 'c' ? S_IFCHR : S_IFBLK;
 	want->rdev = makedev(maj, min);
-	return mhi_p9_make(c, use, name, want, &a);
+	return mhi_tree_make(&c->s->tree, &use->f, name, want, &a);
 }
 
 static int create(struct p9_ctx *c, struct p9_use *use, const struct creation *cr)
 {
-	struct p9_new want = { .mode = from_p9_mode(c, cr->perm), .uid = use->fid->uid };
-	struct p9_attr a;
+	struct tree_new want = { .mode = from_p9_mode(c, cr->perm), .uid = use->fid->uid };
+	struct tree_attr a;
 	int error;
 
-	want.gid = c->s->config.gid;
+	want.gid = c->s->tree.config.gid;
 	if (!(cr->perm & (P9_DMDIR | P9_DMSPECIAL))) {
 		want.mode |= S_IFREG;
 		return mhi_p9_create_fid(c, use, cr->name, open_flags(c, cr->mode) | O_EXCL, &want);
 	}
-	if (use->io_fd >= 0)
+	if (use->f.io_fd >= 0)
 		return -EBADF;
 	if (cr->perm & P9_DMDIR) {
 		want.mode |= S_IFDIR;
-		error = mhi_p9_make(c, use, cr->name, &want, &a);
+		error = mhi_tree_make(&c->s->tree, &use->f, cr->name, &want, &a);
 	} else if (c->dialect == P9_2000U) {
 		error = make_special(c, use, cr, &want);
 	} else {
@@ -399,7 +399,7 @@ static u32 wanted(u32 value, u32 bit)
 }
 
 /* Reads a stat; what is not to be touched has no bit in valid. */
-static void get_stat(struct p9_ctx *c, struct p9_change *ch, struct mhi_p9_str *name)
+static void get_stat(struct p9_ctx *c, struct tree_change *ch, struct mhi_p9_str *name)
 {
 	struct mhi_p9_in *in = &c->in;
 	u32 mode, atime, mtime;
@@ -440,9 +440,9 @@ static void get_stat(struct p9_ctx *c, struct p9_change *ch, struct mhi_p9_str *
 int mhi_p9_do_wstat(struct p9_ctx *c)
 {
 	u32 number = mhi_p9_get32(&c->in);
-	struct p9_change ch = { 0 };
+	struct tree_change ch = { 0 };
 	struct mhi_p9_str name;
-	char text[MHI_P9_NAME];
+	char text[MHI_TREE_NAME];
 	struct p9_use *use;
 	int error = 0;
 
@@ -458,8 +458,8 @@ int mhi_p9_do_wstat(struct p9_ctx *c)
 		return error;
 	/* "stat": nothing to change means "make it safe". */
 	if (!ch.valid && !name.len)
-		return use->io_fd >= 0 && fsync(use->io_fd) ? -errno : 0;
+		return use->f.io_fd >= 0 && fsync(use->f.io_fd) ? -errno : 0;
 	if (name.len)
-		error = mhi_p9_move_node(c->s, use->node, NULL, text);
-	return error ? error : mhi_p9_apply(c->s, use, &ch);
+		error = mhi_tree_move_node(&c->s->tree, use->f.node, NULL, text);
+	return error ? error : mhi_tree_apply(&c->s->tree, &use->f, &ch);
 }

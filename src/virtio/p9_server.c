@@ -26,7 +26,7 @@ void mhi_p9_server_begin(struct mhi_p9_server *s, struct mhi_p9_req *req)
 	u8 head[P9_HEADER];
 	struct mhi_p9_in in = { head, 0, false };
 
-	in.left = mhi_p9_iov_get(req->out, req->outs, 0, head, sizeof(head));
+	in.left = mhi_sg_get(req->out, req->outs, 0, head, sizeof(head));
 	req->size = mhi_p9_get32(&in);
 	req->type = mhi_p9_get8(&in);
 	req->tag = mhi_p9_get16(&in);
@@ -117,5 +117,5 @@ void mhi_p9_reply_error(struct mhi_p9_req *req, u32 room, enum p9_dialect dialec
 	mhi_p9_put32(&head, req->replied);
 	mhi_p9_put8(&head, type);
 	mhi_p9_put16(&head, req->tag);
-	mhi_p9_iov_put(req->in, req->ins, 0, reply, req->replied);
+	mhi_sg_put(req->in, req->ins, 0, reply, req->replied);
 }

@@ -15,7 +15,7 @@ int mhi_p9_do_attach(struct p9_ctx *c)
 	struct mhi_p9_str uname = mhi_p9_get_str(&c->in);
 	struct mhi_p9_str aname = mhi_p9_get_str(&c->in);
 	struct mhi_p9_qid qid;
-	struct p9_attr a;
+	struct tree_attr a;
 	int error;
 
 	(void)uname;
@@ -25,9 +25,9 @@ int mhi_p9_do_attach(struct p9_ctx *c)
 	/* A session has one tree. */
 	if (aname.len && !mhi_p9_str_is(aname, "/"))
 		return -ENOENT;
-	error = mhi_p9_stat(c->s->root_fd, &a);
+	error = mhi_tree_stat(c->s->tree.root_fd, &a);
 	if (!error)
-		error = mhi_p9_fid_new(c, number, NULL, c->s->root, &not_open);
+		error = mhi_p9_fid_new(c, number, NULL, c->s->tree.root, &not_open);
 	qid = mhi_p9_qid(c->s, &a);
 	mhi_p9_put_qid(&c->out, &qid);
 	return error;
@@ -37,105 +37,56 @@ int mhi_p9_do_attach(struct p9_ctx *c)
 
 /* Where a walk has got to. Its node is busy; but for the start it has a reference, too. */
 struct cursor {
-	struct p9_node *node;
-	int fd;
+	struct tree_file f;
 	bool owned;
 };
 
-static void leave(struct p9_ctx *c, struct cursor *at)
+static void move_to(struct p9_ctx *c, struct cursor *at, struct tree_node *node)
 {
-	if (!at->owned)
-		return;
-	mhi_p9_node_idle(c->s, at->node);
-	mhi_p9_node_put(c->s, at->node);
+	if (at->owned)
+		mhi_tree_leave(&c->s->tree, at->f.node);
+	*at = (struct cursor){ { node, node->fd, -1, 0 }, true };
 }
 
-static int enter_parent(struct p9_ctx *c, struct cursor *at, struct p9_attr *a)
+static int enter_parent(struct p9_ctx *c, struct cursor *at, struct tree_attr *a)
 {
-	struct p9_node *node;
+	struct tree_node *node;
 	int error;
 
-	pthread_mutex_lock(&c->s->lock);
-	node = at->node->parent ? at->node->parent : at->node;
-	error = mhi_p9_node_busy(c->s, node);
-	if (!error) {
+	pthread_mutex_lock(&c->s->tree.lock);
+	node = at->f.node->parent ? at->f.node->parent : at->f.node;
+	error = mhi_tree_node_busy(&c->s->tree, node);
+	if (!error)
 		node->refs++;
-		leave(c, at);
-		*at = (struct cursor){ node, node->fd, true };
-	}
-	pthread_mutex_unlock(&c->s->lock);
-	return error ? error : mhi_p9_stat(at->fd, a);
-}
-
-/* To a node that another fid has already, if its name still leads to it. */
-static bool enter_known(struct p9_ctx *c, struct cursor *at, const char *name, struct p9_attr *a)
-{
-	struct mhi_p9 *s = c->s;
-	struct p9_node *node;
-	bool same;
-
-	pthread_mutex_lock(&s->lock);
-	node = mhi_p9_node_find(s, at->node, name);
-	if (node && mhi_p9_node_busy(s, node))
-		node = NULL;
-	if (node)
-		node->refs++;
-	pthread_mutex_unlock(&s->lock);
-	if (!node)
-		return false;
-	same = !mhi_p9_stat_at(at->fd, name, a) && mhi_p9_same(&a->id, &node->id);
-	pthread_mutex_lock(&s->lock);
-	if (same) {
-		leave(c, at);
-		*at = (struct cursor){ node, node->fd, true };
-	} else {
-		leave(c, &(struct cursor){ node, node->fd, true });
-	}
-	pthread_mutex_unlock(&s->lock);
-	return same;
-}
-
-static int enter(struct p9_ctx *c, struct cursor *at, const char *name, struct p9_attr *a)
-{
-	struct mhi_p9 *s = c->s;
-	struct p9_node *node;
-	int fd = mhi_p9_counted_open_at(s, at->fd, name, O_PATH, 0);
-	int error;
-
-	if (fd < 0)
-		return fd;
-	error = mhi_p9_stat(fd, a);
-	if (error) {
-		mhi_p9_counted_close(s, fd);
+	pthread_mutex_unlock(&c->s->tree.lock);
+	if (error)
 		return error;
-	}
-	pthread_mutex_lock(&s->lock);
-	node = mhi_p9_node_new(s, at->node, name, a, fd);
-	if (node) {
-		node->busy++;
-		leave(c, at);
-		*at = (struct cursor){ node, fd, true };
-	}
-	pthread_mutex_unlock(&s->lock);
-	if (!node) {
-		mhi_p9_counted_close(s, fd);
-		return -ENOMEM;
-	}
-	return 0;
+	move_to(c, at, node);
+	return mhi_tree_stat(at->f.fd, a);
+}
+
+static int enter(struct p9_ctx *c, struct cursor *at, const char *name, struct tree_attr *a)
+{
+	struct tree_node *node;
+	int error = mhi_tree_step(&c->s->tree, &at->f, name, &node, a);
+
+	if (!error)
+		move_to(c, at, node);
+	return error;
 }
 
 static int step(struct p9_ctx *c, struct cursor *at, struct mhi_p9_str name)
 {
-	char text[MHI_P9_NAME];
+	char text[MHI_TREE_NAME];
 	struct mhi_p9_qid qid;
-	struct p9_attr a;
+	struct tree_attr a;
 	int error;
 
 	if (mhi_p9_str_is(name, "..") && c->dialect != P9_2000L) {
 		error = enter_parent(c, at, &a);
 	} else {
 		error = mhi_p9_name(name, text);
-		if (!error && !enter_known(c, at, text, &a))
+		if (!error)
 			error = enter(c, at, text, &a);
 	}
 	if (error)
@@ -149,7 +100,7 @@ static int step(struct p9_ctx *c, struct cursor *at, struct mhi_p9_str name)
 static int walk(struct p9_ctx *c, struct p9_use *use, u32 new_number,
 		const struct mhi_p9_str *names, u16 n)
 {
-	struct cursor at = { use->node, use->fd, false };
+	struct cursor at = { use->f, false };
 	bool same = new_number == use->fid->number;
 	u16 done = 0;
 	int error = 0;
@@ -160,12 +111,11 @@ static int walk(struct p9_ctx *c, struct p9_use *use, u32 new_number,
 		done += !error;
 	}
 	if (!error && (n || !same))
-		error = mhi_p9_fid_new(c, new_number, same ? use->fid : NULL, at.node, &not_open);
+		error = mhi_p9_fid_new(c, new_number, same ? use->fid : NULL, at.f.node, &not_open);
 	else if (done)
 		error = 0;
-	pthread_mutex_lock(&c->s->lock);
-	leave(c, &at);
-	pthread_mutex_unlock(&c->s->lock);
+	if (at.owned)
+		mhi_tree_leave(&c->s->tree, at.f.node);
 	c->out.p[0] = (u8)done;
 	return error;
 }
@@ -187,7 +137,7 @@ int mhi_p9_do_walk(struct p9_ctx *c)
 	if (error)
 		return error;
 	/* "walk": the fid must not have been opened. A copy of it does no harm. */
-	if (use->io_fd >= 0 && number == new_number)
+	if (use->f.io_fd >= 0 && number == new_number)
 		return -EBADF;
 	return walk(c, use, new_number, names, n);
 }
@@ -208,7 +158,7 @@ int mhi_p9_do_clunk(struct p9_ctx *c)
 	if (fid->xattr && fid->xattr->create)
 		error = mhi_p9_xattr_commit(c->s, fid);
 	if (fid->remove_on_clunk)
-		mhi_p9_remove_node(c->s, fid->node);
+		mhi_tree_remove_node(&c->s->tree, fid->node);
 	mhi_p9_fid_put(c->s, fid);
 	return error;
 }
@@ -224,10 +174,10 @@ int mhi_p9_do_remove(struct p9_ctx *c)
 	fid = mhi_p9_fid_take(c->s, number);
 	if (!fid)
 		return -EBADF;
-	if (c->s->config.readonly)
+	if (c->s->tree.config.readonly)
 		error = -EROFS;
 	else
-		error = mhi_p9_remove_node(c->s, fid->node);
+		error = mhi_tree_remove_node(&c->s->tree, fid->node);
 	mhi_p9_fid_put(c->s, fid);
 	return error;
 }

@@ -10,19 +10,19 @@ static bool take_bytes(struct mhi_p9 *s, u32 bytes)
 {
 	bool fits;
 
-	pthread_mutex_lock(&s->lock);
+	pthread_mutex_lock(&s->tree.lock);
 	fits = bytes <= P9_XATTR_TOTAL - s->xattr_bytes;
 	if (fits)
 		s->xattr_bytes += bytes;
-	pthread_mutex_unlock(&s->lock);
+	pthread_mutex_unlock(&s->tree.lock);
 	return fits;
 }
 
 static void free_xattr(struct mhi_p9 *s, struct p9_xattr *x)
 {
-	pthread_mutex_lock(&s->lock);
+	pthread_mutex_lock(&s->tree.lock);
 	s->xattr_bytes -= x->size;
-	pthread_mutex_unlock(&s->lock);
+	pthread_mutex_unlock(&s->tree.lock);
 	free(x->value);
 	free(x);
 }
@@ -44,49 +44,15 @@ static struct p9_xattr *new_xattr(struct mhi_p9 *s, u32 size)
 	return x;
 }
 
-/* What the client may see of a list of names; returns its new size. */
-static ssize_t filter(const struct mhi_p9 *s, char *names, ssize_t n)
-{
-	ssize_t to = 0;
-
-	for (ssize_t at = 0; at < n;) {
-		size_t len = strlen(names + at) + 1;
-
-		if (mhi_p9_xattr_allowed(s, names + at)) {
-			memmove(names + to, names + at, len);
-			to += (ssize_t)len;
-		}
-		at += (ssize_t)len;
-	}
-	return to;
-}
-
-/* name "": the list of names. */
-static ssize_t load(const struct mhi_p9 *s, int fd, const char *name, void *buf, size_t room)
-{
-	struct p9_proc_path path = mhi_p9_proc_path(fd);
-	ssize_t n;
-
-	if (*name)
-		n = getxattr(path.text, name, buf, room);
-	else
-		n = listxattr(path.text, buf, room);
-	if (n < 0)
-		return -errno;
-	return *name ? n : filter(s, buf, n);
-}
-
 static int read_value(struct p9_ctx *c, int fd, const char *name, struct p9_xattr **out)
 {
 	u8 *big = NULL, *from = c->text;
 	ssize_t n;
 
-	if (*name && !mhi_p9_xattr_allowed(c->s, name))
-		return -EOPNOTSUPP;
-	n = load(c->s, fd, name, c->text, sizeof(c->text));
+	n = mhi_tree_xattr_get(&c->s->tree, fd, name, c->text, sizeof(c->text));
 	if (n == -ERANGE) {
-		from = big = malloc(P9_XATTR_MAX);
-		n = big ? load(c->s, fd, name, big, P9_XATTR_MAX) : -ENOMEM;
+		from = big = malloc(TREE_XATTR_MAX);
+		n = big ? mhi_tree_xattr_get(&c->s->tree, fd, name, big, TREE_XATTR_MAX) : -ENOMEM;
 	}
 	if (n >= 0) {
 		*out = new_xattr(c->s, (u32)n);
@@ -104,7 +70,7 @@ int mhi_p9_do_xattrwalk(struct p9_ctx *c)
 	u32 number = mhi_p9_get32(&c->in);
 	u32 new_number = mhi_p9_get32(&c->in);
 	struct mhi_p9_str name = mhi_p9_get_str(&c->in);
-	char text[MHI_P9_NAME] = "";
+	char text[MHI_TREE_NAME] = "";
 	struct p9_open open = { .fd = -1 };
 	struct p9_use *use;
 	int error;
@@ -117,11 +83,11 @@ int mhi_p9_do_xattrwalk(struct p9_ctx *c)
 	error = mhi_p9_use(c, number, &use);
 	if (error)
 		return error;
-	error = read_value(c, use->fd, text, &open.xattr);
+	error = read_value(c, use->f.fd, text, &open.xattr);
 	if (error)
 		return error;
 	mhi_p9_put64(&c->out, open.xattr->size);
-	error = mhi_p9_fid_new(c, new_number, NULL, use->node, &open);
+	error = mhi_p9_fid_new(c, new_number, NULL, use->f.node, &open);
 	if (error)
 		free_xattr(c->s, open.xattr);
 	return error;
@@ -134,7 +100,7 @@ int mhi_p9_do_xattrcreate(struct p9_ctx *c)
 	u64 size = mhi_p9_get64(&c->in);
 	u32 flags = mhi_p9_get32(&c->in);
 	struct p9_open open = { .fd = -1 };
-	char text[MHI_P9_NAME];
+	char text[MHI_TREE_NAME];
 	struct p9_use *use;
 	int error;
 
@@ -143,14 +109,14 @@ int mhi_p9_do_xattrcreate(struct p9_ctx *c)
 	error = mhi_p9_str_copy(name, text, sizeof(text));
 	if (error)
 		return error;
-	if (size > P9_XATTR_MAX)
+	if (size > TREE_XATTR_MAX)
 		return -E2BIG;
-	if (!mhi_p9_xattr_allowed(c->s, text))
+	if (!mhi_tree_xattr_allowed(&c->s->tree, text))
 		return -EOPNOTSUPP;
 	error = mhi_p9_use(c, number, &use);
 	if (error)
 		return error;
-	if (use->io_fd >= 0)
+	if (use->f.io_fd >= 0)
 		return -EBADF;
 	open.xattr = new_xattr(c->s, (u32)size);
 	if (!open.xattr)
@@ -158,7 +124,7 @@ int mhi_p9_do_xattrcreate(struct p9_ctx *c)
 	open.xattr->create = true;
 	open.xattr->flags = flags;
 	memcpy(open.xattr->name, text, sizeof(text));
-	error = mhi_p9_fid_new(c, number, use->fid, use->node, &open);
+	error = mhi_p9_fid_new(c, number, use->fid, use->f.node, &open);
 	if (error)
 		free_xattr(c->s, open.xattr);
 	return error;
@@ -166,7 +132,7 @@ int mhi_p9_do_xattrcreate(struct p9_ctx *c)
 
 static int store(const struct p9_xattr *x, int fd)
 {
-	struct p9_proc_path path = mhi_p9_proc_path(fd);
+	struct tree_proc_path path = mhi_tree_proc_path(fd);
 	int flags = 0;
 
 	/* The only way to say "remove", which Linux' client uses. */
@@ -179,7 +145,7 @@ static int store(const struct p9_xattr *x, int fd)
 
 int mhi_p9_xattr_commit(struct mhi_p9 *s, struct p9_fid *fid)
 {
-	struct p9_node *node = fid->node;
+	struct tree_node *node = fid->node;
 	struct p9_xattr *x = fid->xattr;
 	bool complete;
 	int error;
@@ -189,14 +155,14 @@ int mhi_p9_xattr_commit(struct mhi_p9 *s, struct p9_fid *fid)
 	pthread_mutex_unlock(&fid->lock);
 	if (!complete)
 		return -EINVAL;
-	pthread_mutex_lock(&s->lock);
-	error = mhi_p9_node_busy(s, node);
-	pthread_mutex_unlock(&s->lock);
+	pthread_mutex_lock(&s->tree.lock);
+	error = mhi_tree_node_busy(&s->tree, node);
+	pthread_mutex_unlock(&s->tree.lock);
 	if (error)
 		return error;
 	error = store(x, node->fd);
-	pthread_mutex_lock(&s->lock);
-	mhi_p9_node_idle(s, node);
-	pthread_mutex_unlock(&s->lock);
+	pthread_mutex_lock(&s->tree.lock);
+	mhi_tree_node_idle(&s->tree, node);
+	pthread_mutex_unlock(&s->tree.lock);
 	return error;
 }

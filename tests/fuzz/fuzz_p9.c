@@ -137,8 +137,8 @@ static void send_message(struct mhi_p9 *p9, const u8 *message, size_t size, size
 	mhi_p9_server_end(mhi_p9_server(p9), &req);
 	if (req.replied > room)
 		fuzz_die("reply", "longer than its room");
-	if (req.replied && (mhi_p9_iov_get(in, req.ins, 0, head, HEAD) != HEAD ||
-			    mhi_p9_size(head) != req.replied))
+	if (req.replied &&
+	    (mhi_sg_get(in, req.ins, 0, head, HEAD) != HEAD || mhi_p9_size(head) != req.replied))
 		fuzz_die("reply", "its size is wrong");
 	while (req.outs)
 		free(out[--req.outs].iov_base);
@@ -280,14 +280,14 @@ size_t LLVMFuzzerCustomMutator(u8 *data, size_t size, size_t max, unsigned int s
 /* NULL: the file system cannot do what is asked for. */
 static struct mhi_p9 *start(u8 choice)
 {
-	struct mhi_p9_config config = { .fds_max = 32, .fids_max = 64 };
+	struct mhi_p9_config config = { .tree.fds_max = 32, .fids_max = 64 };
 	struct mhi_p9 *p9;
 	char path[64];
 
 	snprintf(path, sizeof(path), "%s/share", base_path);
-	config.path = path;
-	config.ids = choice & 4 ? MHI_P9_MAPPED : MHI_P9_SQUASH;
-	config.readonly = (choice & 0xf8) == 0xf8;
+	config.tree.path = path;
+	config.tree.ids = choice & 4 ? MHI_TREE_MAPPED : MHI_TREE_SQUASH;
+	config.tree.readonly = (choice & 0xf8) == 0xf8;
 	return mhi_p9_create(&config, &p9, NULL) ? NULL : p9;
 }
 

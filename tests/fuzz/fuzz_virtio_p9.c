@@ -41,7 +41,7 @@ static void prepare(void)
 
 static struct mhi_vdev *create(const struct mhi_vdev_env *env, u8 choice)
 {
-	struct mhi_p9_config config = { .path = folder, .readonly = true };
+	struct mhi_p9_config config = { .tree.path = folder, .tree.readonly = true };
 	struct mhi_vdev *dev;
 	struct mhi_err err;
 

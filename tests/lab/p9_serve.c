@@ -264,11 +264,11 @@ static int listen_tcp(const char *port)
 	return fd;
 }
 
-static enum mhi_p9_ids parse_ids(const char *text)
+static enum mhi_tree_ids parse_ids(const char *text)
 {
 	if (!strcmp(text, "mapped"))
-		return MHI_P9_MAPPED;
-	return strcmp(text, "host") ? MHI_P9_SQUASH : MHI_P9_HOST;
+		return MHI_TREE_MAPPED;
+	return strcmp(text, "host") ? MHI_TREE_SQUASH : MHI_TREE_HOST;
 }
 
 static void usage(void)
@@ -303,22 +303,22 @@ static int parse(int argc, char **argv)
 			fd = listen_tcp(optarg);
 			break;
 		case 'r':
-			config.readonly = true;
+			config.tree.readonly = true;
 			break;
 		case 'i':
-			config.ids = parse_ids(optarg);
+			config.tree.ids = parse_ids(optarg);
 			break;
 		case 'u':
-			config.uid = n;
+			config.tree.uid = n;
 			break;
 		case 'g':
-			config.gid = n;
+			config.tree.gid = n;
 			break;
 		case 'm':
 			config.msize_max = n;
 			break;
 		case 'd':
-			config.fds_max = n;
+			config.tree.fds_max = n;
 			break;
 		case 'f':
 			config.fids_max = n;
@@ -335,7 +335,7 @@ static int parse(int argc, char **argv)
 	}
 	if (optind + 1 != argc || fd < 0 || !workers)
 		usage();
-	config.path = argv[optind];
+	config.tree.path = argv[optind];
 	return fd;
 }
 

@@ -58,7 +58,7 @@ void p9_open(struct p9_client *c, const struct mhi_p9_config *config)
 	snprintf(c->path, sizeof(c->path), "/var/tmp/p9-test-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(c->path));
 	c->dir = open(c->path, O_RDONLY | O_DIRECTORY);
-	copy.path = c->path;
+	copy.tree.path = c->path;
 	error = mhi_p9_create(&copy, &c->p9, &err);
 	ck_assert_msg(!error, "%s", err.text);
 	c->request = malloc(CLIENT_MSIZE);
@@ -211,13 +211,13 @@ int p9_send(struct p9_client *c)
 	mhi_p9_put32(&head, c->size ? c->size : (u32)c->out.used);
 	req.outs = cut(c, out, c->out.used);
 	req.ins = cut(c, in, c->room);
-	mhi_p9_iov_put(out, req.outs, 0, c->request, c->out.used);
+	mhi_sg_put(out, req.outs, 0, c->request, c->out.used);
 	mhi_p9_server_begin(mhi_p9_server(c->p9), &req);
 	mhi_p9_run(c->p9, &req);
 	mhi_p9_server_end(mhi_p9_server(c->p9), &req);
 	ck_assert_uint_le(req.replied, c->room);
 	c->replied = req.replied;
-	mhi_p9_iov_get(in, req.ins, 0, c->reply, req.replied);
+	mhi_sg_get(in, req.ins, 0, c->reply, req.replied);
 	free_pieces(out, req.outs);
 	free_pieces(in, req.ins);
 	return read_reply(c, c->request[4]);

@@ -440,7 +440,7 @@ END_TEST
 /* More places than descriptors: they are closed, found again, and never mistaken. */
 START_TEST(few_descriptors)
 {
-	struct mhi_p9_config config = { .fds_max = 32 };
+	struct mhi_p9_config config = { .tree.fds_max = 32 };
 	struct p9_stat st;
 	char name[32];
 	u64 ino[200];
@@ -538,18 +538,18 @@ END_TEST
 
 START_TEST(bad_folders)
 {
-	struct mhi_p9_config config = { .path = "/nonexistent/folder" };
+	struct mhi_p9_config config = { .tree.path = "/nonexistent/folder" };
 	struct mhi_err err = { 0 };
 	struct mhi_p9 *p9 = NULL;
 
 	ck_assert_int_eq(mhi_p9_create(&config, &p9, &err), MH_ENOENT);
 	ck_assert_ptr_nonnull(strstr(err.text, "/nonexistent/folder"));
-	config.path = "/etc/passwd";
+	config.tree.path = "/etc/passwd";
 	ck_assert_int_eq(mhi_p9_create(&config, &p9, &err), MH_EINVAL);
-	config.path = "";
+	config.tree.path = "";
 	ck_assert_int_eq(mhi_p9_create(&config, &p9, &err), MH_EINVAL);
-	config.path = "/proc";
-	config.ids = MHI_P9_MAPPED;
+	config.tree.path = "/proc";
+	config.tree.ids = MHI_TREE_MAPPED;
 	ck_assert_int_eq(mhi_p9_create(&config, &p9, &err), MH_ENOTSUP);
 	ck_assert_ptr_null(p9);
 	mhi_p9_destroy(NULL);

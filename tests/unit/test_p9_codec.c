@@ -71,7 +71,7 @@ END_TEST
 
 static int name_of(const char *text, size_t len)
 {
-	char buf[MHI_P9_NAME];
+	char buf[MHI_TREE_NAME];
 
 	return mhi_p9_name((struct mhi_p9_str){ text, (u16)len }, buf);
 }
@@ -103,24 +103,24 @@ START_TEST(scattered)
 {
 	char a[3] = "abc", b[1] = "d", e[4] = "efgh", buf[16];
 	struct iovec iov[] = { { a, 3 }, { NULL, 0 }, { b, 1 }, { e, 4 } };
-	struct mhi_p9_slice slice;
+	struct mhi_sg_slice slice;
 
-	ck_assert_uint_eq(mhi_p9_iov_bytes(iov, 4), 8);
-	ck_assert_uint_eq(mhi_p9_iov_get(iov, 4, 0, buf, 16), 8);
+	ck_assert_uint_eq(mhi_sg_bytes(iov, 4), 8);
+	ck_assert_uint_eq(mhi_sg_get(iov, 4, 0, buf, 16), 8);
 	ck_assert(!memcmp(buf, "abcdefgh", 8));
-	ck_assert_uint_eq(mhi_p9_iov_get(iov, 4, 2, buf, 3), 3);
+	ck_assert_uint_eq(mhi_sg_get(iov, 4, 2, buf, 3), 3);
 	ck_assert(!memcmp(buf, "cde", 3));
-	ck_assert_uint_eq(mhi_p9_iov_get(iov, 4, 8, buf, 1), 0);
-	ck_assert_uint_eq(mhi_p9_iov_put(iov, 4, 3, "XYZ", 3), 3);
+	ck_assert_uint_eq(mhi_sg_get(iov, 4, 8, buf, 1), 0);
+	ck_assert_uint_eq(mhi_sg_put(iov, 4, 3, "XYZ", 3), 3);
 	ck_assert(!memcmp(a, "abc", 3) && b[0] == 'X' && !memcmp(e, "YZgh", 4));
-	ck_assert_uint_eq(mhi_p9_iov_put(iov, 4, 7, "123", 3), 1);
-	ck_assert_uint_eq(mhi_p9_slice(&slice, iov, 4, 1, 4), 4);
+	ck_assert_uint_eq(mhi_sg_put(iov, 4, 7, "123", 3), 1);
+	ck_assert_uint_eq(mhi_sg_slice(&slice, iov, 4, 1, 4), 4);
 	ck_assert_uint_eq(slice.n, 3);
 	ck_assert(slice.iov[0].iov_base == a + 1 && slice.iov[0].iov_len == 2);
 	ck_assert(slice.iov[1].iov_base == b && slice.iov[1].iov_len == 1);
 	ck_assert(slice.iov[2].iov_base == e && slice.iov[2].iov_len == 1);
-	ck_assert_uint_eq(mhi_p9_slice(&slice, iov, 4, 6, 100), 2);
-	ck_assert_uint_eq(mhi_p9_slice(&slice, iov, 4, 0, 0), 0);
+	ck_assert_uint_eq(mhi_sg_slice(&slice, iov, 4, 6, 100), 2);
+	ck_assert_uint_eq(mhi_sg_slice(&slice, iov, 4, 0, 0), 0);
 }
 END_TEST
 
@@ -129,14 +129,14 @@ static struct iovec pieces[300];
 START_TEST(more_pieces_than_a_slice)
 {
 	char bytes[300];
-	struct mhi_p9_slice slice;
+	struct mhi_sg_slice slice;
 
 	for (size_t i = 0; i < MHI_COUNT(pieces); i++)
 		pieces[i] = (struct iovec){ bytes + i, 1 };
-	ck_assert_uint_eq(mhi_p9_slice(&slice, pieces, 300, 0, 300), MHI_COUNT(slice.iov));
+	ck_assert_uint_eq(mhi_sg_slice(&slice, pieces, 300, 0, 300), MHI_COUNT(slice.iov));
 	ck_assert_uint_eq(slice.n, MHI_COUNT(slice.iov));
 	pieces[0].iov_len = SIZE_MAX;
-	ck_assert_uint_eq(mhi_p9_iov_bytes(pieces, 2), SIZE_MAX);
+	ck_assert_uint_eq(mhi_sg_bytes(pieces, 2), SIZE_MAX);
 }
 END_TEST
 

@@ -433,7 +433,7 @@ static void *swap(void *opaque)
 START_TEST(races)
 {
 	unsigned int inside = 0, refused = 0, removed = 0;
-	struct mhi_p9_config config = { .fds_max = 32 };
+	struct mhi_p9_config config = { .tree.fds_max = 32 };
 	pthread_t thread;
 	struct stat st;
 	u32 n;
@@ -550,7 +550,7 @@ static void *pull(void *opaque)
 
 START_TEST(threads)
 {
-	struct mhi_p9_config config = { .fds_max = 32, .fids_max = 64 };
+	struct mhi_p9_config config = { .tree.fds_max = 32, .fids_max = 64 };
 	pthread_t thread[THREADS];
 
 	p9_start(&c, &config, "9P2000.L");

@@ -175,7 +175,7 @@ static int set(u32 fid, u32 valid, u32 mode)
 
 START_TEST(readonly)
 {
-	struct mhi_p9_config config = { .readonly = true };
+	struct mhi_p9_config config = { .tree.readonly = true };
 	u32 n;
 
 	begin(&config);
@@ -208,7 +208,9 @@ END_TEST
 
 START_TEST(mapped)
 {
-	struct mhi_p9_config config = { .ids = MHI_P9_MAPPED, .uid = 500, .gid = 600 };
+	struct mhi_p9_config config = { .tree.ids = MHI_TREE_MAPPED,
+					.tree.uid = 500,
+					.tree.gid = 600 };
 	struct p9_stat st;
 
 	begin(&config);

@@ -139,7 +139,7 @@ static char folder[32];
 
 static struct mhi_vdev *p9_create(void)
 {
-	struct mhi_p9_config config = { .path = folder, .readonly = true };
+	struct mhi_p9_config config = { .tree.path = folder, .tree.readonly = true };
 	struct mhi_err err = { 0 };
 	struct mhi_vdev *dev;
 

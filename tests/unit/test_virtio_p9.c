@@ -32,7 +32,7 @@ static void setup(u64 features)
 	fd = open(folder, O_RDONLY | O_DIRECTORY);
 	close(openat(fd, "f", O_CREAT | O_WRONLY, 0600));
 	close(fd);
-	config.path = folder;
+	config.tree.path = folder;
 	vd_init(&d);
 	ck_assert_int_eq(mhi_p9_dev_create(&d.env, &config, "tag", &dev, &err), 0);
 	vd_attach(&d, dev, false);
@@ -117,7 +117,7 @@ END_TEST
 
 START_TEST(tag)
 {
-	struct mhi_p9_config config = { .path = "/tmp" };
+	struct mhi_p9_config config = { .tree.path = "/tmp" };
 	struct mhi_err err = { 0 };
 	struct mhi_vdev *dev;
 	char longest[MHI_P9_TAG_MAX + 2];
@@ -129,7 +129,7 @@ START_TEST(tag)
 	memset(longest, 't', sizeof(longest));
 	longest[MHI_P9_TAG_MAX + 1] = 0;
 	ck_assert_int_eq(mhi_p9_dev_create(&d.env, &config, longest, &dev, &err), MH_EINVAL);
-	config.path = "/nowhere/at/all";
+	config.tree.path = "/nowhere/at/all";
 	ck_assert_int_eq(mhi_p9_dev_create(&d.env, &config, "t", &dev, &err), MH_ENOENT);
 	teardown();
 }

@@ -88,7 +88,7 @@ static struct mhi_vdev *make_console(void)
 static struct mhi_vdev *make_p9(void)
 {
 	char folder[] = "/tmp/virtio-race-XXXXXX";
-	struct mhi_p9_config config = { .path = folder };
+	struct mhi_p9_config config = { .tree.path = folder };
 	struct mhi_err err = { 0 };
 	struct mhi_vdev *dev;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The host's files: opening below a folder without being led elsewhere, identities, qids. */
-#include "virtio/p9_priv.h"
+/* The host's files: opening below a folder without being led elsewhere, identities. */
+#include "virtio/tree.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +22,7 @@ struct open_how_args {
 /* Keeps numbers of files on other devices of the folder apart from its own. */
 #define DEVICE_MIX 0x9e3779b97f4a7c15ull
 
-int mhi_p9_open_at(int dir, const char *name, u64 flags, u32 mode)
+int mhi_tree_open_at(int dir, const char *name, u64 flags, u32 mode)
 {
 	struct open_how_args how = {
 		.flags = flags | O_CLOEXEC | O_NOFOLLOW,
@@ -35,17 +35,17 @@ int mhi_p9_open_at(int dir, const char *name, u64 flags, u32 mode)
 	return fd < 0 ? -errno : (int)fd;
 }
 
-struct p9_proc_name mhi_p9_proc_name(int fd)
+struct tree_proc_name mhi_tree_proc_name(int fd)
 {
-	struct p9_proc_name name;
+	struct tree_proc_name name;
 
 	snprintf(name.text, sizeof(name.text), "%d", fd);
 	return name;
 }
 
-struct p9_proc_path mhi_p9_proc_path(int fd)
+struct tree_proc_path mhi_tree_proc_path(int fd)
 {
-	struct p9_proc_path path;
+	struct tree_proc_path path;
 
 	snprintf(path.text, sizeof(path.text), "/proc/self/fd/%d", fd);
 	return path;
@@ -55,10 +55,10 @@ struct p9_proc_path mhi_p9_proc_path(int fd)
  * Through the descriptor itself, not the name: what was found to be a regular file cannot have
  * become a device by then.
  */
-int mhi_p9_reopen(const struct mhi_p9 *s, int fd, int flags)
+int mhi_tree_reopen(const struct mhi_tree *t, int fd, int flags)
 {
-	struct p9_proc_name name = mhi_p9_proc_name(fd);
-	int new_fd = openat(s->proc_fd, name.text, flags | O_CLOEXEC | O_NOCTTY);
+	struct tree_proc_name name = mhi_tree_proc_name(fd);
+	int new_fd = openat(t->proc_fd, name.text, flags | O_CLOEXEC | O_NOCTTY);
 
 	return new_fd < 0 ? -errno : new_fd;
 }
@@ -68,7 +68,7 @@ static struct timespec time_of(const struct statx_timestamp *t)
 	return (struct timespec){ .tv_sec = t->tv_sec, .tv_nsec = t->tv_nsec };
 }
 
-static int stat_call(int dir, const char *name, int flags, struct p9_attr *a)
+static int stat_call(int dir, const char *name, int flags, struct tree_attr *a)
 {
 	struct statx sx;
 
@@ -96,12 +96,12 @@ static int stat_call(int dir, const char *name, int flags, struct p9_attr *a)
 	return 0;
 }
 
-int mhi_p9_stat(int fd, struct p9_attr *a)
+int mhi_tree_stat(int fd, struct tree_attr *a)
 {
 	return stat_call(fd, "", AT_EMPTY_PATH, a);
 }
 
-int mhi_p9_stat_at(int dir, const char *name, struct p9_attr *a)
+int mhi_tree_stat_at(int dir, const char *name, struct tree_attr *a)
 {
 	return stat_call(dir, name, 0, a);
 }
@@ -110,13 +110,13 @@ int mhi_p9_stat_at(int dir, const char *name, struct p9_attr *a)
  * By fstat, not by statx: that copies a name, even an empty one, into a page that it clears before.
  * (glibc's fstat is a call with an empty name, too.) It does not tell the birth.
  */
-int mhi_p9_stat_known(int fd, const struct p9_id *id, struct p9_attr *a)
+int mhi_tree_stat_known(int fd, const struct tree_id *id, struct tree_attr *a)
 {
 	struct stat st;
 
 	if (syscall(SYS_fstat, fd, &st))
 		return -errno;
-	*a = (struct p9_attr){
+	*a = (struct tree_attr){
 		.id = *id,
 		.mode = st.st_mode,
 		.host_mode = st.st_mode,
@@ -135,36 +135,12 @@ int mhi_p9_stat_known(int fd, const struct p9_id *id, struct p9_attr *a)
 	return 0;
 }
 
-bool mhi_p9_same(const struct p9_id *a, const struct p9_id *b)
+bool mhi_tree_same(const struct tree_id *a, const struct tree_id *b)
 {
 	return a->dev == b->dev && a->ino == b->ino && a->born == b->born;
 }
 
-u64 mhi_p9_qid_path(const struct mhi_p9 *s, u64 dev, u64 ino)
+u64 mhi_tree_ino(const struct mhi_tree *t, u64 dev, u64 ino)
 {
-	return dev == s->root_id.dev ? ino : ino + dev * DEVICE_MIX;
-}
-
-/* Linux takes version 0 for "never cache". */
-static u32 version_of(const struct p9_attr *a)
-{
-	u64 ns = (u64)a->mtime.tv_sec * NS_PER_S + (u64)a->mtime.tv_nsec;
-	u32 v = (u32)(ns >> 32) ^ (u32)ns ^ (u32)(a->size << 8);
-
-	return v ? v : 1;
-}
-
-struct mhi_p9_qid mhi_p9_qid(const struct mhi_p9 *s, const struct p9_attr *a)
-{
-	struct mhi_p9_qid qid = {
-		.type = P9_QTFILE,
-		.version = version_of(a),
-		.path = mhi_p9_qid_path(s, a->id.dev, a->id.ino),
-	};
-
-	if (S_ISDIR(a->host_mode))
-		qid.type = P9_QTDIR;
-	else if (S_ISLNK(a->host_mode))
-		qid.type = P9_QTSYMLINK;
-	return qid;
+	return dev == t->root_id.dev ? ino : ino + dev * DEVICE_MIX;
 }

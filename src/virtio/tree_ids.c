@@ -5,13 +5,15 @@
  * links cannot have it and belong to the server's user; devices, FIFOs and sockets are empty
  * regular files with it.
  */
-#include "virtio/p9_priv.h"
+#include "virtio/tree.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
+
+#include "core/le.h"
 
 #define OWN_PREFIX "user.macrohard."
 #define OWN_ATTR OWN_PREFIX "p9"
@@ -39,18 +41,17 @@ static u64 unpack_rdev(u32 v)
 	return makedev(v >> 20, v & 0xfffff);
 }
 
-static bool load_own(int fd, struct p9_attr *a)
+static bool load_own(int fd, struct tree_attr *a)
 {
 	u8 own[OWN_BYTES];
-	struct mhi_p9_in in = { own, sizeof(own), false };
 	u32 mode;
 
-	if (getxattr(mhi_p9_proc_path(fd).text, OWN_ATTR, own, sizeof(own)) != OWN_BYTES)
+	if (getxattr(mhi_tree_proc_path(fd).text, OWN_ATTR, own, sizeof(own)) != OWN_BYTES)
 		return false;
-	a->uid = mhi_p9_get32(&in);
-	a->gid = mhi_p9_get32(&in);
-	mode = mhi_p9_get32(&in);
-	a->rdev = unpack_rdev(mhi_p9_get32(&in));
+	a->uid = mhi_get_le32(own + 0);
+	a->gid = mhi_get_le32(own + 4);
+	mode = mhi_get_le32(own + 8);
+	a->rdev = unpack_rdev(mhi_get_le32(own + 12));
 	/* A folder stays one; a link or a folder is never but what it is on the host. */
 	if (S_ISDIR(a->host_mode) || S_ISDIR(mode) || S_ISLNK(mode))
 		mode = (mode & PERMISSIONS) | (a->host_mode & S_IFMT);
@@ -58,45 +59,44 @@ static bool load_own(int fd, struct p9_attr *a)
 	return true;
 }
 
-static int store_own(int fd, const struct p9_attr *a)
+static int store_own(int fd, const struct tree_attr *a)
 {
 	u8 own[OWN_BYTES];
-	struct mhi_p9_out out = { own, 0, sizeof(own), false };
 
-	mhi_p9_put32(&out, a->uid);
-	mhi_p9_put32(&out, a->gid);
-	mhi_p9_put32(&out, a->mode);
-	mhi_p9_put32(&out, pack_rdev(a->rdev));
-	return setxattr(mhi_p9_proc_path(fd).text, OWN_ATTR, own, sizeof(own), 0) ? -errno : 0;
+	mhi_put_le32(own + 0, a->uid);
+	mhi_put_le32(own + 4, a->gid);
+	mhi_put_le32(own + 8, a->mode);
+	mhi_put_le32(own + 12, pack_rdev(a->rdev));
+	return setxattr(mhi_tree_proc_path(fd).text, OWN_ATTR, own, sizeof(own), 0) ? -errno : 0;
 }
 
-void mhi_p9_map(const struct mhi_p9 *s, int fd, struct p9_attr *a)
+void mhi_tree_map(const struct mhi_tree *t, int fd, struct tree_attr *a)
 {
-	bool mine = a->uid == s->euid;
+	bool mine = a->uid == t->euid;
 
-	if (s->config.ids == MHI_P9_HOST)
+	if (t->config.ids == MHI_TREE_HOST)
 		return;
-	if (s->config.ids == MHI_P9_MAPPED && can_hold(a->host_mode) && load_own(fd, a))
+	if (t->config.ids == MHI_TREE_MAPPED && can_hold(a->host_mode) && load_own(fd, a))
 		return;
-	a->uid = mine ? s->config.uid : NOBODY;
-	a->gid = mine || a->gid == s->egid ? s->config.gid : NOBODY;
+	a->uid = mine ? t->config.uid : NOBODY;
+	a->gid = mine || a->gid == t->egid ? t->config.gid : NOBODY;
 }
 
-int mhi_p9_attr(const struct mhi_p9 *s, int fd, struct p9_attr *a)
+int mhi_tree_attr(const struct mhi_tree *t, int fd, struct tree_attr *a)
 {
-	int error = mhi_p9_stat(fd, a);
+	int error = mhi_tree_stat(fd, a);
 
 	if (!error)
-		mhi_p9_map(s, fd, a);
+		mhi_tree_map(t, fd, a);
 	return error;
 }
 
-int mhi_p9_use_attr(const struct mhi_p9 *s, const struct p9_use *use, struct p9_attr *a)
+int mhi_tree_file_attr(const struct mhi_tree *t, const struct tree_file *file, struct tree_attr *a)
 {
-	int error = mhi_p9_stat_known(use->fd, &use->node->id, a);
+	int error = mhi_tree_stat_known(file->fd, &file->node->id, a);
 
 	if (!error)
-		mhi_p9_map(s, use->fd, a);
+		mhi_tree_map(t, file->fd, a);
 	return error;
 }
 
@@ -104,16 +104,16 @@ int mhi_p9_use_attr(const struct mhi_p9 *s, const struct p9_use *use, struct p9_
  * Only HOST lets a client make a program of the host's that runs as another user. The server can
  * always get at what MAPPED makes.
  */
-u32 mhi_p9_host_mode(const struct mhi_p9 *s, u32 mode)
+u32 mhi_tree_host_mode(const struct mhi_tree *t, u32 mode)
 {
 	u32 bits = mode & PERMISSIONS;
 
-	switch (s->config.ids) {
-	case MHI_P9_MAPPED:
+	switch (t->config.ids) {
+	case MHI_TREE_MAPPED:
 		return S_ISDIR(mode) ? 0700 : 0600;
-	case MHI_P9_SQUASH:
+	case MHI_TREE_SQUASH:
 		return S_ISDIR(mode) ? bits & ~(u32)S_ISUID : bits & ~(u32)SET_IDS;
-	case MHI_P9_HOST:
+	case MHI_TREE_HOST:
 	default:
 		return bits;
 	}
@@ -121,14 +121,15 @@ u32 mhi_p9_host_mode(const struct mhi_p9 *s, u32 mode)
 
 static int chmod_fd(int fd, u32 mode)
 {
-	return chmod(mhi_p9_proc_path(fd).text, mode) ? -errno : 0;
+	return chmod(mhi_tree_proc_path(fd).text, mode) ? -errno : 0;
 }
 
-static int adopt_host(const struct mhi_p9 *s, int fd, const struct p9_new *want, struct p9_attr *a)
+static int adopt_host(const struct mhi_tree *t, int fd, const struct tree_new *want,
+		      struct tree_attr *a)
 {
-	u32 mode = mhi_p9_host_mode(s, want->mode);
+	u32 mode = mhi_tree_host_mode(t, want->mode);
 
-	if (s->config.ids == MHI_P9_HOST && !s->euid &&
+	if (t->config.ids == MHI_TREE_HOST && !t->euid &&
 	    (want->uid != a->uid || want->gid != a->gid)) {
 		if (fchownat(fd, "", want->uid, want->gid, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
 			return -errno;
@@ -151,11 +152,12 @@ static int adopt_host(const struct mhi_p9 *s, int fd, const struct p9_new *want,
 	return 0;
 }
 
-int mhi_p9_adopt(const struct mhi_p9 *s, int fd, const struct p9_new *want, struct p9_attr *a)
+int mhi_tree_adopt(const struct mhi_tree *t, int fd, const struct tree_new *want,
+		   struct tree_attr *a)
 {
-	int error = adopt_host(s, fd, want, a);
+	int error = adopt_host(t, fd, want, a);
 
-	if (error || s->config.ids != MHI_P9_MAPPED || !can_hold(a->host_mode))
+	if (error || t->config.ids != MHI_TREE_MAPPED || !can_hold(a->host_mode))
 		return error;
 	a->uid = want->uid;
 	a->gid = want->gid;
@@ -164,51 +166,51 @@ int mhi_p9_adopt(const struct mhi_p9 *s, int fd, const struct p9_new *want, stru
 	return store_own(fd, a);
 }
 
-int mhi_p9_chown(const struct mhi_p9 *s, int fd, u32 uid, u32 gid)
+int mhi_tree_chown(const struct mhi_tree *t, int fd, u32 uid, u32 gid)
 {
-	struct p9_attr a;
+	struct tree_attr a;
 	int error;
 
-	if (s->config.ids == MHI_P9_HOST)
+	if (t->config.ids == MHI_TREE_HOST)
 		return fchownat(fd, "", uid, gid, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) ? -errno : 0;
-	error = mhi_p9_attr(s, fd, &a);
+	error = mhi_tree_attr(t, fd, &a);
 	if (error)
 		return error;
-	if (s->config.ids == MHI_P9_MAPPED && can_hold(a.host_mode)) {
+	if (t->config.ids == MHI_TREE_MAPPED && can_hold(a.host_mode)) {
 		a.uid = uid == UNCHANGED ? a.uid : uid;
 		a.gid = gid == UNCHANGED ? a.gid : gid;
 		return store_own(fd, &a);
 	}
 	/* A link's owner matters to nobody, but a copying program must not fail for it. */
-	if (s->config.ids == MHI_P9_MAPPED && S_ISLNK(a.host_mode))
+	if (t->config.ids == MHI_TREE_MAPPED && S_ISLNK(a.host_mode))
 		return 0;
 	if ((uid != UNCHANGED && uid != a.uid) || (gid != UNCHANGED && gid != a.gid))
 		return -EPERM;
 	return 0;
 }
 
-int mhi_p9_chmod(const struct mhi_p9 *s, int fd, u32 mode)
+int mhi_tree_chmod(const struct mhi_tree *t, int fd, u32 mode)
 {
-	struct p9_attr a;
-	int error = mhi_p9_attr(s, fd, &a);
+	struct tree_attr a;
+	int error = mhi_tree_attr(t, fd, &a);
 
 	if (error)
 		return error;
 	if (S_ISLNK(a.host_mode))
 		return -EOPNOTSUPP;
-	if (s->config.ids == MHI_P9_MAPPED && can_hold(a.host_mode)) {
+	if (t->config.ids == MHI_TREE_MAPPED && can_hold(a.host_mode)) {
 		a.mode = (a.mode & S_IFMT) | (mode & PERMISSIONS);
 		return store_own(fd, &a);
 	}
-	return chmod_fd(fd, mhi_p9_host_mode(s, (a.host_mode & S_IFMT) | (mode & PERMISSIONS)));
+	return chmod_fd(fd, mhi_tree_host_mode(t, (a.host_mode & S_IFMT) | (mode & PERMISSIONS)));
 }
 
 /* Attributes that say who may do what hold the host's ids, so they pass with HOST only. */
-bool mhi_p9_xattr_allowed(const struct mhi_p9 *s, const char *name)
+bool mhi_tree_xattr_allowed(const struct mhi_tree *t, const char *name)
 {
 	if (!strncmp(name, OWN_PREFIX, strlen(OWN_PREFIX)))
 		return false;
 	if (!strncmp(name, "user.", 5))
 		return true;
-	return s->config.ids == MHI_P9_HOST && strncmp(name, "trusted.", 8) != 0;
+	return t->config.ids == MHI_TREE_HOST && strncmp(name, "trusted.", 8) != 0;
 }
