@@ -127,15 +127,18 @@ enum mh_share_owners {
 	MH_SHARE_HOST
 };
 
+/* flags of mh_share_attach: by FUSE (virtio-fs), not by 9P (virtio-9p) */
+#define MH_SHARE_VIRTIOFS (1u << 8)
+
 struct mh_share_config {
 	size_t size;	   /* sizeof(struct mh_share_config), by MH_SHARE_CONFIG_INIT */
-	uint32_t flags;	   /* MH_VIRTIO_* */
+	uint32_t flags;	   /* MH_SHARE_VIRTIOFS, MH_VIRTIO_* */
 	uint32_t readonly; /* 1: the guest changes nothing */
 	const char *path;  /* the folder; NULL: ops */
-	const char *tag;   /* its name for the guest's mount, 1 to 64 bytes */
+	const char *tag;   /* its name for the guest's mount, 1 to 64 bytes; virtio-fs: to 36 */
 	uint32_t owners;   /* enum mh_share_owners */
 	uint32_t uid, gid; /* MH_SHARE_SQUASH: of the files of the process' user */
-	/* A 9P server of yours, in place of path, readonly, owners, uid and gid. */
+	/* A 9P server of yours, in place of path, readonly, owners, uid, gid, and not virtio-fs. */
 	const struct mh_p9_ops *ops; /* copied */
 	void *opaque;		     /* its first argument */
 };
@@ -146,10 +149,13 @@ struct mh_share_config {
 	}
 
 /**
- * Share a folder of this host with the guest, by 9P (virtio-9p). Linux mounts it by
- * "mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000 TAG /mnt". The guest cannot leave the
- * folder: the host never follows its symbolic links, and never opens devices or FIFOs in it. With
- * config.ops there is no folder: the embedder answers the guest's messages.
+ * Share a folder of this host with the guest, by 9P (virtio-9p), or by FUSE (virtio-fs). Linux
+ * mounts it by "mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000 TAG /mnt", or by
+ * "mount -t virtiofs TAG /mnt". Windows knows virtio-fs only, by a driver, and shows one share of a
+ * VM. By virtio-fs the guest may believe for a second what it was told of a file, and locks are not
+ * seen outside of it. The guest cannot leave the folder: the host never follows its symbolic links,
+ * and never opens devices or FIFOs in it. With config.ops there is no folder: the embedder answers
+ * the guest's messages.
  * @config  copied
  * @out     the device; NULL: not needed
  * Thread: [setup]

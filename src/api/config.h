@@ -78,9 +78,12 @@ struct mhi_cfg_net {
 	struct mhi_cfg_list forwards; /* of struct mhi_cfg_forward */
 };
 
+enum mhi_cfg_share_type { MHI_CFG_9P, MHI_CFG_VIRTIOFS };
+
 struct mhi_cfg_share {
 	struct mhi_cfg_place place;
 	struct mh_share_config c;
+	u32 type; /* enum mhi_cfg_share_type */
 };
 
 struct mhi_cfg_rng {

@@ -39,6 +39,10 @@ static const char *const owners[] = {
 	[MH_SHARE_SQUASH] = "squash", [MH_SHARE_MAPPED] = "mapped", [MH_SHARE_HOST] = "host", NULL
 };
 
+static const char *const share_types[] = {
+	[MHI_CFG_9P] = "9p", [MHI_CFG_VIRTIOFS] = "virtiofs", NULL
+};
+
 static const char *const actions[] = { [MH_WATCHDOG_RESET] = "reset",
 				       [MH_WATCHDOG_POWEROFF] = "poweroff",
 				       [MH_WATCHDOG_PAUSE] = "pause",
@@ -129,6 +133,7 @@ static const struct mhi_cfg_object net = { net_keys, sizeof(net_defaults), &net_
 static const struct mhi_cfg_key share_keys[] = {
 	{ PATH("path", SHARE(path), PATH_BYTES), .required = true },
 	{ TEXT("tag", SHARE(tag), TAG_BYTES), .required = true },
+	{ CHOICE("type", offsetof(struct mhi_cfg_share, type), share_types) },
 	{ FLAG("readonly", SHARE(readonly), 1) },
 	{ CHOICE("owners", SHARE(owners), owners) },
 	{ NUMBER("uid", SHARE(uid), 0, UINT32_MAX - 1) },

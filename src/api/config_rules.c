@@ -8,6 +8,7 @@
 
 #define SLOTS 32
 #define DEVICES_MAX (SLOTS - 1)
+#define VIRTIOFS_TAG 36u /* bytes */
 
 static struct mhi_cfg_list *list_of(const struct mhi_cfg_at *at, const struct mhi_cfg_key *family)
 {
@@ -269,6 +270,26 @@ static int check_nets(struct mhi_cfg_at *at)
 	return rc;
 }
 
+static int check_shares(struct mhi_cfg_at *at)
+{
+	const struct mhi_cfg_list *list = &at->config->devices.shares;
+	const struct mhi_cfg_share *share = list->items;
+
+	for (u32 n = 0; n < list->count; n++) {
+		if (share[n].type != MHI_CFG_VIRTIOFS || strlen(share[n].c.tag) <= VIRTIOFS_TAG)
+			continue;
+		mhi_cfg_enter(at, "devices");
+		mhi_cfg_enter(at, "shares");
+		mhi_cfg_enter_item(at, n);
+		mhi_cfg_enter(at, "tag");
+		return mhi_cfg_fail(at, MH_EFORMAT,
+				    "%zu bytes, and with type \"virtiofs\" there may be %u; "
+				    "shorten it",
+				    strlen(share[n].c.tag), VIRTIOFS_TAG);
+	}
+	return 0;
+}
+
 static int check_balloon(struct mhi_cfg_at *at)
 {
 	const struct mhi_cfg_list *list = &at->config->devices.balloon;
@@ -344,6 +365,8 @@ int mhi_cfg_rules(const struct mh_config *config, struct mhi_err *err)
 		rc = check_macs(&at);
 	if (!rc)
 		rc = check_nets(&at);
+	if (!rc)
+		rc = check_shares(&at);
 	if (!rc)
 		rc = check_boot(&at);
 	if (!rc)

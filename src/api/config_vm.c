@@ -50,9 +50,10 @@ static int add_net(struct build *b, const void *item, u32 slot)
 
 static int add_share(struct build *b, const void *item, u32 slot)
 {
-	struct mh_share_config c = ((const struct mhi_cfg_share *)item)->c;
+	const struct mhi_cfg_share *share = item;
+	struct mh_share_config c = share->c;
 
-	c.flags |= slot;
+	c.flags |= slot | (share->type == MHI_CFG_VIRTIOFS ? MH_SHARE_VIRTIOFS : 0);
 	return mh_share_attach(b->vm, &c, NULL);
 }
 

@@ -37,7 +37,7 @@ struct mh_dev {
 	u64 told_ns;		       /* (l) when it was told of last */
 	char *label;		       /* (c) for messages: a path; NULL: none */
 	char *tag;		       /* (c) of a shared folder; NULL: it is none */
-	bool readonly;		       /* (c) that folder */
+	bool readonly, virtiofs;       /* (c) that folder */
 	char *folder;		       /* (c) its path; NULL: the embedder serves it */
 	bool host_ids;		       /* (c) its files have the host's owners */
 	u32 reach;		       /* (c) MH_SANDBOX_REACH_*: what it needs while it works */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Shared folders: the public configuration of virtio-9p. */
+/* Shared folders: the public configuration of virtio-9p and virtio-fs. */
 #include "api/dev.h"
 
 #include "virtio/be_embed.h"
+#include "virtio/fs_dev.h"
 #include "virtio/p9_dev.h"
 
 static int check(struct mh_dev *dev, const struct mh_share_config *config)
@@ -19,7 +20,7 @@ static int check(struct mh_dev *dev, const struct mh_share_config *config)
 	if (config->readonly > 1)
 		return mhi_err_set(err, MH_EINVAL, "config.readonly is %u; use 0 or 1",
 				   config->readonly);
-	return mhi_dev_check_flags(dev, config->flags, 0);
+	return mhi_dev_check_flags(dev, config->flags, MH_SHARE_VIRTIOFS);
 }
 
 static enum mhi_tree_ids ids_of(u32 owners)
@@ -45,6 +46,10 @@ static int make_ops(struct mh_dev *dev, const struct mh_share_config *config)
 		return mhi_err_set(err, MH_EINVAL,
 				   "config.readonly, owners, uid and gid are for folders, not for "
 				   "config.ops; leave them 0");
+	if (config->flags & MH_SHARE_VIRTIOFS)
+		return mhi_err_set(err, MH_EINVAL,
+				   "config.ops answers 9P, and config.flags has MH_SHARE_VIRTIOFS; "
+				   "leave one of them out");
 	if (ops->version != 1)
 		return mhi_err_set(err, MH_EINVAL, "config.ops->version is %u, not 1; set it to 1",
 				   ops->version);
@@ -57,25 +62,35 @@ static int make_ops(struct mh_dev *dev, const struct mh_share_config *config)
 	return mhi_p9_dev_serve(&dev->env, server, config->tag, &dev->vdev, err);
 }
 
+static int make_folder(struct mh_dev *dev, const struct mh_share_config *config)
+{
+	struct mhi_err *err = mhi_ctx_err(dev->vm->ctx);
+	const struct mhi_tree_config tree = {
+		.path = config->path,
+		.readonly = config->readonly,
+		.ids = ids_of(config->owners),
+		.uid = config->uid,
+		.gid = config->gid,
+	};
+	const struct mhi_fuse_config fuse = { .tree = tree };
+	const struct mhi_p9_config p9 = { .tree = tree };
+
+	if (config->flags & MH_SHARE_VIRTIOFS)
+		return mhi_fs_dev_create(&dev->env, &fuse, config->tag, &dev->vdev, err);
+	return mhi_p9_dev_create(&dev->env, &p9, config->tag, &dev->vdev, err);
+}
+
 static int make(struct mh_dev *dev, const struct mh_share_config *config)
 {
-	struct mhi_p9_config p9 = {
-		.tree.path = config->path,
-		.tree.readonly = config->readonly,
-		.tree.ids = ids_of(config->owners),
-		.tree.uid = config->uid,
-		.tree.gid = config->gid,
-	};
 	int rc = check(dev, config);
 
 	if (rc)
 		return rc;
-	rc = config->ops ? make_ops(dev, config)
-			 : mhi_p9_dev_create(&dev->env, &p9, config->tag, &dev->vdev,
-					     mhi_ctx_err(dev->vm->ctx));
+	rc = config->ops ? make_ops(dev, config) : make_folder(dev, config);
 	if (rc)
 		return rc;
 	dev->readonly = config->readonly;
+	dev->virtiofs = config->flags & MH_SHARE_VIRTIOFS;
 	dev->host_ids = config->path && config->owners == MH_SHARE_HOST;
 	dev->reach = config->path ? MH_SANDBOX_REACH_SHARES : 0;
 	dev->folder = config->path ? strdup(config->path) : NULL;

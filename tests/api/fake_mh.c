@@ -208,6 +208,8 @@ int mh_share_attach(struct mh_vm *vm, const struct mh_share_config *config, stru
 {
 	printf("share %s as %s readonly %u owners %u uid %u gid %u\n", config->path, config->tag,
 	       config->readonly, config->owners, config->uid, config->gid);
+	if (config->flags & MH_SHARE_VIRTIOFS)
+		printf("by virtio-fs\n");
 	return 0;
 }
 

@@ -287,6 +287,7 @@ static const struct {
 	{ "--balloon", "1x", "--balloon: '1x' is no SIZE" },
 	{ "--share", "/folder", "'/folder' is no FOLDER:TAG" },
 	{ "--share", "/a:b,owners=mine", "/devices/shares/0/owners: this is not known; write one" },
+	{ "--share", "/a:b,type=nfs", "/devices/shares/0/type: this is not known; write one" },
 	{ "--name", "", "/name: empty" },
 	{ "--memory", "-1", "--memory" },
 	{ "--memory", "18446744073709551616", "--memory" },
@@ -412,10 +413,11 @@ START_TEST(options_reach_the_library)
 {
 	struct run r;
 
-	start_pipes(&r, ARGS("run", "--kernel", "bz", "--initrd", "rd", "--cmdline", "a b",
-			     "--memory", "2G", "--cpus", "4", "--stop-on-reset", "--hyperv",
-			     "--stats", "--share", "a:b:t", "--share",
-			     "d:u,readonly,owners=mapped,uid=7,gid=8", "--gdb", "unix:s,wait"));
+	start_pipes(&r,
+		    ARGS("run", "--kernel", "bz", "--initrd", "rd", "--cmdline", "a b", "--memory",
+			 "2G", "--cpus", "4", "--stop-on-reset", "--hyperv", "--stats", "--share",
+			 "a:b:t", "--share", "d:u,readonly,owners=mapped,uid=7,gid=8", "--share",
+			 "d:v,type=virtiofs", "--gdb", "unix:s,wait"));
 	type(&r, "off\n");
 	close(r.in);
 	ck_assert_int_eq(finish(&r), 0);
@@ -424,7 +426,10 @@ START_TEST(options_reach_the_library)
 	ck_assert_ptr_nonnull(strstr(r.text, "12345"));
 	ck_assert_ptr_nonnull(strstr(r.text, "gdb unix:s flags 1\n"));
 	ck_assert_ptr_nonnull(strstr(r.text, "share a:b as t readonly 0 owners 0 uid 0 gid 0\n"));
-	ck_assert_ptr_nonnull(strstr(r.text, "share d as u readonly 1 owners 1 uid 7 gid 8\n"));
+	ck_assert_ptr_nonnull(
+		strstr(r.text, "share d as u readonly 1 owners 1 uid 7 gid 8\nshare "));
+	ck_assert_ptr_nonnull(strstr(r.text, "share d as v readonly 0 owners 0 uid 0 gid 0\n"
+					     "by virtio-fs\n"));
 	start_pipes(&r, RUN);
 	type(&r, "off\n");
 	close(r.in);

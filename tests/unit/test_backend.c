@@ -165,6 +165,8 @@ START_TEST(shares_that_cannot_be)
 		{ { .size = bytes, .tag = "t", .ops = &later }, "version is 2" },
 		{ { .size = bytes, .tag = "t", .ops = &empty }, "no answer" },
 		{ { .size = bytes, .ops = &p9_ops }, "the tag" },
+		{ { .size = bytes, .tag = "t", .ops = &p9_ops, .flags = MH_SHARE_VIRTIOFS },
+		  "leave one of them out" },
 	};
 	struct mh_vm *vm = api_vm(1, 0, 1 << 20);
 

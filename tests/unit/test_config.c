@@ -174,6 +174,12 @@ static const struct {
 	  "/devices/shares/0/tag: missing; write a text of 1 to 64 bytes" },
 	{ SHARES("{\"path\": \"a\", \"tag\": \"t\"}, {\"path\": \"b\", \"tag\": \"t\"}"),
 	  "/devices/shares/1/tag: the same as /devices/shares/0/tag; choose another" },
+	{ SHARES("{\"path\": \"a\", \"tag\": \"t\", \"type\": \"nfs\"}"),
+	  "/devices/shares/0/type: this is not known; write one of \"9p\", \"virtiofs\"" },
+	{ SHARES("{\"path\": \"a\", \"type\": \"virtiofs\", "
+		 "\"tag\": \"a-name-of-thirty-seven-bytes-it-is-37\"}"),
+	  "/devices/shares/0/tag: 37 bytes, and with type \"virtiofs\" there may be 36; shorten "
+	  "it" },
 	{ DEVICES("\"vsock\": [{\"cid\": 3}]"),
 	  "/devices/vsock: wrong type; write an object: { ... }" },
 	{ DEVICES("\"vsock\": {\"cid\": 2}"), "/devices/vsock/cid: out of range; write a whole "

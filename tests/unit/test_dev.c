@@ -182,6 +182,14 @@ START_TEST(shares)
 	ck_assert_int_eq(mh_share_attach(vm, &config, NULL), MH_EINVAL);
 	config.readonly = 1;
 	ck_assert_int_eq(mh_share_attach(vm, &config, NULL), 0);
+	config.flags = MH_SHARE_VIRTIOFS;
+	ck_assert_int_eq(mh_share_attach(vm, &config, &dev), 0);
+	ck_assert_uint_eq(fake_machine.devs[1]->device, 0x105a);
+	ck_assert_int_eq(mh_dev_detach(dev), 0);
+	config.tag = "a-name-of-thirty-seven-bytes-it-is-37";
+	ck_assert_int_eq(mh_share_attach(vm, &config, NULL), MH_EINVAL);
+	ck_error_has("37 bytes, not 1 to 36");
+	config.flags = 0;
 	config.size--;
 	ck_assert_int_eq(mh_share_attach(vm, &config, NULL), MH_EINVAL);
 	mh_vm_destroy(vm);

@@ -157,7 +157,7 @@ static const char create_usage[] =
 	"  --disk FILE[,NAME=VALUE...]      a disk; ',size=64G' makes it; '--disk help' tells "
 	"more\n"
 	"  --net user|tap=NAME|fd=N|none[,NAME=VALUE...]  default: user; '--net help'\n"
-	"  --share DIR:TAG[,NAME=VALUE...]  a folder for \"mount -t 9p\"; '--share help'\n"
+	"  --share DIR:TAG[,NAME=VALUE...]  a folder for the guest; '--share help'\n"
 	"  --vsock CID[,NAME=VALUE...]      sockets to this host (AF_VSOCK); '--vsock help'\n"
 	"  --display WxH|none[,NAME=VALUE...]  a screen; default: none; '--display help'\n"
 	"  --input KIND[+KIND]...           keyboard, tablet, touch, mouse, ps2\n"

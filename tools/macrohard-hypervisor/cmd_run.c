@@ -114,7 +114,7 @@ static const char run_usage[] =
 	"  --console KIND   serial (default): the first serial port; virtio: virtio-console\n"
 	"  --disk FILE[,NAME=VALUE...]      a disk; '--disk help' tells the names\n"
 	"  --net user|tap=NAME|fd=N|none[,NAME=VALUE...]  default: user; '--net help'\n"
-	"  --share DIR:TAG[,NAME=VALUE...]  a folder for \"mount -t 9p\"; '--share help'\n"
+	"  --share DIR:TAG[,NAME=VALUE...]  a folder for the guest; '--share help'\n"
 	"  --vsock CID[,NAME=VALUE...]      sockets to this host (AF_VSOCK); '--vsock help'\n"
 	"  --rng, --balloon SIZE, --watchdog ACTION, --display WxH, --input KIND, --agent KIND\n"
 	"  --engine NAME    shim (default): our kernel module; kvm: the host's KVM\n"

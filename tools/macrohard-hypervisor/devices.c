@@ -139,6 +139,7 @@ static bool share_value(struct document *d, char *text, cJSON *device)
 }
 
 static const struct setting share_settings[] = {
+	{ "type", "9p (default), or virtiofs, which Windows has a driver for", TEXT, NULL },
 	{ "readonly", "the guest changes nothing", FLAG, NULL },
 	{ "owners", "squash (default), mapped or host", TEXT, NULL },
 	{ "uid", "squash: who owns your files there", NUMBER, NULL },
@@ -251,8 +252,8 @@ static const struct device_kind kinds[] = {
 	{ "disk", "FILE", "an image or a block device", "disks", true, disk_value, disk_settings },
 	{ "net", "user|tap=NAME|fd=N[:N]...|none", "a network card", "nets", true, device_net_value,
 	  net_settings },
-	{ "share", "FOLDER:TAG", "a folder of this host, for \"mount -t 9p\"", "shares", true,
-	  share_value, share_settings },
+	{ "share", "FOLDER:TAG", "a folder of this host, for \"mount\" in the guest", "shares",
+	  true, share_value, share_settings },
 	{ "rng", NULL, "random numbers of this host", "rng", false, NULL, NULL },
 	{ "vsock", "CID", "sockets between the guest, as CID, and this host", "vsock", false,
 	  vsock_value, vsock_settings },

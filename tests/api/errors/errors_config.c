@@ -88,6 +88,12 @@ static int no_tap(void)
 	return DOCUMENT("\"devices\":{\"nets\":[{\"kind\":\"tap\"}]}");
 }
 
+static int long_tag(void)
+{
+	return DOCUMENT("\"devices\":{\"shares\":[{\"path\":\"a\",\"type\":\"virtiofs\",\"tag\":"
+			"\"a-name-of-thirty-seven-bytes-it-is-37\"}]}");
+}
+
 static int one_tag(void)
 {
 	return DOCUMENT("\"devices\":{\"shares\":[{\"path\":\"a\",\"tag\":\"x\"},{\"path\":\"b\","
@@ -203,6 +209,9 @@ static const struct error_row config_rows[] = {
 	  "this is no address", "write *", NULL },
 	{ "TAP without its interface", no_tap, MH_EFORMAT, "vm.json: /devices/nets/0/*", "missing",
 	  "a network of kind \"tap\" needs it", NULL },
+	{ "a name that is too long for virtio-fs", long_tag, MH_EFORMAT,
+	  "vm.json: /devices/shares/0/tag", "37 bytes, and with type \"virtiofs\" there may be 36",
+	  "shorten it", NULL },
 	{ "two folders of one name", one_tag, MH_EFORMAT, "vm.json: /devices/shares/1/tag",
 	  "the same as /devices/shares/0/tag", "choose another", NULL },
 	{ "a balloon larger than the memory", large_balloon, MH_EFORMAT,

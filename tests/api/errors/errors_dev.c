@@ -271,6 +271,17 @@ static int share_tag(void)
 	return share("/tmp", "", MH_SHARE_SQUASH);
 }
 
+static int share_fs_ops(void)
+{
+	static const struct mh_p9_ops ops = { .version = 1 };
+	struct mh_share_config config = MH_SHARE_CONFIG_INIT;
+
+	config.ops = &ops;
+	config.tag = "host";
+	config.flags = MH_SHARE_VIRTIOFS;
+	return mh_share_attach(vm, &config, NULL);
+}
+
 static int share_owners(void)
 {
 	return share("/tmp", "host", 9);
@@ -435,6 +446,10 @@ static const struct error_row device_rows[] = {
 	  "name a folder", NULL },
 	{ "it has no name for the guest", share_tag, MH_EINVAL, "shared folder of VM \"web\"",
 	  "the tag has 0 bytes, not 1 to 64", "set config.tag to a name for the guest's mount",
+	  NULL },
+	{ "a 9P server of the program's by virtio-fs", share_fs_ops, MH_EINVAL,
+	  "shared folder of VM \"web\"",
+	  "config.ops answers 9P, and config.flags has MH_SHARE_VIRTIOFS", "leave one of them out",
 	  NULL },
 	{ "unknown owners", share_owners, MH_EINVAL, "shared folder of VM \"web\"",
 	  "config.owners is 9", "use one of MH_SHARE_*", NULL },
