@@ -202,12 +202,14 @@ MH_API int mh_agent_set_time(struct mh_agent *agent, uint64_t unix_ns, mh_agent_
 			     void *opaque);
 
 #define MH_AGENT_READONLY (1u << 0)
+#define MH_AGENT_VIRTIOFS (1u << 1) /* it has MH_SHARE_VIRTIOFS */
 
 /**
- * Mount a shared folder in the guest: a request. The place is made if it is not there.
+ * Mount a shared folder in the guest: a request. The place is made if it is not there. In Windows
+ * the path is not used: the share of virtio-fs has a drive of its own.
  * @tag    the share's name, as of mh_share_attach
  * @path   absolute, in the guest
- * @flags  MH_AGENT_READONLY or 0
+ * @flags  MH_AGENT_READONLY, MH_AGENT_VIRTIOFS
  * Since: 1.0
  */
 MH_API int mh_agent_mount(struct mh_agent *agent, const char *tag, const char *path, uint32_t flags,

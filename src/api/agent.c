@@ -66,7 +66,7 @@ int mhi_agent_wrong(struct mh_agent *agent, const char *what, const char *fmt, .
 
 struct mount {
 	char tag[MHI_P9_TAG_MAX + 1];
-	bool readonly;
+	u32 flags; /* MHI_AGENT_MOUNT_ */
 };
 
 /* The VM's shares as they are now; *count of them. Free it. */
@@ -84,7 +84,8 @@ static struct mount *list_shares(struct mh_vm *vm, u32 *count)
 		struct mount *m = &mounts[(*count)++];
 
 		snprintf(m->tag, sizeof(m->tag), "%s", dev->tag);
-		m->readonly = dev->readonly;
+		m->flags = dev->readonly ? MHI_AGENT_MOUNT_READONLY : 0;
+		m->flags |= dev->virtiofs ? MHI_AGENT_MOUNT_VIRTIOFS : 0;
 	}
 	pthread_mutex_unlock(&vm->shares_lock);
 	return mounts;
@@ -101,15 +102,28 @@ static void mount_path(const struct mh_agent *agent, const char *tag, char *path
 			*p = '_';
 }
 
+/* What the guest says goes into a log in one line. */
+static void copy_line(char *to, size_t room, const char *from)
+{
+	size_t n = 0;
+
+	for (; from[n] && n + 1 < room; n++)
+		to[n] = (u8)from[n] < ' ' || from[n] == 0x7f ? '?' : from[n];
+	to[n] = 0;
+}
+
 static void mounted(void *opaque, int rc, const char *text)
 {
 	struct mh_agent *agent = opaque;
+	char said[MHI_AGENT_TEXT_MAX];
+
+	copy_line(said, sizeof(said), text);
 
 	if (rc)
 		mhi_log(agent->log, MH_LOG_WARN,
 			"%s: a shared folder was not mounted in the guest: %s; mount it there by "
 			"hand",
-			agent->owner, mh_strerror(rc));
+			agent->owner, *said ? said : mh_strerror(rc));
 }
 
 static void mount_shares(struct mh_agent *agent)
@@ -122,15 +136,15 @@ static void mount_shares(struct mh_agent *agent)
 		return;
 	mounts = list_shares(agent->vm, &count);
 	for (u32 n = 0; n < count; n++) {
-		struct mhi_msg_mount msg = { .tag = mounts[n].tag, .path = path };
+		const struct mhi_msg_mount msg = { .tag = mounts[n].tag,
+						   .path = path,
+						   .flags = mounts[n].flags };
 		const struct mhi_agent_plain plain = { .feature = MHI_AGENT_F_MOUNT,
 						       .type = MHI_MSG_MOUNT,
 						       .msg = &msg,
 						       .fn = mounted,
 						       .opaque = agent };
 
-		if (mounts[n].readonly)
-			msg.flags = MHI_AGENT_MOUNT_READONLY;
 		mount_path(agent, mounts[n].tag, path, sizeof(path));
 		mhi_agent_ask_plain(agent->session, &plain);
 	}

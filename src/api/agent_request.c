@@ -70,14 +70,14 @@ int mh_agent_set_time(struct mh_agent *agent, uint64_t unix_ns, mh_agent_done_fn
 int mh_agent_mount(struct mh_agent *agent, const char *tag, const char *path, uint32_t flags,
 		   mh_agent_done_fn *fn, void *opaque)
 {
-	const struct mhi_msg_mount msg = { .tag = tag,
-					   .path = path,
-					   .flags = flags ? MHI_AGENT_MOUNT_READONLY : 0 };
+	const u32 how = (flags & MH_AGENT_READONLY ? MHI_AGENT_MOUNT_READONLY : 0) |
+			(flags & MH_AGENT_VIRTIOFS ? MHI_AGENT_MOUNT_VIRTIOFS : 0);
+	const struct mhi_msg_mount msg = { .tag = tag, .path = path, .flags = how };
 	const struct mhi_agent_plain plain = { MHI_AGENT_F_MOUNT, MHI_MSG_MOUNT, &msg, fn, opaque };
 
 	if (!agent)
 		return MH_EINVAL;
-	if (!tag || !path || path[0] != '/' || (flags & ~MH_AGENT_READONLY))
+	if (!tag || !path || path[0] != '/' || (flags & ~(MH_AGENT_READONLY | MH_AGENT_VIRTIOFS)))
 		return mhi_agent_wrong(agent, "mount",
 				       "tag or path is NULL, path is not absolute, or flags has "
 				       "unknown bits; pass a share's tag and a path from /");

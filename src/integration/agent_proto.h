@@ -194,6 +194,7 @@ enum mhi_agent_shutdown { MHI_AGENT_OFF = 0, MHI_AGENT_REBOOT = 1 };
 
 /* MOUNT. */
 #define MHI_AGENT_MOUNT_READONLY (1u << 0)
+#define MHI_AGENT_MOUNT_VIRTIOFS (1u << 1) /* by virtio-fs, not by 9P */
 
 /* How much DATA of a serial may be sent before the first CREDIT for it. */
 #define MHI_AGENT_WINDOW_BYTES 262144u

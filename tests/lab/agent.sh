@@ -45,9 +45,10 @@ wait_agent()
 }
 
 echo shared >shared/file
+echo two >shared2/file
 macrohard-hypervisor create --name vm --memory 384M --kernel /lab/bin/vmlinuz-full \
 	--initrd /lab/bin/initramfs-full --net none --engine "${ENGINE:-shim}" --agent virtio,mount=/mnt \
-	--share shared:one --share shared2:two,readonly \
+	--share shared:one --share shared2:two,readonly,type=virtiofs \
 	--cmdline "console=ttyS0 quiet panic=-1 mh.run=agent" || fail create
 macrohard-hypervisor start vm || fail start
 macrohard-hypervisor guest-info vm 2>/tmp/err
@@ -86,6 +87,8 @@ macrohard-hypervisor copy vm:/no/such/file none && fail "a file that is not ther
 is "a share" shared "$(guest cat /mnt/one/file)"
 guest sh -c 'echo back >/mnt/one/new' || fail "the share cannot be written"
 is "written there" back "$(cat shared/new)"
+is "the other share" virtiofs "$(guest sed -n 's,^two /mnt/two \([a-z0-9]*\) ro.*,\1,p' /proc/mounts)"
+is "in it" two "$(guest cat /mnt/two/file)"
 guest touch /mnt/two/x && fail "the read-only share can be written"
 
 # The guest's clock stands still in a pause; it is set afterwards.

@@ -204,8 +204,54 @@ static void part_refused(void)
 	peer_expect(&peer, MHI_MSG_EXEC, &none, MHI_AGENT_INVALID);
 	peer_expect(&peer, MHI_MSG_SHUTDOWN, &(struct mhi_msg_shutdown){ 9, 0 }, MHI_AGENT_INVALID);
 	peer_expect(&peer, MHI_MSG_RESIZE, &(struct mhi_msg_resize){ 0, 9, 0 }, MHI_AGENT_INVALID);
-	peer_expect(&peer, MHI_MSG_MOUNT, &(struct mhi_msg_mount){ "tag", "/x", 0, 0 },
+	peer_expect(&peer, MHI_MSG_UNMOUNT, &(struct mhi_msg_unmount){ "tag", "/x", 0 },
 		    MHI_AGENT_UNSUPPORTED);
+}
+
+/* The share's mount: the code that is expected, and what the agent says then. */
+static void mount(uint32_t flags, uint32_t code, const char *said)
+{
+	const struct mhi_msg_mount msg = { "tag", "/media/tag", flags, 0 };
+	struct call *c = peer_ask(&peer, MHI_MSG_MOUNT, &msg);
+
+	peer_finish(&peer, c);
+	if (c->code != code || !strstr(c->text, said))
+		fail("MOUNT: code %u (%s) instead of %u (%s)", c->code, c->text, code, said);
+	call_end(c);
+}
+
+/* Of a run before, in the same Windows. */
+static void remove_service(const char *name)
+{
+	const char *words[] = { "C:\\windows\\system32\\sc.exe", "delete", name, NULL };
+
+	wait_exit(peer_exec(&peer, 0, words, 3), 0);
+}
+
+static void make_service(const char *name)
+{
+	/* One that Wine has. */
+	const char *words[] = { "C:\\windows\\system32\\sc.exe",      "create", name, "binPath=",
+				"C:\\windows\\system32\\spoolsv.exe", NULL };
+
+	wait_exit(peer_exec(&peer, 0, words, 5), 0);
+}
+
+/* What a share needs is missed piece by piece, and then its service is started. */
+static void part_mount(void)
+{
+	remove_service("VirtioFsSvc");
+	remove_service("VirtioFsDrv");
+	remove_service("WinFsp.Launcher");
+	mount(MHI_AGENT_MOUNT_READONLY, MHI_AGENT_UNSUPPORTED, "no driver for 9P");
+	mount(MHI_AGENT_MOUNT_VIRTIOFS, MHI_AGENT_UNSUPPORTED, "viofs");
+	make_service("VirtioFsDrv");
+	mount(MHI_AGENT_MOUNT_VIRTIOFS, MHI_AGENT_UNSUPPORTED, "WinFsp");
+	make_service("WinFsp.Launcher");
+	mount(MHI_AGENT_MOUNT_VIRTIOFS, MHI_AGENT_UNSUPPORTED, "VirtioFsSvc");
+	make_service("VirtioFsSvc");
+	mount(MHI_AGENT_MOUNT_VIRTIOFS, MHI_AGENT_OK, "");
+	mount(MHI_AGENT_MOUNT_VIRTIOFS, MHI_AGENT_OK, "");
 }
 
 /* A program that a program leaves behind keeps its pipes open, and lives on. */
@@ -258,13 +304,13 @@ int main(int argc, char **argv)
 		const char *name;
 		void (*fn)(void);
 	} parts[] = {
-		{ "info", part_info },		 { "exec", part_exec },
-		{ "files", part_files },	 { "refused", part_refused },
-		{ "notepad", part_notepad },	 { "windows", part_windows },
-		{ "left", part_left },		 { "input", part_input },
-		{ "clipboard", part_clipboard }, { "formats", part_formats },
-		{ "picture", part_picture },	 { "again", part_again },
-		{ "shutdown", part_shutdown },
+		{ "info", part_info },	     { "exec", part_exec },
+		{ "files", part_files },     { "refused", part_refused },
+		{ "mount", part_mount },     { "notepad", part_notepad },
+		{ "windows", part_windows }, { "left", part_left },
+		{ "input", part_input },     { "clipboard", part_clipboard },
+		{ "formats", part_formats }, { "picture", part_picture },
+		{ "again", part_again },     { "shutdown", part_shutdown },
 	};
 	uint64_t begin;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Shared folders, mounted by 9P. Mounting waits for the host and for modules, and a share that is
- * gone makes unmounting wait: a process of its own does it and tells how it went.
+ * Shared folders, mounted by 9P or virtio-fs. Mounting waits for the host and for modules, and a
+ * share that is gone makes unmounting wait: a process of its own does it and tells how it went.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,9 +17,19 @@
 #include "agent.h"
 #include "fail.h"
 
-/* What virtio's transport takes at most in one message. */
-#define OPTIONS "trans=virtio,version=9p2000.L,msize=512000"
 #define MOUNTS "/proc/self/mounts"
+
+/* How a share is mounted; msize is what virtio's transport takes at most in one message. */
+struct way {
+	const char *type, *options;
+	/* The kernel asks for the file system's module itself, but not for its transport's. */
+	const char *modules[2];
+};
+
+static const struct way by_9p = { "9p",
+				  "trans=virtio,version=9p2000.L,msize=512000",
+				  { "9p", "9pnet_virtio" } };
+static const struct way by_virtiofs = { "virtiofs", NULL, { "virtiofs", NULL } };
 
 struct job {
 	struct agent *agent;
@@ -62,7 +72,7 @@ static bool find_mount(const char *tag, const char *path, char *found, size_t ro
 		char *at = device ? strtok_r(NULL, " ", &save) : NULL;
 		char *type = at ? strtok_r(NULL, " ", &save) : NULL;
 
-		if (!type || strcmp(type, "9p") != 0)
+		if (!type || (strcmp(type, by_9p.type) != 0 && strcmp(type, by_virtiofs.type) != 0))
 			continue;
 		unescape(device);
 		unescape(at);
@@ -90,13 +100,13 @@ static int make_folders(char *path)
 	return mkdir(path, 0755) && errno != EEXIST ? -1 : 0;
 }
 
-/* The kernel asks for the file system's module itself, but not for its transport's. */
-static void load_modules(void)
+static void load_modules(const struct way *way)
 {
 	pid_t child = fork();
 
 	if (child == 0) {
-		execlp("modprobe", "modprobe", "-q", "-a", "9p", "9pnet_virtio", (char *)NULL);
+		execlp("modprobe", "modprobe", "-q", "-a", way->modules[0], way->modules[1],
+		       (char *)NULL);
 		_exit(127);
 	}
 	if (child > 0)
@@ -105,6 +115,7 @@ static void load_modules(void)
 
 static bool do_mount(const struct mhi_msg_mount *m, struct ga_failure *why)
 {
+	const struct way *way = m->flags & MHI_AGENT_MOUNT_VIRTIOFS ? &by_virtiofs : &by_9p;
 	unsigned long flags = MS_NOSUID | MS_NODEV;
 	char path[4096], found[4096];
 	int n;
@@ -124,10 +135,10 @@ static bool do_mount(const struct mhi_msg_mount *m, struct ga_failure *why)
 		fail_errno(why, "cannot make the folder", path);
 		return false;
 	}
-	if (mount(m->tag, path, "9p", flags, OPTIONS) == 0)
+	if (mount(m->tag, path, way->type, flags, way->options) == 0)
 		return true;
-	load_modules();
-	if (mount(m->tag, path, "9p", flags, OPTIONS) == 0)
+	load_modules(way);
+	if (mount(m->tag, path, way->type, flags, way->options) == 0)
 		return true;
 	fail_errno(why, "cannot mount the share", m->tag);
 	return false;

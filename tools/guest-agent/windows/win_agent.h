@@ -75,7 +75,8 @@ void win_way_close(struct win_way *way);
 /* ---- requests ---- */
 
 ga_handler win_get_info, win_shutdown, win_set_time, win_exec, win_file_put, win_file_get,
-	win_resize, win_work_area, win_key, win_pointer, win_button, win_wheel;
+	win_mount, win_unmount, win_resize, win_work_area, win_key, win_pointer, win_button,
+	win_wheel;
 
 /*
  * Move what programs wrote and what they are to read, and see who has ended. Returns milliseconds

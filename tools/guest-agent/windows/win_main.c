@@ -14,7 +14,7 @@
 #define AGAIN_MS 1000u /* between two tries to reach the host */
 #define FEATURES                                                                      \
 	(MHI_AGENT_F_INFO | MHI_AGENT_F_POWER | MHI_AGENT_F_TIME | MHI_AGENT_F_EXEC | \
-	 MHI_AGENT_F_FILES | MHI_AGENT_F_RESIZE | MHI_AGENT_F_INPUT)
+	 MHI_AGENT_F_FILES | MHI_AGENT_F_MOUNT | MHI_AGENT_F_RESIZE | MHI_AGENT_F_INPUT)
 
 static const char usage[] =
 	"usage: macrohard-guest-agent [OPTION]\n"
@@ -58,6 +58,8 @@ static const struct ga_os ops = {
 	.get_info = win_get_info,
 	.shutdown = win_shutdown,
 	.set_time = win_set_time,
+	.mount = win_mount,
+	.unmount = win_unmount,
 	.exec = win_exec,
 	.file_put = ga_file_put,
 	.file_get = ga_file_get,
