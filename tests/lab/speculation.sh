@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Guests behind every barrier of the entry code at once: the host's kernel is told that the CPU has and
-# needs them all, and the emulators ignore the MSRs that they lack. It proves that each of them can be
-# run, and leaves alone what it must; not that it stops anything.
+# Guests behind the barriers of entries, exits and sections at once: the host's kernel is told that the CPU
+# has and needs them, and the emulators ignore the MSRs that they lack. It proves that they can be run, and
+# leave alone what they must; not that they stop anything.
 # lab: svm --kernel 7.x --append setcpuid=114,236,237,250,378,604,676,685,686
 # lab: vmx --kernel 7.x --append setcpuid=114,236,237,250,378,604,676,685,686
 # bring: @BUILD@/tests/guest/guest-runner
