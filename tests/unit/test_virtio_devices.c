@@ -19,6 +19,8 @@
 #include "rng.h"
 #include "vdriver.h"
 #include "virtio/console.h"
+#include "virtio/fs_dev.h"
+#include "virtio/fuse_proto.h"
 #include "virtio/p9_dev.h"
 #include "virtio/p9_proto.h"
 #include "virtio/rng.h"
@@ -166,7 +168,37 @@ static void p9_answered(u32 len)
 	ck_assert_uint_eq(*(u8 *)vd_ptr(&d, BUFFER + 64 + 4), P9_TVERSION + 1);
 }
 
-static void p9_end(void)
+static struct mhi_vdev *fs_create(void)
+{
+	struct mhi_fuse_config config = { .tree.path = folder, .tree.readonly = true };
+	struct mhi_err err = { 0 };
+	struct mhi_vdev *dev;
+
+	memcpy(folder, "/tmp/virtio-devices-XXXXXX", 27);
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	ck_assert_int_eq(mhi_fs_dev_create(&d.env, &config, "tag", &dev, &err), 0);
+	return dev;
+}
+
+static unsigned int fs_request(struct vd_buf *buf)
+{
+	const struct {
+		struct fuse_in_header head;
+		u32 major, minor, readahead, flags;
+	} init = { { .len = sizeof(init), .opcode = FUSE_INIT }, 7, 31, 0, 0 };
+
+	memcpy(vd_ptr(&d, BUFFER), &init, sizeof(init));
+	buf[0] = (struct vd_buf){ BUFFER, sizeof(init), false };
+	buf[1] = (struct vd_buf){ BUFFER + 64, 256, true };
+	return 2;
+}
+
+static void fs_answered(u32 len)
+{
+	ck_assert_uint_eq(len, sizeof(struct fuse_out_header) + sizeof(struct fuse_init_out));
+}
+
+static void folder_end(void)
 {
 	ck_assert_int_eq(rmdir(folder), 0);
 }
@@ -175,7 +207,8 @@ static const struct subject subjects[] = {
 	{ "rng", rng_create, 0, rng_request, rng_answered, false, NULL },
 	{ "blk", blk_create, 1, blk_request, blk_answered, false, blk_end },
 	{ "console", console_create, 1, console_request, console_answered, true, NULL },
-	{ "9p", p9_create, 0, p9_request, p9_answered, false, p9_end },
+	{ "fs", fs_create, 1, fs_request, fs_answered, false, folder_end },
+	{ "9p", p9_create, 0, p9_request, p9_answered, false, folder_end },
 };
 
 /* ---- a driver ---- */
