@@ -92,12 +92,23 @@ static u8 pending(const struct mhi_uart *u)
 	return IIR_NONE;
 }
 
+/*
+ * May the host's end send? Not while a driver that is there (DTR), and that has asked to be sent
+ * to (RTS), asks no more. Those who never touch RTS - boot loaders, consoles - get all that comes.
+ */
+static bool may_receive(const struct mhi_uart *u)
+{
+	if (u->mcr & MCR_LOOP)
+		return false;
+	return !u->flow_control || (u->mcr & MCR_RTS);
+}
+
 /* After every change: take bytes from the wire while there is room, drive the interrupt line. */
 static void update(struct mhi_uart *u)
 {
 	bool line;
 
-	while (!(u->mcr & MCR_LOOP) && u->wire_count && u->fifo_count < fifo_capacity(u)) {
+	while (may_receive(u) && u->wire_count && u->fifo_count < fifo_capacity(u)) {
 		u->fifo[u->fifo_count++] = u->wire[u->wire_head];
 		u->wire_head = (u->wire_head + 1) % MHI_UART_WIRE;
 		u->wire_count--;
@@ -159,6 +170,7 @@ void mhi_uart_reset(struct mhi_uart *u)
 	u->dll = DIVISOR_RESET;
 	u->dlm = 0;
 	u->thre_pending = false;
+	u->flow_control = false;
 	u->fifo_count = 0;
 	update_modem(u);
 	u->msr &= (u8)~MSR_DELTAS;
@@ -314,6 +326,7 @@ static bool write_reg(struct mhi_uart *u, unsigned int reg, u8 value)
 		break;
 	case REG_MCR:
 		u->mcr = value & MCR_MASK;
+		u->flow_control = (value & MCR_DTR) && ((value & MCR_RTS) || u->flow_control);
 		update_modem(u);
 		break;
 	case REG_SCR:

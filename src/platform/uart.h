@@ -40,6 +40,7 @@ struct mhi_uart {
 	u8 ier, fcr, lcr, mcr, lsr, msr, scr, dll, dlm; /* (m) */
 	bool thre_pending;	 /* (m) the transmitter became empty and nobody has looked yet */
 	bool line;		 /* (m) what the interrupt line was last set to */
+	bool flow_control;	 /* (m) the driver has set RTS since it has set DTR */
 	u8 fifo[MHI_UART_FIFO];	 /* (m) received */
 	unsigned int fifo_count; /* (m) */
 	u8 wire[MHI_UART_WIRE];	 /* (m) ring: sent by the host, not received yet */

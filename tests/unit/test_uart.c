@@ -274,6 +274,46 @@ START_TEST(queue_limit)
 }
 END_TEST
 
+/*
+ * What a driver that has lowered RTS does not want yet waits on the wire. It came all the same, and
+ * Linux, whose buffers were full, dropped it.
+ */
+START_TEST(flow_control)
+{
+	setup();
+	put(FCR, 0x01);
+	/* RTS was never used: a boot loader. */
+	put(MCR, 0x01);
+	type("a");
+	ck_assert_uint_eq(in(DATA), 'a');
+	put(MCR, 0x0b);
+	type("b");
+	put(MCR, 0x09);
+	type("cd");
+	ck_assert_uint_eq(in(DATA), 'b');
+	ck_assert_uint_eq(in(LSR), 0x60);
+	put(MCR, 0x0b);
+	ck_assert_uint_eq(in(DATA), 'c');
+	ck_assert_uint_eq(in(DATA), 'd');
+	/* The line is closed, and opened by somebody else. */
+	put(MCR, 0x09);
+	type("e");
+	put(MCR, 0x00);
+	ck_assert_uint_eq(in(DATA), 'e');
+	put(MCR, 0x01);
+	type("f");
+	ck_assert_uint_eq(in(DATA), 'f');
+	/* A reset ends it, too. */
+	put(MCR, 0x03);
+	put(MCR, 0x01);
+	type("g");
+	ck_assert_uint_eq(in(LSR), 0x60);
+	mhi_uart_reset(&uart);
+	ck_assert_uint_eq(in(DATA), 'g');
+	teardown();
+}
+END_TEST
+
 START_TEST(fifo_clear)
 {
 	setup();
@@ -421,6 +461,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, receive);
 	tcase_add_test(tcase, receive_without_fifo);
 	tcase_add_test(tcase, queue_limit);
+	tcase_add_test(tcase, flow_control);
 	tcase_add_test(tcase, fifo_clear);
 	tcase_add_test(tcase, loopback);
 	tcase_add_test(tcase, modem_interrupt);

@@ -36,7 +36,10 @@ void link_start(struct link *link, struct loop *loop, struct ga_session *session
 
 /* ---- opening ---- */
 
-/* Bytes go as they are: no echo, no signals, no conversion; not even the speed matters to a VM. */
+/*
+ * Bytes go as they are: no echo, no signals, no conversion; not even the speed matters to a VM. The
+ * host sends no faster than this program reads only if the driver may tell it (RTS).
+ */
 static int open_serial(const char *path)
 {
 	struct termios t;
@@ -46,8 +49,7 @@ static int open_serial(const char *path)
 		return -1;
 	if (tcgetattr(fd, &t) == 0) {
 		cfmakeraw(&t);
-		t.c_cflag |= CLOCAL | CREAD;
-		t.c_cflag &= ~(tcflag_t)CRTSCTS;
+		t.c_cflag |= CLOCAL | CREAD | CRTSCTS;
 		cfsetspeed(&t, B115200);
 		if (tcsetattr(fd, TCSANOW, &t) == 0)
 			return fd;

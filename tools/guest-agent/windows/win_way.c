@@ -5,6 +5,9 @@
 #include <winsock2.h>
 #include <ws2tcpip.h>
 
+/* Bytes of the driver's buffer, which has 4096 at least, that flow control leaves free. */
+#define PORT_MARGIN 1024
+
 /* A serial port passes each byte on as it is, at the speed that UARTs have. False: it is none. */
 static bool set_port(HANDLE handle)
 {
@@ -17,7 +20,9 @@ static bool set_port(HANDLE handle)
 	dcb = (DCB){ .DCBlength = sizeof(dcb), .BaudRate = CBR_115200, .ByteSize = 8 };
 	dcb.fBinary = TRUE;
 	dcb.fDtrControl = DTR_CONTROL_ENABLE;
-	dcb.fRtsControl = RTS_CONTROL_ENABLE;
+	/* The host waits while the driver's buffer is full. */
+	dcb.fRtsControl = RTS_CONTROL_HANDSHAKE;
+	dcb.XonLim = dcb.XoffLim = PORT_MARGIN;
 	return SetCommState(handle, &dcb) && SetCommTimeouts(handle, &times);
 }
 
