@@ -15,6 +15,11 @@
 
 #define TICK_MS 1000
 #define MOUNT_DEFAULT "/media"
+/*
+ * With a message's data, 32 KiB, less than Linux' driver of serial ports keeps: an interrupt handler
+ * takes all that the UART has, and 64 KiB ahead of the kernel's tasks it drops the rest.
+ */
+#define SERIAL_WINDOW 16384u
 #define CLIP_BYTES_MAX (1ull << 30)
 
 /* ---- failures ---- */
@@ -293,6 +298,7 @@ static int make_session(struct mh_agent *agent, const struct mh_agent_config *co
 		.owner = agent->owner,
 		.loop = agent->loop,
 		.features = config->features ? config->features : MH_AGENT_ALL,
+		.window = config->transport == MH_AGENT_SERIAL ? SERIAL_WINDOW : 0,
 		.clip = config->clipboard ? *config->clipboard : defaults
 	};
 

@@ -39,6 +39,7 @@ static void lose(struct mhi_agent *a)
 		return;
 	a->connected = false;
 	a->features = 0;
+	a->unread = 0;
 	mhi_agent_forget_output(a);
 	mhi_agent_requests_lost(a);
 	mhi_clip_lost(a);
@@ -171,6 +172,8 @@ static void dispatch(struct mhi_agent *a, const struct mhi_agent_msg *msg)
 		mhi_agent_push_answer(a, MHI_MSG_PONG, msg->serial, &pong);
 		break;
 	case MHI_MSG_PONG:
+		if (msg->u.pong.cookie == MHI_AGENT_READ_COOKIE)
+			a->unread = 0;
 		break;
 	case MHI_MSG_RESULT:
 	case MHI_MSG_DATA:
@@ -320,6 +323,10 @@ static void keep_alive(struct mhi_agent *a)
 
 void mhi_agent_tick(struct mhi_agent *a)
 {
+	/* A slow line still takes what was said: the agent cannot have answered all of it. */
+	bool busy = a->moved && a->out.count;
+
+	a->moved = false;
 	mhi_agent_enter(a);
 	a->budget = BUDGET;
 	if (a->sessions < SESSIONS_AT_ONCE)
@@ -327,13 +334,14 @@ void mhi_agent_tick(struct mhi_agent *a)
 	if (a->in.count && ++a->frame_ticks > MHI_AGENT_FRAME_TIME) {
 		a->frame_ticks = 0;
 		if (a->connected)
-			mhi_agent_break(a, "a message was not complete after 10 seconds");
+			mhi_agent_break(a, "a message was not complete after 30 seconds");
 		a->in.count = 0;
 		mhi_agent_drop(&a->in, 0);
 	}
-	if (a->connected)
+	if (a->connected && !busy)
 		keep_alive(a);
-	mhi_agent_requests_tick(a);
+	if (!busy)
+		mhi_agent_requests_tick(a);
 	mhi_windows_tick(a);
 	mhi_agent_leave(a);
 }

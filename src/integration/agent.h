@@ -30,9 +30,11 @@ struct mhi_agent_env {
 	void (*broken)(void *opaque);
 	void *opaque;
 	struct mhi_log *log;
-	const char *owner;	    /* "agent of VM \"x\"", for messages; it stays */
-	struct mhi_loop *loop;	    /* of the thread; for mhi_clip_request_loop only */
-	u32 features;		    /* that are wanted */
+	const char *owner;     /* "agent of VM \"x\"", for messages; it stays */
+	struct mhi_loop *loop; /* of the thread; for mhi_clip_request_loop only */
+	u32 features;	       /* that are wanted */
+	/* Bytes of data that may be on the line until the agent has read them; 0: any number. */
+	u32 window;
 	struct mh_clip_policy clip; /* what mhi_clip_start may allow at most */
 };
 

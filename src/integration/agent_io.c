@@ -119,7 +119,18 @@ void mhi_agent_push_result(struct mhi_agent *a, u32 serial, u32 code)
 
 size_t mhi_agent_data_room(const struct mhi_agent *a)
 {
+	if (a->env.window && a->unread >= a->env.window)
+		return 0;
 	return a->out.count < OUT_DATA ? OUT_DATA - a->out.count : 0;
+}
+
+/* The window is full: the answer to this empties it. */
+static void ask_whether_read(struct mhi_agent *a)
+{
+	const struct mhi_msg_ping ping = { .cookie = MHI_AGENT_READ_COOKIE };
+
+	if (a->env.window && a->unread >= a->env.window)
+		mhi_agent_push_answer(a, MHI_MSG_PING, 0, &ping);
 }
 
 size_t mhi_agent_push_data(struct mhi_agent *a, u32 serial, const u8 *data, size_t bytes,
@@ -138,6 +149,8 @@ size_t mhi_agent_push_data(struct mhi_agent *a, u32 serial, const u8 *data, size
 			break;
 		taken += msg.data.bytes;
 		*credit -= msg.data.bytes;
+		a->unread += a->env.window ? msg.data.bytes : 0;
+		ask_whether_read(a);
 	}
 	return taken;
 }
@@ -170,6 +183,7 @@ void mhi_agent_flush(struct mhi_agent *a)
 		size_t bytes = a->env.send(a->env.opaque, q->data + q->first, want);
 
 		sent(a, bytes < want ? bytes : want);
+		a->moved |= bytes != 0;
 		if (bytes < want)
 			return;
 	}

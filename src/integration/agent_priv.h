@@ -85,6 +85,8 @@ struct mhi_agent {
 	size_t frame_left; /* of the first frame in out, when a part of it was sent; else 0 */
 	u32 frame_ticks;   /* since the last frame was complete */
 	u32 silent;	   /* ticks */
+	bool moved;	   /* the line took bytes of out since the last tick */
+	u32 unread;	   /* bytes of data since the agent has read all; of use with env.window */
 	u32 budget;	   /* that messages may cost in this tick */
 	u32 sessions;	   /* that may begin now */
 	u32 breaks;	   /* that were logged */
@@ -94,6 +96,9 @@ struct mhi_agent {
 	struct mhi_clip clip;
 	struct mhi_windows windows;
 };
+
+/* The cookie of the PING whose answer says that the agent has read all data before it. */
+#define MHI_AGENT_READ_COOKIE 1u
 
 /* ---- agent_io.c ---- */
 

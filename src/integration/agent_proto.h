@@ -265,7 +265,7 @@ enum mhi_agent_pointer {
 #define MHI_AGENT_HELLO_EVERY 1u /* until WELCOME comes, HELLO is repeated */
 #define MHI_AGENT_PING_AFTER 10u /* the host hears nothing: it asks */
 #define MHI_AGENT_LOST_AFTER 30u /* nothing at all is heard: the other one is lost */
-#define MHI_AGENT_FRAME_TIME 10u /* from the first byte of a frame to the last one */
+#define MHI_AGENT_FRAME_TIME 30u /* from the first byte of a frame to the last one */
 
 /* ---- encoding and decoding ---- */
 

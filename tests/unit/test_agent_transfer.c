@@ -2,6 +2,7 @@
 /* Programs and files by an agent: streams, credit both ways, holding up, giving up. */
 #include "unit.h"
 #include "fake_agent.h"
+#include "integration/agent_priv.h"
 
 static struct mhi_agent_msg heard;
 static u64 bytes_out[3];
@@ -192,6 +193,34 @@ START_TEST(file_to_guest)
 }
 END_TEST
 
+/* On a line that loses what its reader is late for, no more is sent than it has read. */
+START_TEST(unread)
+{
+	static u8 data[MHI_AGENT_WINDOW_BYTES];
+	struct mhi_msg_pong pong = { 0 };
+	int rc;
+
+	begin_put(MH_AGENT_UNKNOWN_BYTES);
+	fake_agent.session->env.window = 10000;
+	rc = mhi_agent_write(fake_agent.session, id, data, sizeof(data));
+	ck_assert_int_ge(rc, 10000);
+	ck_assert_int_le(rc, 10000 + 32768);
+	ck_assert_int_eq(mhi_agent_write(fake_agent.session, id, data, sizeof(data)), 0);
+	ck_assert(fake_agent_hear_type(MHI_MSG_PING, &heard));
+	ck_assert(!fake_agent_hear(&heard));
+	ck_assert_uint_eq(got.rooms, 0);
+	/* Not the answer to this question. */
+	fake_agent_say(MHI_MSG_PONG, 0, &pong);
+	ck_assert_int_eq(mhi_agent_write(fake_agent.session, id, data, sizeof(data)), 0);
+	pong.cookie = heard.u.ping.cookie;
+	fake_agent_say(MHI_MSG_PONG, 0, &pong);
+	ck_assert_uint_eq(got.rooms, 1);
+	ck_assert_int_gt(mhi_agent_write(fake_agent.session, id, data, sizeof(data)), 0);
+	ck_assert(fake_agent_hear_type(MHI_MSG_PING, &heard));
+	fake_agent_end();
+}
+END_TEST
+
 /* The line takes nothing for a while: who feeds it is told when it does. */
 START_TEST(line_is_full)
 {
@@ -342,6 +371,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, program);
 	tcase_add_test(tcase, program_input);
 	tcase_add_test(tcase, file_to_guest);
+	tcase_add_test(tcase, unread);
 	tcase_add_test(tcase, line_is_full);
 	tcase_add_test(tcase, put_times_out);
 	tcase_add_test(tcase, file_from_guest);
