@@ -88,12 +88,12 @@ static int create_vm(struct creation *c)
 {
 	const cJSON *name = cJSON_GetObjectItemCaseSensitive(c->d->root, "name");
 	struct store_vm vm = { .dir = -1 };
-	int status = make_disks(c->ctx, c->disks, c->sizes);
+	int status = make_disks(c->ctx, c->disks, c->sizes), lock = -1;
 
 	if (!status)
 		status = check_files(c->ctx, c->config);
 	if (!status)
-		status = store_create(&vm, name->valuestring);
+		status = store_create(&vm, name->valuestring, &lock);
 	if (!status) {
 		status = store_write(&vm, STORE_DOCUMENT, c->text);
 		if (status)
@@ -101,6 +101,8 @@ static int create_vm(struct creation *c)
 	}
 	if (status)
 		remove_disks(c->disks, c->sizes);
+	if (lock >= 0)
+		close(lock);
 	store_close(&vm);
 	return status;
 }

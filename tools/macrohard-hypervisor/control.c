@@ -3,7 +3,6 @@
 #include "process.h"
 
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 const char *control_state(enum mh_vm_state state)
@@ -61,7 +60,8 @@ static int do_status(struct process *p, struct client *c, const cJSON *params, c
 	cJSON_AddNumberToObject(result, "cpus", p->info.cpus);
 	cJSON_AddNumberToObject(result, "memory_bytes", (double)p->info.memory_bytes);
 	cJSON_AddNumberToObject(result, "started", (double)p->started_s);
-	cJSON_AddNumberToObject(result, "uptime_s", (double)(time(NULL) - p->started_s));
+	cJSON_AddNumberToObject(result, "uptime_s",
+				(double)((process_boot_ms() - p->started_ms) / 1000));
 	cJSON_AddStringToObject(result, "console", virtio ? "virtio" : "serial");
 	cJSON_AddStringToObject(result, "sandbox", confine_state(p));
 	return 0;
@@ -148,14 +148,29 @@ static int do_stats(struct process *p, struct client *c, const cJSON *params, cJ
 	return 0;
 }
 
+/* Who has no place gets an error with its cure. */
+static int no_stream(struct process *p)
+{
+	snprintf(
+		p->why, sizeof(p->why),
+		"control socket: %d connections look at the console, hear events or transfer files "
+		"already, and no more may; end one of them",
+		STREAMS_MAX);
+	return MH_EBUSY;
+}
+
 static int do_events(struct process *p, struct client *c, const cJSON *params, cJSON *result)
 {
+	if (!server_may_stream(p, c))
+		return no_stream(p);
 	c->events = true;
 	return 0;
 }
 
 static int do_console(struct process *p, struct client *c, const cJSON *params, cJSON *result)
 {
+	if (!server_may_stream(p, c))
+		return no_stream(p);
 	c->console = true;
 	c->events = false;
 	return 0;
@@ -179,6 +194,8 @@ static int do_transfer(struct process *p, struct client *c, const cJSON *params,
 	int error;
 	struct mh_agent *agent = agent_of(p, &error);
 
+	if (!error && !server_may_stream(p, c))
+		error = no_stream(p);
 	if (!error)
 		error = begin(agent, params, p->output.wake, &c->relay);
 	if (!error)
@@ -391,6 +408,8 @@ static int do_guest_info(struct process *p, struct client *c, cJSON *answer)
 	int error;
 	struct mh_agent *agent = agent_of(p, &error);
 
+	if (!error && !server_may_stream(p, c))
+		error = no_stream(p);
 	return error ? error : relay_info(agent, answer, p->output.wake, &c->relay);
 }
 

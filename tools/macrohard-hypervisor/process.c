@@ -20,12 +20,22 @@ static const char *line_end(const struct process *p)
 	return p->terminal.raw && isatty(STDERR_FILENO) ? "\r\n" : "\n";
 }
 
-static int64_t now_ms(void)
+static int64_t clock_ms(clockid_t clock)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(clock, &now);
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int64_t now_ms(void)
+{
+	return clock_ms(CLOCK_MONOTONIC);
+}
+
+int64_t process_boot_ms(void)
+{
+	return clock_ms(CLOCK_BOOTTIME);
 }
 
 /* ---- input ---- */
@@ -170,6 +180,23 @@ static enum ending read_events(struct process *p)
 
 enum { WAKE, SIGNALS, EVENTS, INPUT, SERVER, FDS = SERVER + SERVER_FDS };
 
+/* poll, for those that are there alone: more than RLIMIT_NOFILE, even of -1, are an error. */
+static int poll_used(struct pollfd fds[FDS], int timeout_ms)
+{
+	struct pollfd used[FDS];
+	unsigned int n = 0;
+	int ready;
+
+	for (unsigned int i = 0; i < FDS; i++)
+		if (fds[i].fd >= 0)
+			used[n++] = fds[i];
+	ready = poll(used, n, timeout_ms);
+	for (unsigned int i = FDS; i--;)
+		if (fds[i].fd >= 0)
+			fds[i].revents = ready > 0 ? used[--n].revents : 0;
+	return ready;
+}
+
 static enum ending step(struct process *p, int *detail)
 {
 	struct pollfd fds[FDS] = {
@@ -182,7 +209,7 @@ static enum ending step(struct process *p, int *detail)
 	uint64_t count;
 
 	server_fill(p, &fds[SERVER]);
-	if (poll(fds, FDS, patience(p)) < 0)
+	if (poll_used(fds, patience(p)) < 0)
 		return GOES_ON;
 	while (fds[WAKE].revents && read(p->output.wake, &count, sizeof(count)) > 0)
 		continue;
@@ -324,6 +351,7 @@ static int start_terminal(struct process *p)
 static void announce(struct process *p)
 {
 	p->started_s = time(NULL);
+	p->started_ms = process_boot_ms();
 	if (p->store)
 		steward_set_state(&p->steward, NULL, NULL);
 	if (p->ready >= 0) {

@@ -19,6 +19,8 @@ struct input {
 };
 
 #define CLIENTS_MAX 16
+/* Of them so many may stay for the console, events or transfers: others are served, too. */
+#define STREAMS_MAX 12
 
 /* Somebody at the control socket. */
 struct client {
@@ -32,10 +34,13 @@ struct client {
 	uint64_t at;  /* of the output, up to where it has it */
 	struct input input;
 	struct relay *relay; /* what it asks of the guest's agent; NULL: nothing */
+	uint64_t heard;	     /* when it said something last, in turns of the server */
 };
 
 struct server {
 	int listen; /* -1: there is no socket */
+	int spare;  /* a descriptor to do without, to turn somebody away; -1: gone */
+	uint64_t turn;
 	struct client client[CLIENTS_MAX];
 };
 
@@ -76,6 +81,7 @@ struct process {
 	sigset_t old_mask;   /* signals that were blocked before */
 	int64_t deadline_ms; /* of CLOCK_MONOTONIC, when the grace is over; 0: no SIGTERM yet */
 	int64_t started_s;   /* of CLOCK_REALTIME */
+	int64_t started_ms;  /* of CLOCK_BOOTTIME, which nobody sets */
 	struct server server;
 	struct steward steward;
 	struct desk *desk; /* NULL: nothing was ever shown */
@@ -86,6 +92,9 @@ struct process {
 
 /* Runs the VM to its end; returns the CLI's status. */
 int process_run(struct process *p);
+
+/* Milliseconds of CLOCK_BOOTTIME: they go on while the host sleeps. */
+int64_t process_boot_ms(void);
 
 /* Ask the guest to switch itself off: by its agent, or else its power button. */
 int process_shut_down(struct process *p);
@@ -131,6 +140,8 @@ void server_tell(struct process *p, const struct mh_event *event);
 void client_send(struct client *c, const char *text, size_t bytes);
 void client_send_document(struct client *c, const cJSON *document);
 void client_drop(struct client *c);
+/* May this one stay for more than an answer? */
+bool server_may_stream(const struct process *p, const struct client *c);
 
 /* ---- desk.c ---- */
 

@@ -169,9 +169,13 @@ static int failed(struct rpc *rpc, const cJSON *error)
 
 int rpc_call(struct rpc *rpc, const char *method, cJSON *params, cJSON **result)
 {
-	cJSON *answer = send_request(rpc, method, params) ? rpc_next(rpc) : NULL, *error;
+	bool sent = send_request(rpc, method, params);
+	cJSON *answer = NULL, *error;
 	int status = CLI_OK;
 
+	/* Who turned us away before he heard it may have said why. */
+	if (sent || errno == EPIPE)
+		answer = rpc_next(rpc);
 	if (!answer)
 		return say(rpc, CLI_ERROR, "ended, or does not answer",
 			   "'" CLI_NAME " logs --vm' may tell why");

@@ -3,6 +3,7 @@
 #include "process.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@ int server_init(struct process *p)
 {
 	for (unsigned int n = 0; n < CLIENTS_MAX; n++)
 		p->server.client[n].fd = -1;
+	p->server.spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	p->server.listen = rpc_listen(p->store);
 	return p->server.listen < 0 ? -1 : 0;
 }
@@ -116,6 +118,8 @@ void server_fini(struct process *p)
 		client_drop(&s->client[n]);
 	}
 	close(s->listen);
+	if (s->spare >= 0)
+		close(s->spare);
 	s->listen = -1;
 	unlinkat(p->store->dir, STORE_SOCKET, 0);
 }
@@ -145,19 +149,77 @@ static bool may_connect(int fd)
 	       (peer.uid == geteuid() || peer.uid == 0);
 }
 
+static bool streams(const struct client *c)
+{
+	return c->fd >= 0 && (c->console || c->events || c->relay);
+}
+
+bool server_may_stream(const struct process *p, const struct client *c)
+{
+	unsigned int others = 0;
+
+	for (unsigned int n = 0; n < CLIENTS_MAX; n++)
+		others += &p->server.client[n] != c && streams(&p->server.client[n]);
+	return others < STREAMS_MAX;
+}
+
+/*
+ * A place for somebody new. Where there is none, whoever has been silent for the longest time loses
+ * his: who connects and says nothing must not keep others out.
+ */
+static struct client *make_place(struct process *p)
+{
+	struct client *silent = NULL;
+
+	for (unsigned int n = 0; n < CLIENTS_MAX; n++) {
+		struct client *c = &p->server.client[n];
+
+		if (c->fd < 0)
+			return c;
+		if (!streams(c) && (!silent || c->heard < silent->heard))
+			silent = c;
+	}
+	client_drop(silent);
+	return silent;
+}
+
+/* Left alone, it would wake the loop again and again. Who is turned away learns why. */
+static int turn_away(struct process *p)
+{
+	static const char why[] =
+		"{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32000,\"message\":"
+		"\"control socket: the process has no file descriptor left; close some, or raise "
+		"its "
+		"limit (ulimit -n)\",\"data\":{\"error\":\"MH_ENOMEM\"}}}\n";
+	int fd;
+
+	if (p->server.spare >= 0)
+		close(p->server.spare);
+	fd = accept4(p->server.listen, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd >= 0) {
+		send(fd, why, sizeof(why) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+		close(fd);
+	}
+	p->server.spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	return -1;
+}
+
 static void accept_client(struct process *p)
 {
 	int fd = accept4(p->server.listen, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	struct client *c = p->server.client;
+	struct client *c;
 
-	while (c < p->server.client + CLIENTS_MAX && c->fd >= 0)
-		c++;
-	if (fd >= 0 && (c == p->server.client + CLIENTS_MAX || !may_connect(fd))) {
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE))
+		fd = turn_away(p);
+	if (fd < 0)
+		return;
+	if (!may_connect(fd)) {
 		close(fd);
 		return;
 	}
-	if (fd >= 0)
-		c->fd = fd;
+	c = make_place(p);
+	c->fd = fd;
+	c->heard = ++p->server.turn;
 }
 
 /* What follows a line that asks for the console is typed already. */
@@ -206,6 +268,7 @@ static void receive(struct process *p, struct client *c)
 	} else if (c->console) {
 		c->input.bytes = (size_t)n;
 	} else {
+		c->heard = ++p->server.turn;
 		c->line_bytes += (size_t)n;
 		take_lines(p, c);
 	}

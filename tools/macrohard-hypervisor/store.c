@@ -119,27 +119,6 @@ int store_open(struct store_vm *vm, const char *name)
 	return CLI_ERROR;
 }
 
-int store_create(struct store_vm *vm, const char *name)
-{
-	char *root = root_path();
-	int status = init(vm, name);
-
-	if (!status && (!root || make_folders(root) || mkdir(vm->folder, 0700))) {
-		status = errno == EEXIST ? CLI_STATE : CLI_ERROR;
-		if (status == CLI_STATE)
-			cli_message("there is a VM \"%s\" already; 'destroy' removes it, 'edit' "
-				    "changes it",
-				    name);
-		else
-			cli_message("VM \"%s\": %s: %s", name, vm->folder, strerror(errno));
-	}
-	free(root);
-	if (status)
-		return status;
-	store_close(vm);
-	return store_open(vm, name);
-}
-
 void store_close(struct store_vm *vm)
 {
 	if (vm->dir >= 0)
@@ -149,6 +128,18 @@ void store_close(struct store_vm *vm)
 	*vm = (struct store_vm){ .dir = -1 };
 }
 
+static bool has_document(const char *folder)
+{
+	char *path;
+	bool has;
+
+	if (asprintf(&path, "%s/%s", folder, STORE_DOCUMENT) < 0)
+		return true;
+	has = !access(path, F_OK);
+	free(path);
+	return has;
+}
+
 static int visible(const struct dirent *entry)
 {
 	return entry->d_name[0] != '.';
@@ -156,20 +147,24 @@ static int visible(const struct dirent *entry)
 
 int store_names(char ***names, size_t *count)
 {
-	char name[FOLDER_BYTES + 256], *root = root_path();
+	char name[FOLDER_BYTES + 256], *root = root_path(), *folder;
 	struct dirent **entries = NULL;
 	int n = root ? scandir(root, &entries, visible, alphasort) : -1;
 
-	free(root);
 	*count = 0;
 	*names = calloc(n > 0 ? (size_t)n : 1, sizeof(**names));
 	for (int i = 0; i < n; i++) {
+		bool made = asprintf(&folder, "%s/%s", root, entries[i]->d_name) >= 0;
+
 		name_of(entries[i]->d_name, name);
-		if (*names && ((*names)[*count] = strdup(name)))
+		if (*names && made && has_document(folder) && ((*names)[*count] = strdup(name)))
 			++*count;
+		if (made)
+			free(folder);
 		free(entries[i]);
 	}
 	free(entries);
+	free(root);
 	return *names ? CLI_OK : CLI_ERROR;
 }
 
@@ -247,6 +242,51 @@ int store_remove(const struct store_vm *vm)
 		return CLI_OK;
 	cli_message("VM \"%s\": cannot remove %s: %s", vm->name, vm->folder, strerror(errno));
 	return CLI_ERROR;
+}
+
+/* What is left of a VM that was killed while it was made or removed. False: there is one. */
+static bool remove_rest(const char *name)
+{
+	struct store_vm vm;
+	int lock = -1;
+	/* The lock first: whoever has it may be about to write the document. */
+	bool removed = !store_open(&vm, name) && !store_lock(&vm, &lock) &&
+		       !has_document(vm.folder) && !store_remove(&vm);
+
+	if (lock >= 0)
+		close(lock);
+	store_close(&vm);
+	return removed;
+}
+
+static int taken(const char *name)
+{
+	cli_message("there is a VM \"%s\" already; 'destroy' removes it, 'edit' changes it", name);
+	return CLI_STATE;
+}
+
+int store_create(struct store_vm *vm, const char *name, int *lock)
+{
+	char *root = root_path();
+	int status = init(vm, name), error = 0;
+
+	*lock = -1;
+	if (!status && (!root || make_folders(root) || mkdir(vm->folder, 0700)))
+		error = errno;
+	free(root);
+	if (error == EEXIST && !has_document(vm->folder) && remove_rest(name))
+		error = mkdir(vm->folder, 0700) ? errno : 0;
+	if (error == EEXIST)
+		return taken(name);
+	if (error) {
+		cli_message("VM \"%s\": %s: %s", name, vm->folder, strerror(error));
+		return CLI_ERROR;
+	}
+	if (status)
+		return status;
+	store_close(vm);
+	status = store_open(vm, name);
+	return status ? status : store_lock(vm, lock);
 }
 
 /* ---- files ---- */

@@ -28,9 +28,13 @@ enum store_state { STORE_CREATED, STORE_ALIVE, STORE_STOPPED, STORE_CRASHED };
 
 /* Each returns a status of the CLI, after a message if that is not CLI_OK. */
 int store_open(struct store_vm *vm, const char *name);
-/* A new folder; CLI_STATE if the name is taken. */
-int store_create(struct store_vm *vm, const char *name);
-/* All names, sorted; to be freed by store_free_names. */
+/*
+ * A new folder, and its lock, to be closed when the document is there: without one nobody knows of
+ * it. What a create or a destroy that was killed has left is removed. CLI_STATE if the name is
+ * taken.
+ */
+int store_create(struct store_vm *vm, const char *name, int *lock);
+/* The names of those that have a document, sorted; to be freed by store_free_names. */
 int store_names(char ***names, size_t *count);
 void store_free_names(char **names, size_t count);
 void store_close(struct store_vm *vm);

@@ -1,0 +1,516 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The CLI and a VM's process under faults that need no guest, over a fake library: the control
+ * socket flooded, no descriptors left, killed at any moment, hundreds of VMs.
+ */
+#include "cli_run.h"
+
+#include <check.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define NAME "vm"
+#define STATE 4
+#define FLOOD 300
+#define STREAMS 12
+#define KILLS 40
+#define MANY 500
+#define AT_ONCE 40
+#define LEAK_KIB 65536
+
+static const char *cli(int *status, char *const *args)
+{
+	static struct run r;
+
+	*status = run_plain(&r, args);
+	return r.text;
+}
+
+static void expect_said(int status, const char *text, char *const *args)
+{
+	int got;
+	const char *said = cli(&got, args);
+
+	ck_assert_msg(got == status && strstr(said, text), "%s: status %d: %s", args[1], got, said);
+}
+
+static void set_up(void)
+{
+	expect_said(0, "", ARGS("create", "--name", NAME, "--kernel", "k"));
+	expect_said(0, "", ARGS("start", NAME));
+}
+
+static void tear_down(void)
+{
+	expect_said(0, NAME "    running", ARGS("list"));
+	expect_said(0, "", ARGS("pause", NAME));
+	expect_said(0, "", ARGS("resume", NAME));
+	expect_said(0, "", ARGS("stop", "--force", NAME));
+	expect_said(0, "", ARGS("destroy", NAME));
+}
+
+static void nap_ms(long ms)
+{
+	const struct timespec pause = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
+
+	nanosleep(&pause, NULL);
+}
+
+/* ---- the VM's process, from outside ---- */
+
+static pid_t vm_pid(void)
+{
+	int status;
+	const char *at = strstr(cli(&status, ARGS("list", "--json")), "\"pid\":");
+
+	ck_assert_ptr_nonnull(at);
+	return (pid_t)strtol(at + strlen("\"pid\":"), NULL, 10);
+}
+
+static long vm_kib(const char *key)
+{
+	char path[64], line[256];
+	long kib = -1;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)vm_pid());
+	f = fopen(path, "re");
+	ck_assert_ptr_nonnull(f);
+	while (fgets(line, sizeof(line), f))
+		if (!strncmp(line, key, strlen(key)))
+			kib = strtol(line + strlen(key) + 1, NULL, 10);
+	fclose(f);
+	return kib;
+}
+
+/* How many it has open, and the highest. */
+static unsigned int vm_descriptors(pid_t pid, long *highest)
+{
+	unsigned int count = 0;
+	char path[64];
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	dir = opendir(path);
+	ck_assert_ptr_nonnull(dir);
+	*highest = 0;
+	for (const struct dirent *e; (e = readdir(dir));) {
+		long fd = strtol(e->d_name, NULL, 10);
+
+		count += e->d_name[0] != '.';
+		*highest = fd > *highest ? fd : *highest;
+	}
+	closedir(dir);
+	return count;
+}
+
+static int join(void)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/macrohard/vms/" NAME "/control",
+		 getenv("XDG_STATE_HOME"));
+	ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	return fd;
+}
+
+/* It may be sent away meanwhile. */
+static void say(int fd, const void *data, size_t bytes)
+{
+	ssize_t n = send(fd, data, bytes, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+	ck_assert(n >= 0 || errno == EPIPE || errno == ECONNRESET || errno == EAGAIN);
+}
+
+/* What comes next, up to the end of a line or the end. */
+static void hear(int fd, char *text, size_t bytes)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	size_t n = 0;
+
+	do {
+		ssize_t got;
+
+		ck_assert_int_eq(poll(&p, 1, 20000), 1);
+		got = read(fd, text + n, bytes - 1 - n);
+		if (got <= 0)
+			break;
+		n += (size_t)got;
+	} while (text[n - 1] != '\n');
+	text[n] = '\0';
+}
+
+/* ---- the control socket flooded ---- */
+
+/* Who says nothing, or begins a request and never ends it, keeps nobody out. */
+START_TEST(silent_connections)
+{
+	int fd[FLOOD];
+
+	set_up();
+	for (int n = 0; n < FLOOD; n++) {
+		fd[n] = join();
+		if (n % 2)
+			say(fd[n], "{\"jsonrpc\":\"2.0\",\"id\":", 21);
+		if (n % 50 == 49)
+			expect_said(0, "12345", ARGS("stats", NAME));
+	}
+	expect_said(0, NAME "    running", ARGS("list"));
+	expect_said(0, "", ARGS("pause", NAME));
+	expect_said(0, "", ARGS("resume", NAME));
+	for (int n = 0; n < FLOOD; n++)
+		close(fd[n]);
+	tear_down();
+}
+END_TEST
+
+/* Those who stay leave places for those who only ask. */
+START_TEST(too_many_streams)
+{
+	static const char events[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"events\"}\n";
+	static const char console[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"console\"}\n";
+	int fd[2 * STREAMS];
+	char text[4096];
+
+	set_up();
+	for (int n = 0; n < 2 * STREAMS; n++) {
+		const char *request = n % 2 ? console : events;
+
+		fd[n] = join();
+		say(fd[n], request, strlen(request));
+		hear(fd[n], text, sizeof(text));
+		ck_assert_msg(strstr(text, n < STREAMS ? "\"result\":{}" : "end one of them"),
+			      "%d: %s", n, text);
+	}
+	expect_said(1, "12 connections look at the console", ARGS("console", NAME));
+	expect_said(0, "12345", ARGS("stats", NAME));
+	close(fd[0]);
+	/* Until it is known that he has gone. */
+	do {
+		fd[0] = join();
+		say(fd[0], events, strlen(events));
+		hear(fd[0], text, sizeof(text));
+		close(fd[0]);
+	} while (strstr(text, "MH_EBUSY"));
+	ck_assert_msg(strstr(text, "\"result\":{}") != NULL, "%s", text);
+	for (int n = 1; n < 2 * STREAMS; n++)
+		close(fd[n]);
+	tear_down();
+}
+END_TEST
+
+/* Requests one behind the other, and nobody reads the answers. */
+START_TEST(slow_readers)
+{
+	static const char ask[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"stats\"}\n";
+	char *many = malloc(sizeof(ask) * 4096);
+	size_t bytes = 0;
+	long before;
+	int fd[STREAMS];
+
+	set_up();
+	before = vm_kib("VmHWM");
+	for (int n = 0; n < 4096; n++, bytes += sizeof(ask) - 1)
+		memcpy(many + bytes, ask, sizeof(ask));
+	for (int n = 0; n < STREAMS; n++)
+		fd[n] = join();
+	for (int round = 0; round < 20; round++)
+		for (int n = 0; n < STREAMS; n++)
+			say(fd[n], many, bytes);
+	expect_said(0, "12345", ARGS("stats", NAME));
+	ck_assert_int_lt(vm_kib("VmHWM"), before + LEAK_KIB);
+	for (int n = 0; n < STREAMS; n++)
+		close(fd[n]);
+	free(many);
+	tear_down();
+}
+END_TEST
+
+/* Bytes of all kinds, documents without bottom, lines without end; they come and go. */
+START_TEST(garbage)
+{
+	enum { BYTES = 8192 };
+	unsigned char data[BYTES];
+	unsigned int descriptors;
+	long before, highest;
+	pid_t pid;
+
+	set_up();
+	pid = vm_pid();
+	before = vm_kib("VmHWM");
+	descriptors = vm_descriptors(pid, &highest);
+	srand(1);
+	for (int n = 0; n < FLOOD; n++) {
+		int fd = join();
+
+		memset(data, n % 4 == 0 ? '[' : '\n', BYTES);
+		for (int i = 0; i < BYTES && n % 4 >= 2; i++)
+			data[i] =
+				(unsigned char)(n % 4 == 2 ? rand() : "{}[]\":,0x\n"[rand() % 10]);
+		say(fd, data, BYTES);
+		if (n % 3)
+			say(fd, "\n", 1);
+		close(fd);
+	}
+	expect_said(0, "12345", ARGS("stats", NAME));
+	for (int n = 0; n < 500 && vm_descriptors(pid, &highest) > descriptors; n++)
+		nap_ms(10);
+	ck_assert_uint_le(vm_descriptors(pid, &highest), descriptors);
+	ck_assert_int_lt(vm_kib("VmHWM"), before + LEAK_KIB);
+	tear_down();
+}
+END_TEST
+
+/* ---- descriptors ---- */
+
+static void limit_descriptors(pid_t pid, rlim_t to)
+{
+	struct rlimit limit;
+
+	ck_assert_int_eq(prlimit(pid, RLIMIT_NOFILE, NULL, &limit), 0);
+	limit.rlim_cur = to ? to : limit.rlim_max;
+	ck_assert_int_eq(prlimit(pid, RLIMIT_NOFILE, &limit, NULL), 0);
+}
+
+static long vm_ticks(pid_t pid)
+{
+	char path[64], text[1024];
+	unsigned long user, system;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	f = fopen(path, "re");
+	ck_assert_ptr_nonnull(f);
+	ck_assert_ptr_nonnull(fgets(text, sizeof(text), f));
+	fclose(f);
+	ck_assert_int_eq(sscanf(strrchr(text, ')'),
+				") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u "
+				"%*u %lu %lu",
+				&user, &system),
+			 2);
+	return (long)(user + system);
+}
+
+/* The process has none for a connection: who comes is told, and the process does not spin. */
+START_TEST(no_descriptor_for_a_client)
+{
+	char text[512] = "";
+	long ticks, highest;
+	int fd[16], count = 0;
+	pid_t pid;
+
+	set_up();
+	pid = vm_pid();
+	vm_descriptors(pid, &highest);
+	limit_descriptors(pid, (rlim_t)highest + 1);
+	/* Until the gaps are filled. */
+	do {
+		struct pollfd p = { .events = POLLIN };
+
+		ck_assert_int_lt(count, 16);
+		fd[count] = p.fd = join();
+		if (poll(&p, 1, 300))
+			hear(fd[count], text, sizeof(text));
+		count++;
+	} while (!*text);
+	ck_assert_ptr_nonnull(strstr(text, "no file descriptor left; close some, or raise"));
+	ticks = vm_ticks(pid);
+	expect_said(1, "VM \"" NAME "\": control socket: the process has no file descriptor left; ",
+		    ARGS("pause", NAME));
+	expect_said(1, "no file descriptor left", ARGS("console", NAME));
+	nap_ms(1000);
+	ck_assert_int_lt(vm_ticks(pid) - ticks, sysconf(_SC_CLK_TCK) / 2);
+	while (count--)
+		close(fd[count]);
+	limit_descriptors(pid, 0);
+	tear_down();
+}
+END_TEST
+
+/* At each limit "start" starts the VM, or says why it does not, and leaves nothing behind. */
+START_TEST(no_descriptors_to_start)
+{
+	struct rlimit old;
+	int limit, status = 1;
+
+	expect_said(0, "", ARGS("create", "--name", NAME, "--kernel", "k"));
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
+	for (limit = 6; status && limit < 64; limit++) {
+		int child = fork(), got;
+
+		if (!child) {
+			struct rlimit low = { (rlim_t)limit, (rlim_t)limit };
+
+			close(open("said", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+			dup2(open("said", O_WRONLY | O_CLOEXEC), 2);
+			setrlimit(RLIMIT_NOFILE, &low);
+			execv(CLI_PATH, ARGS("start", NAME));
+			_exit(126);
+		}
+		ck_assert_int_eq(waitpid(child, &got, 0), child);
+		ck_assert_msg(WIFEXITED(got), "a limit of %d: signal %d", limit, WTERMSIG(got));
+		status = WEXITSTATUS(got);
+		if (status == 127) /* not even its libraries */
+			continue;
+		ck_assert_msg(status == 0 || status == 1, "a limit of %d: status %d", limit,
+			      status);
+		if (status)
+			expect_said(0, NAME "    created", ARGS("list"));
+	}
+	ck_assert_int_eq(status, 0);
+	unlink("said");
+	tear_down();
+}
+END_TEST
+
+/* ---- kill -9 ---- */
+
+/* Runs it and kills it after so many microseconds. */
+static void run_and_kill(long us, char *const *args)
+{
+	const struct timespec pause = { .tv_nsec = us * 1000 };
+	pid_t child = fork();
+
+	if (!child) {
+		int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+		dup2(null, 1);
+		dup2(null, 2);
+		execv(CLI_PATH, args);
+		_exit(126);
+	}
+	nanosleep(&pause, NULL);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+}
+
+/* Whatever is killed when, what is there afterwards has a state, and can be gone on with. */
+START_TEST(killed_at_any_moment)
+{
+	const char *said;
+	int status;
+
+	srand(2);
+	for (int n = 0; n < KILLS; n++) {
+		long us = rand() % 12000;
+
+		run_and_kill(us, ARGS("create", "--name", NAME, "--kernel", "k"));
+		cli(&status, ARGS("create", "--name", NAME, "--kernel", "k"));
+		ck_assert_msg(status == 0 || status == STATE, "%ld us: status %d", us, status);
+		expect_said(0, NAME "    created", ARGS("list"));
+		setenv("EDITOR", "sed -i s/kernel/kernel/", 1);
+		run_and_kill(us * 3, ARGS("edit", NAME));
+		run_and_kill(us, ARGS("start", NAME));
+		/* It may run, or start meanwhile. */
+		cli(&status, ARGS("start", NAME));
+		ck_assert_msg(status == 0 || status == STATE, "%ld us: status %d", us, status);
+		for (int tries = 0; tries < 500; tries++) {
+			cli(&status, ARGS("pause", NAME));
+			if (!status)
+				break;
+			nap_ms(10);
+		}
+		ck_assert_msg(!status, "%ld us: it does not run: %s", us,
+			      cli(&status, ARGS("list")));
+		run_and_kill(us, ARGS("stop", "--force", NAME));
+		/* It may be about to end, and not answer. */
+		for (int tries = 0; tries < 500; tries++) {
+			cli(&status, ARGS("stop", "--force", NAME));
+			said = cli(&status, ARGS("list"));
+			if (strstr(said, "stopped (request)"))
+				break;
+			nap_ms(10);
+		}
+		ck_assert_msg(strstr(said, "stopped (request)") != NULL, "%ld us: %s", us, said);
+		run_and_kill(us, ARGS("destroy", NAME));
+		said = cli(&status, ARGS("destroy", NAME));
+		ck_assert_msg(status == 0 || status == 3, "%ld us: status %d: %s", us, status,
+			      said);
+	}
+}
+END_TEST
+
+/* ---- hundreds ---- */
+
+START_TEST(five_hundred)
+{
+	pid_t pid[AT_ONCE];
+	char name[16];
+	int status, listed = 0;
+
+	for (int n = 0; n < MANY; n++) {
+		snprintf(name, sizeof(name), "vm-%03d", n);
+		expect_said(0, "", ARGS("create", "--name", name, "--kernel", "k"));
+	}
+	for (int n = 0; n < AT_ONCE; n++) {
+		snprintf(name, sizeof(name), "vm-%03d", n);
+		pid[n] = fork();
+		if (!pid[n]) {
+			execv(CLI_PATH, ARGS("start", name));
+			_exit(126);
+		}
+	}
+	for (int n = 0; n < AT_ONCE; n++) {
+		ck_assert_int_eq(waitpid(pid[n], &status, 0), pid[n]);
+		ck_assert_int_eq(status, 0);
+	}
+	for (const char *at = cli(&status, ARGS("list")); (at = strstr(at, "\nvm-")); at++)
+		listed++;
+	ck_assert_int_eq(listed, MANY);
+	for (int n = 0; n < MANY; n++) {
+		snprintf(name, sizeof(name), "vm-%03d", n);
+		if (n < AT_ONCE)
+			expect_said(0, "", ARGS("stop", "--force", name));
+		expect_said(0, "", ARGS("destroy", name));
+	}
+}
+END_TEST
+
+int main(void)
+{
+	char folder[] = "/tmp/test-cli-faults-XXXXXX", state[64];
+	Suite *suite = suite_create("cli_faults");
+	TCase *tcase = tcase_create("all");
+	SRunner *runner;
+	int failed;
+
+	signal(SIGPIPE, SIG_IGN);
+	tcase_set_timeout(tcase, 200);
+	tcase_add_test(tcase, silent_connections);
+	tcase_add_test(tcase, too_many_streams);
+	tcase_add_test(tcase, slow_readers);
+	tcase_add_test(tcase, garbage);
+	tcase_add_test(tcase, no_descriptor_for_a_client);
+	tcase_add_test(tcase, no_descriptors_to_start);
+	tcase_add_test(tcase, killed_at_any_moment);
+	tcase_add_test(tcase, five_hundred);
+	suite_add_tcase(suite, tcase);
+	if (!mkdtemp(folder) || chdir(folder))
+		return EXIT_FAILURE;
+	snprintf(state, sizeof(state), "%s/state", folder);
+	setenv("XDG_STATE_HOME", state, 1);
+	close(open("k", O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	unlink("k");
+	rmdir("state/macrohard/vms");
+	rmdir("state/macrohard");
+	rmdir("state");
+	rmdir(folder);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
