@@ -68,7 +68,7 @@ enum mh_agent_transport {
 
 /* struct mh_agent_config.flags, beside MH_VIRTIO_* */
 #define MH_AGENT_NO_MOUNT (1u << 8) /* shared folders are not mounted by themselves */
-#define MH_AGENT_NO_TIME (1u << 9)  /* the guest's clock is not set after mh_vm_resume */
+#define MH_AGENT_NO_TIME (1u << 9) /* pauses and jumps of the host's clock do not set the guest's */
 
 struct mh_agent_config {
 	size_t size;	    /* sizeof(struct mh_agent_config), by MH_AGENT_CONFIG_INIT */

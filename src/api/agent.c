@@ -8,7 +8,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "api/sized.h"
 #include "virtio/p9_dev.h"
@@ -156,22 +155,6 @@ static void mount_shares(struct mh_agent *agent)
 	free(mounts);
 }
 
-static void set_clock(struct mh_agent *agent)
-{
-	struct timespec now;
-	struct mhi_msg_set_time msg;
-	const struct mhi_agent_plain plain = { .feature = MHI_AGENT_F_TIME,
-					       .type = MHI_MSG_SET_TIME,
-					       .msg = &msg };
-
-	if (agent->flags & MH_AGENT_NO_TIME)
-		return;
-	clock_gettime(CLOCK_REALTIME, &now);
-	msg = (struct mhi_msg_set_time){ .unix_ns = (u64)now.tv_sec * 1000000000ull +
-						    (u64)now.tv_nsec };
-	mhi_agent_ask_plain(agent->session, &plain);
-}
-
 static void on_state(void *opaque)
 {
 	struct mh_agent *agent = opaque;
@@ -183,6 +166,7 @@ static void on_state(void *opaque)
 	if (status.connected && !before) {
 		mhi_log(agent->log, MH_LOG_INFO, "%s: it is connected", agent->owner);
 		mount_shares(agent);
+		mhi_agent_clock_begin(agent);
 	}
 	if (agent->state)
 		agent->state(agent->opaque, &status);
@@ -231,7 +215,7 @@ static void on_wake(void *opaque)
 	if (events & MHI_AGENT_LINE)
 		mhi_agent_line_serial(agent);
 	if (events & MHI_AGENT_RESUMED)
-		set_clock(agent);
+		mhi_agent_set_clock(agent);
 }
 
 void mhi_vm_agent_event(struct mh_vm *vm, enum mhi_agent_event event)
@@ -325,6 +309,7 @@ int mhi_agent_make(struct mh_ctx *ctx, struct mh_vm *vm, const struct mh_agent_c
 	agent->state = config->state;
 	agent->opaque = config->opaque;
 	agent->fd = -1;
+	agent->clock = -1;
 	agent->wake = (struct mhi_wake){ .fn = on_wake, .opaque = agent };
 	pthread_mutex_init(&agent->serial.lock, NULL);
 	if (vm)
@@ -348,6 +333,7 @@ static void end_session(void *opaque)
 	struct mh_agent *agent = opaque;
 
 	mhi_agent_line_end(agent);
+	mhi_agent_clock_end(agent);
 	mhi_timer_destroy(agent->timer);
 	mhi_timer_destroy(agent->serial.timer);
 	mhi_loop_cancel(agent->loop, &agent->wake);

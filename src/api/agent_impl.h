@@ -37,6 +37,8 @@ struct mh_agent {
 	int fd;				/* (l) the socket; -1: none, or it is closed */
 	struct mhi_watch *watch;	/* (l) */
 	bool full;			/* (l) the socket took less than it was given */
+	int clock;			/* (l) tells when the host's clock is set; -1: none */
+	struct mhi_watch *clock_watch;	/* (l) */
 };
 
 /* The serial port that the agent has; MHI_AGENT_NO_SERIAL: none. */
@@ -60,6 +62,14 @@ void mhi_agent_tick_on(struct mh_agent *agent);
 int mhi_agent_make(struct mh_ctx *ctx, struct mh_vm *vm, const struct mh_agent_config *config,
 		   struct mh_agent **out);
 void mhi_agent_unmake(struct mh_agent *agent);
+
+/* ---- agent_clock.c; all [loop] ---- */
+
+/* Tell the agent what the time is, unless it is not to be told. */
+void mhi_agent_set_clock(struct mh_agent *agent);
+/* From now on, whenever the host's clock has jumped. */
+void mhi_agent_clock_begin(struct mh_agent *agent);
+void mhi_agent_clock_end(struct mh_agent *agent);
 
 /* ---- agent_line.c ---- */
 
