@@ -139,6 +139,17 @@ static void on_file(void *opaque, uint32_t mode, uint64_t bytes)
 	ring(r);
 }
 
+/* Why it failed. The agent, when it is lost, leaves no words. */
+static const char *reason(int rc, const char *text)
+{
+	if (*text || !rc)
+		return text;
+	if (rc == MH_ESTATE)
+		return "its agent was lost meanwhile, and what was begun is not whole; when it has "
+		       "come back ('guest-info' tells), try again";
+	return mh_strerror(rc);
+}
+
 static void on_done(void *opaque, int rc, const struct mh_agent_end *end)
 {
 	struct relay *r = opaque;
@@ -148,7 +159,7 @@ static void on_done(void *opaque, int rc, const struct mh_agent_end *end)
 	cJSON_AddNumberToObject(document, "signal", end->signal);
 	if (rc)
 		cJSON_AddStringToObject(document, "error", mh_err_name(rc));
-	cJSON_AddStringToObject(document, "text", rc && !*end->text ? mh_strerror(rc) : end->text);
+	cJSON_AddStringToObject(document, "text", reason(rc, end->text));
 	pthread_mutex_lock(&r->lock);
 	append_document(r, RELAY_END, document);
 	r->over = true;
@@ -381,7 +392,7 @@ static void add_failure(cJSON *answer, int rc)
 	cJSON_DeleteItemFromObjectCaseSensitive(answer, "result");
 	error = cJSON_AddObjectToObject(answer, "error");
 	cJSON_AddNumberToObject(error, "code", RPC_FAILED);
-	cJSON_AddStringToObject(error, "message", mh_strerror(rc));
+	cJSON_AddStringToObject(error, "message", reason(rc, ""));
 	cJSON_AddStringToObject(cJSON_AddObjectToObject(error, "data"), "error", mh_err_name(rc));
 }
 
