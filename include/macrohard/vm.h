@@ -61,7 +61,8 @@ struct mh_vm_config {
 	}
 
 /**
- * Make a VM: state Created, vCPUs in reset state, memory zero.
+ * Make a VM: state Created, vCPUs in reset state, memory zero. Its threads, which call handlers and
+ * callbacks, have 1 MiB of stack.
  * Thread: [any]
  * Returns 0; MH_EINVAL, MH_ENOMEM, and the reasons why virtualization is not available: MH_ENODEV,
  * MH_EPERM, MH_ENOCPU, MH_EFIRMWARE, MH_EBUSY, MH_EMISSING, MH_EABI.   Since: 1.0

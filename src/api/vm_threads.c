@@ -10,6 +10,12 @@
 #include "api/impl.h"
 #include "api/sandbox.h"
 
+/*
+ * A stack of 8 MiB holds a whole huge page, which is there from the first touch on where they are
+ * always used: two megabytes for each thread of each VM. What calls back needs less than this.
+ */
+#define STACK_BYTES (1u << 20)
+
 /* Of glibc, since 2.35: its registration of each thread, relative to the thread pointer. */
 extern const ptrdiff_t __rseq_offset __attribute__((weak));
 extern const unsigned int __rseq_size __attribute__((weak));
@@ -90,13 +96,27 @@ static void name_thread(pthread_t thread, const char *what, const struct mh_vm *
 	pthread_setname_np(thread, name);
 }
 
+static int start_thread(pthread_t *thread, void *(*fn)(void *opaque), void *opaque)
+{
+	pthread_attr_t attr;
+	int rc = pthread_attr_init(&attr);
+
+	if (rc)
+		return MH_ENOMEM;
+	rc = pthread_attr_setstacksize(&attr, STACK_BYTES);
+	if (!rc)
+		rc = pthread_create(thread, &attr, fn, opaque);
+	pthread_attr_destroy(&attr);
+	return rc ? MH_ENOMEM : 0;
+}
+
 static int start_vcpu_thread(struct mh_vcpu *v)
 {
 	char what[12];
 
 	if (v->has_thread)
 		return 0;
-	if (pthread_create(&v->thread, NULL, vcpu_main, v))
+	if (start_thread(&v->thread, vcpu_main, v))
 		return MH_ENOMEM;
 	v->has_thread = true;
 	snprintf(what, sizeof(what), "vcpu%u", v->index);
@@ -114,7 +134,7 @@ int mhi_vm_start_threads(struct mh_vm *vm)
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	if (!vm->has_keeper) {
-		if (pthread_create(&vm->keeper, NULL, keeper_main, vm))
+		if (start_thread(&vm->keeper, keeper_main, vm))
 			rc = MH_ENOMEM;
 		else
 			vm->has_keeper = true;

@@ -58,8 +58,10 @@ static int ioctl_error(struct mhi_err *err, const char *what, int error)
 	case EMFILE:
 	case ENFILE:
 	case ENOSPC:
-		return mhi_err_set(err, MH_ENOMEM, "%s: %s; free memory or raise the limit", what,
-				   strerror(error));
+		return mhi_err_set(err, MH_ENOMEM, "%s: %s; %s", what, strerror(error),
+				   error == EMFILE || error == ENFILE
+					   ? "close files or raise the limit (ulimit -n)"
+					   : "free memory or raise the limit");
 	case EEXIST:
 		return mhi_err_set(err, MH_EEXIST,
 				   "%s: it exists or overlaps already; choose another place", what);
