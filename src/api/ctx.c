@@ -63,8 +63,10 @@ static struct thread_error *new_error(struct mh_ctx *ctx)
 {
 	struct thread_error *e = calloc(1, sizeof(*e));
 
-	if (!e)
+	if (!e) {
+		ctx->unsaid = this_thread();
 		return NULL;
+	}
 	e->next = ctx->errors;
 	ctx->errors = e;
 	return e;
@@ -92,12 +94,16 @@ struct mhi_err *mhi_ctx_err(struct mh_ctx *ctx)
 const char *mh_last_error(struct mh_ctx *ctx)
 {
 	struct thread_error *e;
+	bool unsaid;
 
 	if (!ctx)
 		return "";
 	pthread_mutex_lock(&ctx->lock);
 	e = find_error(ctx, this_thread());
+	unsaid = !e && ctx->unsaid == this_thread();
 	pthread_mutex_unlock(&ctx->lock);
+	if (unsaid)
+		return "keep the sentence of an error: " MHI_NO_MEMORY;
 	return e ? e->err.text : "";
 }
 

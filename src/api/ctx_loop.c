@@ -23,7 +23,10 @@ int mhi_ctx_loop(struct mh_ctx *ctx, struct mhi_loop **out, struct mhi_err *err)
 	}
 	*out = ctx->loop;
 	pthread_mutex_unlock(&ctx->lock);
-	return rc ? mhi_err_set(err, rc, "no memory or no thread for devices") : 0;
+	return rc ? mhi_err_set(err, rc,
+				"no memory, file descriptor or thread is left for devices; "
+				"close some, or raise the process's limits (ulimit -n, -u)")
+		  : 0;
 }
 
 bool mhi_ctx_on_loop(struct mh_ctx *ctx)

@@ -4,6 +4,7 @@
  * does all that he asks. Pausing waits for devices, which the loop's thread could not.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -80,10 +81,25 @@ static void drop(struct mhi_gdb_stub *g)
 	mhi_gdb_leave(g);
 }
 
+/* No descriptor is left. A peer that stays would wake the thread again and again. */
+static void turn_away(struct mhi_gdb_stub *g)
+{
+	int fd;
+
+	if (g->spare >= 0)
+		close(g->spare);
+	fd = accept4(g->listen, NULL, NULL, SOCK_CLOEXEC);
+	if (fd >= 0)
+		close(fd);
+	g->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
 static void welcome(struct mhi_gdb_stub *g)
 {
 	int fd = accept4(g->listen, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE))
+		turn_away(g);
 	if (fd < 0)
 		return;
 	if (!mhi_gdb_attach(g)) {
@@ -185,6 +201,8 @@ static void stub_free(struct mhi_gdb_stub *g)
 		close(g->listen);
 	if (g->wake >= 0)
 		close(g->wake);
+	if (g->spare >= 0)
+		close(g->spare);
 	if (g->path)
 		unlink(g->path);
 	free(g->path);
@@ -210,13 +228,17 @@ static int stub_new(struct mh_vm *vm, const char *address, u32 flags, struct mhi
 	int rc;
 
 	if (!g)
-		return mhi_err_set(err, MH_ENOMEM, "out of memory");
+		return mhi_err_set(err, MH_ENOMEM, MHI_NO_MEMORY);
 	g->vm = vm;
 	g->wait = (flags & MH_GDB_WAIT) != 0;
 	g->listen = g->peer = -1;
+	g->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	g->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	rc = g->wake < 0 ? mhi_err_set(err, MH_ENOMEM, "no descriptor is left")
-			 : mhi_gdb_open(g, address, err);
+	rc = g->wake < 0 || g->spare < 0
+		     ? mhi_err_set(
+			       err, MH_ENOMEM,
+			       "no descriptor is left; close some, or raise the limit (ulimit -n)")
+		     : mhi_gdb_open(g, address, err);
 	if (rc)
 		stub_free(g);
 	else
@@ -233,7 +255,9 @@ static int install(struct mh_vm *vm, struct mhi_gdb_stub *g, struct mhi_err *err
 		return mhi_err_set(err, MH_EEXIST,
 				   "it listens already; end that by mh_gdb_unlisten");
 	if (stub_start(g))
-		return mhi_err_set(err, MH_ENOMEM, "no thread can be made");
+		return mhi_err_set(
+			err, MH_ENOMEM,
+			"no thread can be made; end some, or raise the limit (ulimit -u)");
 	vm->gdb = g;
 	return 0;
 }

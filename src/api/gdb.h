@@ -31,17 +31,18 @@ struct mhi_gdb_hard {
 
 /* Legend: (c) constant, (t) the stub's thread, (m) vm->lock, (p) changes while vCPUs are parked. */
 struct mhi_gdb_stub {
-	struct mh_vm *vm;			    /* (c) */
-	int listen, wake;			    /* (c) wake: an eventfd, for what follows */
-	bool quit;				    /* (m) */
-	bool confine;				    /* (m) its thread is to go into the sandbox */
-	bool wait;				    /* (c) MH_GDB_WAIT */
-	int port;				    /* (c) of TCP, or 0 */
-	char *path;				    /* (c) of UNIX, or NULL */
-	pthread_t thread;			    /* (c) */
-	int peer;				    /* (t) -1: nobody */
-	bool attached;				    /* (m) breakpoints and steps are in effect */
-	bool hit;				    /* (m) a vCPU has stopped for the debugger */
+	struct mh_vm *vm; /* (c) */
+	int listen, wake; /* (c) wake: an eventfd, for what follows */
+	int spare;	  /* of the thread's, to do without, to turn a peer away; -1: gone */
+	bool quit;	  /* (m) */
+	bool confine;	  /* (m) its thread is to go into the sandbox */
+	bool wait;	  /* (c) MH_GDB_WAIT */
+	int port;	  /* (c) of TCP, or 0 */
+	char *path;	  /* (c) of UNIX, or NULL */
+	pthread_t thread; /* (c) */
+	int peer;	  /* (t) -1: nobody */
+	bool attached;	  /* (m) breakpoints and steps are in effect */
+	bool hit;	  /* (m) a vCPU has stopped for the debugger */
 	struct mhi_gdb_stop stop;		    /* (m) of hit */
 	bool stepping[MHI_GDB_CPUS];		    /* (p) */
 	struct mhi_gdb_soft soft[MHI_GDB_SOFT_MAX]; /* (p) */

@@ -24,9 +24,10 @@ static int failed(struct mhi_err *err, const char *address)
 		   : error == EADDRNOTAVAIL		 ? MH_EINVAL
 							 : MH_EIO;
 
-	return mhi_err_set(err, code, "cannot listen on %s: %s%s", address, strerror(error),
-			   error == EADDRINUSE ? "; choose another, or remove what is left there"
-					       : "");
+	return mhi_err_set(err, code, "cannot listen on %s: %s; %s", address, strerror(error),
+			   error == EADDRINUSE ? "choose another, or remove what is left there"
+			   : code == MH_ENOMEM ? "close files or raise the limit (ulimit -n)"
+					       : "choose another address, or correct this one");
 }
 
 static int listen_on(struct mhi_gdb_stub *g, int family, const void *sa, socklen_t bytes)
@@ -51,7 +52,7 @@ static int open_unix(struct mhi_gdb_stub *g, const char *path, struct mhi_err *e
 	memcpy(sa.sun_path, path, strlen(path));
 	g->path = strdup(path);
 	if (!g->path)
-		return mhi_err_set(err, MH_ENOMEM, "out of memory");
+		return mhi_err_set(err, MH_ENOMEM, MHI_NO_MEMORY);
 	if (listen_on(g, AF_UNIX, &sa, sizeof(sa))) {
 		/* What is there is not ours to remove. */
 		free(g->path);

@@ -50,6 +50,7 @@ struct mh_ctx {
 	struct mhi_sandbox *sandbox; /* (a) NULL: it is in none; stays */
 	u32 agents;		     /* (x) that have no VM */
 	struct thread_error *errors; /* (x) one per thread that ever failed */
+	pid_t unsaid;		     /* (x) the last thread whose error found no memory */
 };
 
 struct mh_vcpu {

@@ -5,10 +5,12 @@
  */
 #include "core/loop.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "macrohard/error.h"
@@ -115,6 +117,27 @@ static int start_thread(struct mhi_loop *loop)
 	return rc ? MH_ENOMEM : 0;
 }
 
+/*
+ * libuv aborts where the first loop of a process finds no descriptor for the pipe that it makes
+ * once: so there have to be as many as a loop needs.
+ */
+static bool descriptors_left(void)
+{
+	int fd[4];
+	bool left = false;
+
+	if (pipe2(fd, O_CLOEXEC))
+		return false;
+	if (!pipe2(fd + 2, O_CLOEXEC)) {
+		left = true;
+		close(fd[2]);
+		close(fd[3]);
+	}
+	close(fd[0]);
+	close(fd[1]);
+	return left;
+}
+
 /* uv NULL: a loop of our own. It is the calling thread's until it gets another one. */
 static int make(uv_loop_t *uv, struct mhi_loop **out)
 {
@@ -122,7 +145,7 @@ static int make(uv_loop_t *uv, struct mhi_loop **out)
 
 	if (!loop)
 		return MH_ENOMEM;
-	if (!uv && uv_loop_init(&loop->own))
+	if (!uv && (!descriptors_left() || uv_loop_init(&loop->own)))
 		goto fail;
 	loop->uv = uv ? uv : &loop->own;
 	if (uv_async_init(loop->uv, &loop->async, on_async))

@@ -210,8 +210,10 @@ int mhi_workers_create(u32 most, const char *name, struct mhi_workers **out, str
 	w->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (w->epoll < 0 || w->wake < 0 || !add(w, w->wake, SLOT_WAKE)) {
 		free_workers(w);
-		return mhi_err_set(err, MH_ENOMEM,
-				   "start workers: no descriptor; is their limit (ulimit -n) low?");
+		return mhi_err_set(
+			err, MH_ENOMEM,
+			"start workers: no descriptor is left; close some, or raise the limit "
+			"(ulimit -n)");
 	}
 	pthread_mutex_lock(&w->lock);
 	/* One thread from the start: from then on there is always one, if late. */
@@ -219,7 +221,10 @@ int mhi_workers_create(u32 most, const char *name, struct mhi_workers **out, str
 	pthread_mutex_unlock(&w->lock);
 	if (rc) {
 		free_workers(w);
-		return mhi_err_set(err, MH_EIO, "start workers: no thread: %s", strerror(rc));
+		return mhi_err_set(err, MH_ENOMEM,
+				   "start workers: no thread: %s; end some, or raise the limit "
+				   "(ulimit -u)",
+				   strerror(rc));
 	}
 	*out = w;
 	return 0;

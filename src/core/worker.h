@@ -35,7 +35,7 @@ struct mhi_workers;
 /*
  * One thread starts at once, others when the last idle one has got something to do, at most `most`
  * (1..MHI_WORKERS_MOST): until there are that many, one waits for bells. name: of the threads, at
- * most 15 characters; it stays. Thread: any.   Returns 0; MH_EINVAL, MH_ENOMEM, MH_EIO (no thread).
+ * most 15 characters; it stays. Thread: any.   Returns 0; MH_EINVAL, MH_ENOMEM (no thread, too).
  */
 int mhi_workers_create(u32 most, const char *name, struct mhi_workers **out, struct mhi_err *err);
 /*

@@ -51,6 +51,11 @@ static int open_error(const char *what, const char *path, struct mhi_err *err)
 		code = MH_ENOENT;
 	else if (errno == EACCES || errno == EPERM)
 		code = MH_EPERM;
+	else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
+		return mhi_err_set(err, MH_ENOMEM,
+				   "%s %s: cannot be opened: %m; close files or raise the limit "
+				   "(ulimit -n)",
+				   what, shown(path));
 	return mhi_err_set(err, code,
 			   "%s %s: cannot be opened: %m; check the path and its permissions", what,
 			   shown(path));
@@ -117,8 +122,10 @@ static int read_file(struct mhi_boot_file *f, const char *what, const char *path
 		goto out;
 	f->data = malloc((size_t)st.st_size);
 	if (!f->data) {
-		rc = mhi_err_set(err, MH_ENOMEM, "%s %s: no memory for its %llu bytes", what,
-				 shown(path), (u64)st.st_size);
+		rc = mhi_err_set(err, MH_ENOMEM,
+				 "%s %s: no memory for its %llu bytes; free some, or raise the "
+				 "limit (ulimit -v)",
+				 what, shown(path), (u64)st.st_size);
 		goto out;
 	}
 	f->bytes = (u64)st.st_size;

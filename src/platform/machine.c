@@ -156,7 +156,7 @@ static int attach_pci(struct mhi_machine *m, struct mhi_err *err)
 	env.window64_bytes = m->window64_bytes;
 	rc = mhi_pci_create(&env, &m->pci);
 	if (rc)
-		return mhi_err_set(err, rc, "making the PCI bus: %s", mh_strerror(rc));
+		return mhi_err_set(err, rc, "making the PCI bus: " MHI_NO_MEMORY);
 	rc = attach_pci_range(m, MHI_ECAM_BASE, MHI_ECAM_BYTES, &mhi_pci_ecam_ops, err);
 	if (!rc)
 		rc = attach_pci_range(m, MHI_PCI_WINDOW32, MHI_PCI_WINDOW32_BYTES,

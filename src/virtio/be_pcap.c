@@ -169,8 +169,9 @@ int mhi_pcap_open(const struct mhi_vdev_env *env, const char *path, struct mhi_n
 				   : error == ENOENT				       ? MH_ENOENT
 										       : MH_EIO,
 				   "cannot write frames to '%s': %s; %s", path, strerror(error),
-				   error == ENOENT
-					   ? "correct the path, or make the folder"
+				   error == ENOENT ? "correct the path, or make the folder"
+				   : error == EMFILE || error == ENFILE
+					   ? "close files or raise the limit (ulimit -n)"
 					   : "give this user the right, or choose another place");
 	}
 	p->net = *inner;

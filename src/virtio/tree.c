@@ -24,7 +24,9 @@ static u32 fds_default(void)
 static int open_error(struct mhi_err *err, const char *path)
 {
 	const char *cause = strerrordesc_np(errno);
-	const char *cure = "is it the right folder?";
+	const char *cure = errno == EMFILE || errno == ENFILE
+				   ? "close files or raise the limit (ulimit -n)"
+				   : "is it the right folder?";
 	int code = MH_EIO;
 
 	if (errno == ENOENT)
@@ -72,6 +74,8 @@ static int open_root(struct mhi_tree *t, const char *path, struct mhi_err *err)
 	if (t->root_fd < 0)
 		return open_error(err, path);
 	t->proc_fd = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (t->proc_fd < 0 && (errno == EMFILE || errno == ENFILE))
+		return open_error(err, path);
 	if (t->proc_fd < 0)
 		return mhi_err_set(err, MH_ENOTSUP, "share %s: /proc is not mounted; mount it",
 				   path);

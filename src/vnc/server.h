@@ -19,6 +19,7 @@ struct mh_vnc {
 	struct mh_vm *vm;	   /* constant */
 	char *path;		   /* constant */
 	int listen, wake;	   /* constant */
+	int spare;		   /* to do without, to turn a client away; -1: gone */
 	uint32_t most;		   /* constant */
 	struct rfb_client *client; /* the thread's [most] */
 	struct rfb_picture shown;  /* the thread's */

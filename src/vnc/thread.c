@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A VNC server's thread: clients come, are served, and go. */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/input-event-codes.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -62,11 +63,26 @@ static void drop(struct mh_vnc *vnc, struct rfb_client *c)
 	close(fd);
 }
 
+/* No descriptor is left. A client that stays would wake the thread again and again. */
+static void turn_away(struct mh_vnc *vnc)
+{
+	int fd;
+
+	if (vnc->spare >= 0)
+		close(vnc->spare);
+	fd = accept4(vnc->listen, NULL, NULL, SOCK_CLOEXEC);
+	if (fd >= 0)
+		close(fd);
+	vnc->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
 static void come(struct mh_vnc *vnc)
 {
 	int fd = accept4(vnc->listen, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	uint32_t n = 0;
 
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE))
+		turn_away(vnc);
 	if (fd < 0)
 		return;
 	while (n < vnc->most && vnc->client[n].fd >= 0)

@@ -81,7 +81,8 @@ static int open_socket(struct mh_vnc *vnc, const struct mh_vnc_config *c)
 {
 	vnc->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	vnc->listen = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (vnc->wake < 0 || vnc->listen < 0)
+	vnc->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (vnc->wake < 0 || vnc->listen < 0 || vnc->spare < 0)
 		return fail(c, MH_ENOMEM, NO_MEMORY);
 	if (!listen_at(vnc->listen, c->path))
 		return 0;
@@ -121,6 +122,8 @@ static void vnc_free(struct mh_vnc *vnc)
 	if (vnc->listen >= 0)
 		close(vnc->listen);
 	pthread_cond_destroy(&vnc->obeyed);
+	if (vnc->spare >= 0)
+		close(vnc->spare);
 	pthread_mutex_destroy(&vnc->lock);
 	free(vnc->client);
 	free(vnc->path);
@@ -136,7 +139,7 @@ static struct mh_vnc *vnc_new(struct mh_vm *vm, const struct mh_vnc_config *c)
 	pthread_mutex_init(&vnc->lock, NULL);
 	pthread_cond_init(&vnc->obeyed, NULL);
 	vnc->vm = vm;
-	vnc->wake = vnc->listen = -1;
+	vnc->wake = vnc->listen = vnc->spare = -1;
 	vnc->most = c->clients ? c->clients : CLIENTS;
 	vnc->path = strdup(c->path);
 	vnc->client = calloc(vnc->most, sizeof(*vnc->client));

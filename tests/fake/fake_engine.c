@@ -47,6 +47,8 @@ static int fake_open(const char *device, struct mhi_engine **out, struct mhi_err
 	if (fake_engine.open_error)
 		return mhi_err_set(err, fake_engine.open_error, "fake: no device");
 	*out = calloc(1, sizeof(**out));
+	if (!*out)
+		return mhi_err_set(err, MH_ENOMEM, MHI_NO_MEMORY);
 	fake_engine.engines++;
 	return 0;
 }
@@ -67,6 +69,8 @@ static int fake_vm_create(struct mhi_engine *e, struct mhi_eng_vm **out, struct 
 	if (fake_engine.vm_error)
 		return mhi_err_set(err, fake_engine.vm_error, "fake: no VM");
 	*out = calloc(1, sizeof(**out));
+	if (!*out)
+		return mhi_err_set(err, MH_ENOMEM, MHI_NO_MEMORY);
 	fake_engine.vms++;
 	fake_engine.vms_made++;
 	return 0;
@@ -117,6 +121,8 @@ static int fake_vcpu_create(struct mhi_eng_vm *vm, u32 apic_id, struct mhi_eng_v
 	if (fake_engine.vcpu_error)
 		return mhi_err_set(err, fake_engine.vcpu_error, "fake: no vCPU");
 	v = calloc(1, sizeof(*v));
+	if (!v)
+		return mhi_err_set(err, MH_ENOMEM, MHI_NO_MEMORY);
 	v->vm = vm;
 	v->apic_id = apic_id;
 	vm->vcpu[apic_id] = v;

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -665,6 +666,40 @@ START_TEST(crowd)
 }
 END_TEST
 
+/* There is no descriptor for one more client: it is turned away, and a later one is served. */
+START_TEST(no_descriptor)
+{
+	struct rlimit old, low;
+	struct mh_vnc_config c;
+	struct mh_vnc *vnc = NULL;
+	int fd[64], count = 0, turned;
+	u8 byte;
+
+	set_up();
+	c = config_of(0);
+	ck_assert_int_eq(mh_vnc_start((struct mh_vm *)&listener, &c, &vnc), 0);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
+	low = old;
+	low.rlim_cur = 64;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &low), 0);
+	while (count < 64 && (fd[count] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0)
+		count++;
+	close(fd[--count]);
+	turned = dial(path[0]);
+	ck_assert_int_eq(read(turned, &byte, 1), 0);
+	while (count--)
+		close(fd[count]);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
+	close(turned);
+	turned = client(0, WIDTH, HEIGHT, 0);
+	ask(turned, false, WIDTH, HEIGHT);
+	get_update(turned);
+	close(turned);
+	mh_vnc_stop(vnc);
+	tear_down();
+}
+END_TEST
+
 /* Clients that are none. */
 START_TEST(hostile)
 {
@@ -705,6 +740,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, formats);
 	tcase_add_test(tcase, cursors);
 	tcase_add_test(tcase, crowd);
+	tcase_add_test(tcase, no_descriptor);
 	tcase_add_test(tcase, hostile);
 }
 
