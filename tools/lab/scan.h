@@ -18,6 +18,7 @@ struct scan {
 	int reports;
 	int follow; /* lines still to be recorded after the last offender */
 	bool panic, fatal;
+	bool oom; /* the next trace is that of an allocation that failed, no fault */
 };
 
 static bool has(const char *line, const char *word)
@@ -50,14 +51,18 @@ static bool is_report(const char *s)
 	       has(s, "detected expedited stalls") || has(s, "rcu: INFO:") ||
 	       has(s, "Call Trace:") || has(s, "refcount_t: ") || has(s, "list_add corruption") ||
 	       has(s, "list_del corruption") || has(s, "Bad page state") ||
-	       has(s, "scheduling while atomic") || has(s, "NMI watchdog: Watchdog detected");
+	       has(s, "Out of memory: ") || has(s, "scheduling while atomic") ||
+	       has(s, "NMI watchdog: Watchdog detected");
 }
 
 static void scan_line(struct scan *s)
 {
 	s->line[s->used] = 0;
 	s->used = 0;
-	if (is_report(s->line)) {
+	s->oom |= has(s->line, "invoked oom-killer");
+	if (s->oom && has(s->line, "Call Trace:")) {
+		s->oom = false;
+	} else if (is_report(s->line)) {
 		s->follow = 24;
 		s->fatal |= is_fatal(s->line);
 		s->panic |= has(s->line, "Kernel panic");
