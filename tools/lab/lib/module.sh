@@ -43,11 +43,50 @@ module_update()
 	with_lock "kbuild-$KERNEL_REL" module_view || exit $?
 	say "building macrohard.ko for $KERNEL_REL"
 	rm -f "$dir/macrohard.ko"
-	quietly "$dir/build.log" module_make "$dir/tree" ||
+	quietly "$dir/build.log" module_make "$dir/tree/src/kdrv" ||
 		die "macrohard.ko does not build for $KERNEL_REL (log: $dir/build.log)"
 	grep -E ': warning:' "$dir/build.log" >&2
 	cp "$dir/tree/src/kdrv/macrohard.ko" "$dir/macrohard.ko" || die "the build made no macrohard.ko"
 	echo "$sum" >"$dir/sum"
+}
+
+# module_build_other DIR: any other module, in a copy of its folder; sets MODULE_KO.
+module_build_other()
+{
+	local name dir
+	name=$(basename "$(realpath "$1")")
+	dir=$(module_dir)-$name
+	with_lock "module-$(echo "$dir" | sha256sum | cut -c1-12)" module_update_other "$1" "$dir" || exit $?
+	MODULE_KO=$dir/$name.ko
+}
+
+module_update_other()
+{
+	local cc
+	need rsync rsync
+	need make make
+	cc=$(module_compiler)
+	module_native "$cc" || toolroot_require "$(kernel_toolsuite)" "$cc"
+	with_lock "kbuild-$KERNEL_REL" module_view || exit $?
+	mkdir -p "$2"
+	rsync -ac "$1/" "$2/" || die "cannot copy $1"
+	quietly "$2.log" module_make "$2" || die "$1 does not build for $KERNEL_REL (log: $2.log)"
+}
+
+# module_check: what sparse and the compiler's additional warnings say about the module that was built.
+module_check()
+{
+	local log=${MODULE_KO%.ko}.check dir
+	need sparse sparse
+	dir=$(dirname "$MODULE_KO")
+	[ ! -d "$dir/tree" ] || dir=$dir/tree/src/kdrv
+	rm -f "$dir"/*.ko
+	find "$dir" "$dir/../arch" "$dir/../mm" -name '*.o' -delete 2>/dev/null
+	# Of ioctl numbers the upper half is cut off on purpose.
+	quietly "$log" module_make "$dir" C=2 W=1 CF=-Wno-cast-truncate ||
+		die "the module does not build with sparse (log: $log)"
+	grep -q '^  CHECK ' "$log" || die "sparse did not run (log: $log)"
+	! grep -E ':[0-9]+:[0-9]+: (warning|error):' "$log"
 }
 
 # module_native CC: is the kernel's compiler this machine's own?
@@ -56,17 +95,22 @@ module_native()
 	[ "$1" = gcc-12 ] && command -v "$1" >/dev/null 2>&1
 }
 
-# module_make TREE: runs the kernel's build system.
+# compiler_args CC: sets COMPILER_ARGS, which name it to the kernel's build system.
+compiler_args()
+{
+	COMPILER_ARGS=("CC=$1")
+	module_native "$1" || COMPILER_ARGS=("CC=$TOOLROOT/wrap/$1"
+		"CROSS_COMPILE=$TOOLROOT/wrap/x86_64-linux-gnu-")
+}
+
+# module_make DIR [ARG...]: runs the kernel's build system.
 module_make()
 {
-	local tree=$1 cc tools=()
-	cc=$(module_compiler)
-	if ! module_native "$cc"; then
-		tools=("CROSS_COMPILE=$TOOLROOT/wrap/x86_64-linux-gnu-")
-		cc=$TOOLROOT/wrap/$cc
-	fi
-	env -u MAKEFLAGS -u MAKELEVEL -u CFLAGS make -C "$(module_headers)" M="$tree/src/kdrv" \
-		CC="$cc" "${tools[@]}" CONFIG_DEBUG_INFO_BTF_MODULES= modules
+	local dir=$1
+	shift
+	compiler_args "$(module_compiler)"
+	env -u MAKEFLAGS -u MAKELEVEL -u CFLAGS make -C "$(module_headers)" M="$dir" \
+		"${COMPILER_ARGS[@]}" "$@" CONFIG_DEBUG_INFO_BTF_MODULES= modules
 }
 
 # module_compiler: the compiler that the kernel was built with, e.g. gcc-12.
