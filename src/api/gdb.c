@@ -91,7 +91,7 @@ static void turn_away(struct mhi_gdb_stub *g)
 	fd = accept4(g->listen, NULL, NULL, SOCK_CLOEXEC);
 	if (fd >= 0)
 		close(fd);
-	g->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	g->spare = fcntl(g->wake, F_DUPFD_CLOEXEC, 0);
 }
 
 static void welcome(struct mhi_gdb_stub *g)
@@ -232,8 +232,8 @@ static int stub_new(struct mh_vm *vm, const char *address, u32 flags, struct mhi
 	g->vm = vm;
 	g->wait = (flags & MH_GDB_WAIT) != 0;
 	g->listen = g->peer = -1;
-	g->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	g->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	g->spare = fcntl(g->wake, F_DUPFD_CLOEXEC, 0);
 	rc = g->wake < 0 || g->spare < 0
 		     ? mhi_err_set(
 			       err, MH_ENOMEM,

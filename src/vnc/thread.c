@@ -73,7 +73,7 @@ static void turn_away(struct mh_vnc *vnc)
 	fd = accept4(vnc->listen, NULL, NULL, SOCK_CLOEXEC);
 	if (fd >= 0)
 		close(fd);
-	vnc->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	vnc->spare = fcntl(vnc->listen, F_DUPFD_CLOEXEC, 0);
 }
 
 static void come(struct mh_vnc *vnc)

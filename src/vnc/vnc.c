@@ -81,7 +81,7 @@ static int open_socket(struct mh_vnc *vnc, const struct mh_vnc_config *c)
 {
 	vnc->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	vnc->listen = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	vnc->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	vnc->spare = fcntl(vnc->listen, F_DUPFD_CLOEXEC, 0);
 	if (vnc->wake < 0 || vnc->listen < 0 || vnc->spare < 0)
 		return fail(c, MH_ENOMEM, NO_MEMORY);
 	if (!listen_at(vnc->listen, c->path))

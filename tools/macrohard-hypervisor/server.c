@@ -18,8 +18,8 @@ int server_init(struct process *p)
 {
 	for (unsigned int n = 0; n < CLIENTS_MAX; n++)
 		p->server.client[n].fd = -1;
-	p->server.spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	p->server.listen = rpc_listen(p->store);
+	p->server.spare = fcntl(p->server.listen, F_DUPFD_CLOEXEC, 0);
 	return p->server.listen < 0 ? -1 : 0;
 }
 
@@ -200,7 +200,7 @@ static int turn_away(struct process *p)
 		send(fd, why, sizeof(why) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 		close(fd);
 	}
-	p->server.spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	p->server.spare = fcntl(p->server.listen, F_DUPFD_CLOEXEC, 0);
 	return -1;
 }
 
