@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0 OR MIT) */
 /*
  * Barriers against speculation that a section begins with. What each entry and exit does besides
- * is in src/kdrv/port/asm.h; docs/security-speculation.md has the whole picture.
+ * is in src/kdrv/port/asm.h; docs/security/speculation.md has the whole picture.
  */
 #ifndef MHI_ARCH_SPEC_H
 #define MHI_ARCH_SPEC_H
