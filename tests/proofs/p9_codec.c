@@ -18,15 +18,15 @@
  *
  * round: what put writes, get reads.
  *
- * source: src/virtio/p9_codec.c src/virtio/p9_server.c
+ * source: src/virtio/p9_codec.c src/virtio/p9_server.c src/virtio/sg.c src/virtio/tree_name.c
  * prove: header --unwind 4
- * fault: header src/virtio/p9_codec.c s/if (part > len - done)/if (part > len)/
+ * fault: header src/virtio/sg.c s/if (part > len - done)/if (part > len)/
  * fault: header src/virtio/p9_codec.c s/in->left < n/in->left + 1 < n/
  * prove: body --unwind 5
  * fault: body src/virtio/p9_codec.c s/in->left < n/in->left + 1 < n/
  * prove: name --unwind 6
  * fault: name src/virtio/p9_codec.c s/s.len >= room/s.len > room/
- * fault: name src/virtio/p9_codec.c s/memchr(s.p, '\/', s.len)/false/
+ * fault: name src/virtio/tree_name.c s/memchr(name, '\/', len)/false/
  * prove: reply --unwind 10
  * fault: reply src/virtio/p9_codec.c s/out->room - out->used < n/out->room < n/
  * prove: round --unwind 10
@@ -77,7 +77,7 @@ void header(void)
 	req.out = iov;
 	req.outs = nondet_u32();
 	ASSUME(req.outs <= 2);
-	total = mhi_p9_iov_bytes(iov, req.outs);
+	total = mhi_sg_bytes(iov, req.outs);
 	mhi_p9_server_begin(&server, &req);
 	CLAIM(total >= 7 || req.size == 0);
 	CLAIM(server.newest == &req && server.oldest == &req);
@@ -126,7 +126,7 @@ void body(void)
 
 void name(void)
 {
-	static char text[4], component[MHI_P9_NAME], copy[3];
+	static char text[4], component[MHI_TREE_NAME], copy[3];
 	struct mhi_p9_str s;
 
 	ANYTHING(text);
