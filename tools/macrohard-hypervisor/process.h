@@ -28,7 +28,7 @@ struct client {
 	char line[8192];
 	size_t line_bytes;
 	char *out; /* what it has not read yet */
-	size_t out_bytes;
+	size_t out_bytes, out_room;
 	bool events;  /* it wants to know them */
 	bool console; /* its bytes are the console's from now on */
 	uint64_t at;  /* of the output, up to where it has it */

@@ -35,19 +35,35 @@ void client_drop(struct client *c)
 
 /* ---- to clients ---- */
 
-void client_send(struct client *c, const char *text, size_t bytes)
+/* Twice as much each time: thousands of short answers are not copied again for each. */
+static bool make_room(struct client *c, size_t bytes)
 {
+	size_t room = 2 * c->out_room;
 	char *out;
 
+	if (bytes > OUT_MAX - c->out_bytes)
+		return false;
+	if (c->out_bytes + bytes <= c->out_room)
+		return true;
+	if (room < c->out_bytes + bytes)
+		room = c->out_bytes + bytes;
+	out = realloc(c->out, room);
+	if (!out)
+		return false;
+	c->out = out;
+	c->out_room = room;
+	return true;
+}
+
+void client_send(struct client *c, const char *text, size_t bytes)
+{
 	if (c->fd < 0)
 		return;
-	out = c->out_bytes + bytes > OUT_MAX ? NULL : realloc(c->out, c->out_bytes + bytes);
-	if (!out) {
+	if (!make_room(c, bytes)) {
 		client_drop(c);
 		return;
 	}
-	memcpy(out + c->out_bytes, text, bytes);
-	c->out = out;
+	memcpy(c->out + c->out_bytes, text, bytes);
 	c->out_bytes += bytes;
 }
 
