@@ -15,8 +15,8 @@
 #define TICK_MS 1000
 #define MOUNT_DEFAULT "/media"
 /*
- * With a message's data, 32 KiB, less than Linux' driver of serial ports keeps: an interrupt handler
- * takes all that the UART has, and 64 KiB ahead of the kernel's tasks it drops the rest.
+ * With a message's data, 32 KiB, less than Linux' driver of serial ports keeps: an interrupt
+ * handler takes all that the UART has, and 64 KiB ahead of the kernel's tasks it drops the rest.
  */
 #define SERIAL_WINDOW 16384u
 #define CLIP_BYTES_MAX (1ull << 30)

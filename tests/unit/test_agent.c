@@ -204,8 +204,8 @@ START_TEST(keep_alive)
 END_TEST
 
 /*
- * A serial line takes minutes for what is queued, and the question whether the agent lives is at the
- * end of that. It was cut off while it read.
+ * A serial line takes minutes for what is queued, and the question whether the agent lives is at
+ * the end of that. It was cut off while it read.
  */
 START_TEST(slow_line)
 {
