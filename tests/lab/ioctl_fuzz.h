@@ -13,6 +13,7 @@
 #define FUZZ_BELLS 2
 #define FUZZ_FDS (1 + FUZZ_VMS + FUZZ_VCPUS + FUZZ_BELLS)
 #define FUZZ_THREADS 4
+#define FAIL_NTH "/proc/thread-self/fail-nth"
 #define ARENA_BYTES 0x400000ul /* guests' memory, in every state that mmap knows */
 
 struct dice {

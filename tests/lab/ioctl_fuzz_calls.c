@@ -538,7 +538,7 @@ static void step_file(struct thrower *t)
 		lseek(fd, (long) throw(&t->dice), pick(&t->dice, 5));
 		break;
 	case 4:
-		fcntl(fd, F_SETFL, rarely(&t->dice, 2) ? O_NONBLOCK : O_ASYNC);
+		fcntl(fd, F_SETFL, O_NONBLOCK | (rarely(&t->dice, 2) ? O_ASYNC : 0));
 		break;
 	default:
 		snprintf(path, sizeof(path), "/proc/self/%s/%d",
@@ -601,11 +601,13 @@ static void (*const steps[])(struct thrower *t) = {
 
 void fuzz_step(struct thrower *t)
 {
-	bool fail = t->fail_nth >= 0 && rarely(&t->dice, 4);
+	void (*step)(struct thrower * t) = steps[pick(&t->dice, sizeof(steps) / sizeof(steps[0]))];
+	/* The kernel logs it with a trace when it has no stack for a new process. */
+	bool fail = t->fail_nth >= 0 && step != step_fork && rarely(&t->dice, 4);
 
 	if (fail)
 		fail_nth_set(t->fail_nth, 1 + pick(&t->dice, 12));
-	steps[pick(&t->dice, sizeof(steps) / sizeof(steps[0]))](t);
+	step(t);
 	if (fail) {
 		fail_nth_set(t->fail_nth, 0);
 		t->failed_allocations++;
