@@ -34,6 +34,7 @@
 #define FRAME_MAX 4096
 #define ARGS_MAX 256
 #define ENV_MAX 64
+#define KMEMLEAK "/sys/kernel/debug/kmemleak"
 
 /* c: read from /lab/conf, constant afterwards. */
 struct host {
@@ -41,7 +42,8 @@ struct host {
 	char *env[ENV_MAX + 1];	  /* (c) additional environment */
 	char *modules[32];	  /* (c) "PATH PARAMETERS", in order of loading */
 	int argc, envc, modulec;
-	bool tty; /* (c) the command gets a terminal fed by the second serial port */
+	bool leaks; /* (c) look for leaks at the end: the kernel has kmemleak */
+	bool tty;   /* (c) the command gets a terminal fed by the second serial port */
 	unsigned int rows, cols;
 	int kmsg;    /* kernel log */
 	int out;     /* our end of the command's output */
@@ -163,6 +165,8 @@ static int read_conf(struct host *h)
 			h->env[h->envc++] = rec + 1;
 		else if (rec[0] == 'm' && h->modulec < 32)
 			h->modules[h->modulec++] = rec + 1;
+		else if (rec[0] == 'l')
+			h->leaks = true;
 		else if (rec[0] == 't')
 			h->tty = sscanf(rec + 1, "%u %u", &h->rows, &h->cols) >= 0;
 		else
@@ -250,6 +254,29 @@ static bool unload_module(struct host *h)
 	framef('m', "macrohard.ko could not be unloaded after the command ended: %s\n",
 	       strerror(errno));
 	return false;
+}
+
+/*
+ * What nothing points to any more goes to the kernel log, with the addresses in what was the
+ * module. The kernel reports no object that is younger than five seconds, or that it sees for the
+ * first time.
+ */
+static void find_leaks(struct host *h, const char *module_at)
+{
+	char *text;
+
+	sleep(6);
+	put_file(KMEMLEAK, "scan");
+	put_file(KMEMLEAK, "scan");
+	pump_kmsg(h);
+	text = slurp(KMEMLEAK);
+	if (text && *text && module_at)
+		framef('k', "macrohard.ko was at %s", module_at);
+	if (text)
+		frame('k', text, strlen(text));
+	else
+		framef('m', "the kernel does not look for leaks: no %s\n", KMEMLEAK);
+	free(text);
 }
 
 static int make_pty(struct host *h, int *slave)
@@ -393,7 +420,7 @@ static void serve(struct host *h)
 
 static void finish(struct host *h)
 {
-	char *taint;
+	char *taint, *module_at;
 	bool ok;
 
 	pump_out(h);
@@ -402,7 +429,10 @@ static void finish(struct host *h)
 		continue;
 	pump_out(h);
 	pump_kmsg(h);
+	module_at = slurp("/sys/module/macrohard/sections/.text");
 	ok = unload_module(h);
+	if (h->leaks)
+		find_leaks(h, module_at);
 	pump_kmsg(h);
 	taint = slurp("/proc/sys/kernel/tainted");
 	framef('t', "%s", taint ? taint : "?");

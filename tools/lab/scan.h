@@ -40,16 +40,18 @@ static bool is_report(const char *s)
 {
 	/* "WARNING: See <address>": the kernel's word on the emulated CPU's mitigations. */
 	bool warning = has(s, "WARNING: ") && !has(s, "WARNING: See ");
+	bool leak = (has(s, "kmemleak: ") && !has(s, " detector initialized")) ||
+		    has(s, "unreferenced object ");
 
-	return is_fatal(s) || warning || has(s, "BUG: ") || has(s, "UBSAN: ") ||
+	return is_fatal(s) || warning || leak || has(s, "BUG: ") || has(s, "UBSAN: ") ||
 	       has(s, "KASAN: ") || has(s, "KFENCE: ") || has(s, "KCSAN: ") ||
-	       has(s, "unchecked MSR access error") || has(s, "kmemleak: ") ||
+	       has(s, "unchecked MSR access error") || has(s, "ODEBUG: ") ||
 	       has(s, "possible circular locking") || has(s, "possible recursive locking") ||
 	       has(s, "inconsistent lock state") || has(s, "suspicious RCU usage") ||
 	       has(s, "sleeping function called") || has(s, "blocked for more than") ||
 	       has(s, "detected stall") || has(s, "self-detected stall") ||
 	       has(s, "detected expedited stalls") || has(s, "rcu: INFO:") ||
-	       has(s, "Call Trace:") || has(s, "refcount_t: ") || has(s, "list_add corruption") ||
+	       has(s, "Call Trace:") || has(s, "refcount_t: ") || has(s, "list_add ") ||
 	       has(s, "list_del corruption") || has(s, "Bad page state") ||
 	       has(s, "Out of memory: ") || has(s, "scheduling while atomic") ||
 	       has(s, "NMI watchdog: Watchdog detected");

@@ -2,17 +2,24 @@
 # Host kernels: which package a --kernel name means, and its image, modules and headers in the cache.
 
 # NAME is a version, or VERSION-full: Debian's kernel for all machines (9P, sound, real disks) instead
-# of its cloud kernel.
+# of its cloud kernel; or "debug", of kernel_build.sh.
+
+# kernel_stamp: changes with everything here that makes the debug kernel what it is.
+kernel_stamp()
+{
+	# The number is ours: another one for other changes of kernel_build.sh.
+	cat "$LAB_DIR"/kernel/*.config <(echo 1) | sha256sum | cut -c1-8
+}
 
 # kernel_suite NAME: the Debian suite whose newest kernel is meant.
 kernel_suite()
 {
 	case ${1%-full} in
-	6.1) echo bookworm ;;
+	6.1 | debug) echo bookworm ;;
 	6.12) echo trixie ;;
 	7.x | 7.[0-9]*) echo trixie-backports ;;
 	*) die "unknown --kernel '$1': 6.1 (Debian 12), 6.12 (Debian 13), 7.x (newest backport)," \
-		"each also with -full" ;;
+		"each also with -full; debug" ;;
 	esac
 }
 
@@ -20,7 +27,7 @@ kernel_suite()
 kernel_toolsuite()
 {
 	case $(basename "$KERNEL_DIR") in
-	6.1 | 6.1-full) echo bookworm ;;
+	6.1 | 6.1-full | debug-*) echo bookworm ;;
 	*) echo trixie ;;
 	esac
 }
@@ -32,9 +39,12 @@ kernel_require()
 	case $1 in
 	7.*-full) KERNEL_DIR=$LAB_CACHE/kernels/7.x-full ;;
 	7.*) KERNEL_DIR=$LAB_CACHE/kernels/7.x ;;
+	debug) KERNEL_DIR=$LAB_CACHE/kernels/debug-$(kernel_stamp) ;;
 	*) KERNEL_DIR=$LAB_CACHE/kernels/$1 ;;
 	esac
-	if [ ! -e "$KERNEL_DIR/complete" ] || [ "${LAB_REFRESH:-0}" != 0 ]; then
+	if [ "$1" = debug ]; then
+		[ -e "$KERNEL_DIR/complete" ] || with_lock kernel-debug kernel_build || exit $?
+	elif [ ! -e "$KERNEL_DIR/complete" ] || [ "${LAB_REFRESH:-0}" != 0 ]; then
 		with_lock "kernel-$(basename "$KERNEL_DIR")" kernel_fetch "$1" || exit $?
 	fi
 	KERNEL_REL=$(cat "$KERNEL_DIR/release")

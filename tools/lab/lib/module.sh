@@ -109,6 +109,8 @@ module_make()
 	local dir=$1
 	shift
 	compiler_args "$(module_compiler)"
+	# In these ways the debug kernel watches nobody but the module.
+	case $KERNEL_REL in *-lab-debug-*) set -- "$@" UBSAN_SANITIZE=y ;; esac
 	env -u MAKEFLAGS -u MAKELEVEL -u CFLAGS make -C "$(module_headers)" M="$dir" \
 		"${COMPILER_ARGS[@]}" "$@" CONFIG_DEBUG_INFO_BTF_MODULES= modules
 }
@@ -118,7 +120,7 @@ module_compiler()
 {
 	sed -n 's/^CONFIG_CC_VERSION_TEXT="[^ "]*-\(gcc-[0-9]*\) .*/\1/p;
 		s/^CONFIG_CC_VERSION_TEXT="\(gcc-[0-9]*\) .*/\1/p' \
-		"$KERNEL_DIR"/root/usr/src/linux-headers-"$KERNEL_REL"/.config | head -n 1
+		"$KERNEL_DIR"/{root,kbuild}/usr/src/linux-headers-"$KERNEL_REL"/.config 2>/dev/null | head -n 1
 }
 
 # module_headers: prints the folder of the headers that the module is built with.
