@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Runs the tiny guests of tests/guest on the shim.
 # lab: svm --smp 2
+# lab: svm --smp 2 --kernel debug --leaks
 # lab: svm-full --env EMULATOR=bochs-amd
 # lab: vmx --env EMULATOR=bochs-intel
 # bring: @BUILD@/tests/guest/guest-runner
