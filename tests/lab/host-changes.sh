@@ -3,7 +3,7 @@
 # The host changes under running and paused VMs: CPUs go and come, it sleeps and wakes, its module is to be
 # unloaded. The guests compute on, and what was asked for happens.
 # lab: svm --smp 2 --parallel
-# lab: svm --smp 2 --parallel --kernel debug
+# lab: svm --smp 2 --kernel debug
 # lab: svm --smp 2 --parallel --kernel 7.x
 # lab: vmx --smp 2
 # bring: @BUILD@/tests/lab/robust_steps

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Random use of the kernel's interface by processes of several threads, while the host disturbs them and,
 # where its kernel can do that, lets allocations fail. Afterwards nothing may be left, and the module can go.
-# lab: svm --smp 2 --parallel --kernel debug --leaks --env SIZE=--rounds=0
+# lab: svm --smp 2 --kernel debug --leaks --env SIZE=--rounds=0
 # bring: @BUILD@/tests/lab/ioctl_fuzz
 # timeout: 400
 

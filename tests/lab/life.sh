@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # The life of VMs on the shim: pause, stop, start again, destroy at any moment; guests out of control.
 # lab: svm --smp 2 --parallel
-# lab: svm --smp 2 --parallel --kernel debug
+# lab: svm --smp 2 --kernel debug
 # lab: svm-full
 # lab: vmx
 # bring: @BUILD@/tests/lab/life
