@@ -18,7 +18,7 @@ enum mhi_msr_result { MHI_MSR_DONE, MHI_MSR_GP, MHI_MSR_USER };
  * exits, to mhi_msr_read or mhi_msr_write.
  */
 #define MHI_MSR_PASSED_VMX 6
-static const u32 mhi_msr_passed[] = {
+static const u32 mhi_msr_passed[] __attribute__((unused)) = {
 	MHI_MSR_FS_BASE,      MHI_MSR_GS_BASE,	    MHI_MSR_KERNEL_GS_BASE, MHI_MSR_SYSENTER_CS,
 	MHI_MSR_SYSENTER_ESP, MHI_MSR_SYSENTER_EIP, MHI_MSR_STAR,	    MHI_MSR_LSTAR,
 	MHI_MSR_CSTAR,	      MHI_MSR_SFMASK,
