@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Random use of the kernel's interface by processes of several threads, while the host disturbs them and,
-# where its kernel can do that, lets allocations fail. Afterwards nothing may be left, and the module can go.
+# Every allocation of the kernel's interface fails once, where the host's kernel can do that; afterwards
+# nothing may be left, and the module can go. With SIZE=--rounds=N, by hand: random use by threads, too.
 # lab: svm --smp 2 --kernel debug --leaks --env SIZE=--rounds=0
 # bring: @BUILD@/tests/lab/ioctl_fuzz
 # timeout: 400
