@@ -44,11 +44,23 @@ static void leave_rseq(void)
 	syscall(SYS_rseq, thread + __rseq_offset, bytes, RSEQ_UNREGISTER, RSEQ_SIGNATURE);
 }
 
+/* By the thread itself, as all are: to name another one takes a descriptor for a moment. */
+static void name_me(const char *what, const struct mh_vm *vm)
+{
+	char name[16]; /* the kernel's limit, with the terminator */
+
+	snprintf(name, sizeof(name), "%s:%s", what, vm->name);
+	pthread_setname_np(pthread_self(), name);
+}
+
 static void *vcpu_main(void *opaque)
 {
 	struct mh_vcpu *v = opaque;
 	struct mh_vm *vm = v->vm;
+	char what[12];
 
+	snprintf(what, sizeof(what), "vcpu%u", v->index);
+	name_me(what, vm);
 	leave_rseq();
 	mhi_ctx_confine(vm->ctx, MHI_BOX_VCPU);
 	pthread_mutex_lock(&vm->lock);
@@ -72,6 +84,7 @@ static void *keeper_main(void *opaque)
 {
 	struct mh_vm *vm = opaque;
 
+	name_me("vm", vm);
 	mhi_ctx_confine(vm->ctx, MHI_BOX_SERVER);
 	pthread_mutex_lock(&vm->lock);
 	for (;;) {
@@ -86,14 +99,6 @@ static void *keeper_main(void *opaque)
 	}
 	pthread_mutex_unlock(&vm->lock);
 	return NULL;
-}
-
-static void name_thread(pthread_t thread, const char *what, const struct mh_vm *vm)
-{
-	char name[16]; /* the kernel's limit, with the terminator */
-
-	snprintf(name, sizeof(name), "%s:%s", what, vm->name);
-	pthread_setname_np(thread, name);
 }
 
 static int start_thread(pthread_t *thread, void *(*fn)(void *opaque), void *opaque)
@@ -112,15 +117,11 @@ static int start_thread(pthread_t *thread, void *(*fn)(void *opaque), void *opaq
 
 static int start_vcpu_thread(struct mh_vcpu *v)
 {
-	char what[12];
-
 	if (v->has_thread)
 		return 0;
 	if (start_thread(&v->thread, vcpu_main, v))
 		return MH_ENOMEM;
 	v->has_thread = true;
-	snprintf(what, sizeof(what), "vcpu%u", v->index);
-	name_thread(v->thread, what, v->vm);
 	return 0;
 }
 
@@ -138,8 +139,6 @@ int mhi_vm_start_threads(struct mh_vm *vm)
 			rc = MH_ENOMEM;
 		else
 			vm->has_keeper = true;
-		if (!rc)
-			name_thread(vm->keeper, "vm", vm);
 	}
 	for (i = 0; i < vm->cpus && !rc; i++)
 		rc = start_vcpu_thread(&vm->vcpu[i]);

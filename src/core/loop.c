@@ -98,6 +98,7 @@ static void *loop_main(void *opaque)
 {
 	struct mhi_loop *loop = opaque;
 
+	pthread_setname_np(pthread_self(), "devices");
 	uv_run(loop->uv, UV_RUN_DEFAULT);
 	return NULL;
 }
@@ -112,8 +113,6 @@ static int start_thread(struct mhi_loop *loop)
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	rc = pthread_create(&loop->thread, NULL, loop_main, loop);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (!rc)
-		pthread_setname_np(loop->thread, "devices");
 	return rc ? MH_ENOMEM : 0;
 }
 

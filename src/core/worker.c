@@ -55,7 +55,6 @@ static int start_thread(struct mhi_workers *w)
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (rc)
 		return rc;
-	pthread_setname_np(seat->thread, w->name);
 	w->threads++;
 	w->idle++;
 	return 0;
@@ -144,6 +143,7 @@ static void *worker(void *arg)
 	struct epoll_event event;
 	int timeout = -1, n;
 
+	pthread_setname_np(pthread_self(), w->name);
 	for (;;) {
 		n = epoll_wait(w->epoll, &event, 1, timeout);
 		pthread_mutex_lock(&w->lock);
