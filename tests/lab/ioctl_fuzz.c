@@ -11,6 +11,7 @@
 
 #include <fcntl.h>
 #include <getopt.h>
+#include <glob.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -158,14 +159,15 @@ static void limits(struct dice *d)
 		setrlimit(RLIMIT_AS, &small);
 }
 
-_Noreturn static void process(uint64_t seed, unsigned int round, unsigned int steps, int report)
+_Noreturn static void process(uint64_t seed, unsigned int round, unsigned int steps,
+			      struct tally *tally)
 {
 	static struct world w;
 	static struct thrower t[FUZZ_THREADS];
 	struct sigaction sa = { .sa_handler = on_signal };
 	struct sigaction hole = { .sa_sigaction = on_hole, .sa_flags = SA_SIGINFO };
 	struct dice d = dice_for(seed, round, FUZZ_THREADS);
-	unsigned int total[3] = { 0, 0, 0 }, i;
+	unsigned int i;
 	pthread_t kicker;
 
 	sigaction(SIGUSR1, &sa, NULL);
@@ -177,22 +179,20 @@ _Noreturn static void process(uint64_t seed, unsigned int round, unsigned int st
 	if (pthread_create(&kicker, NULL, kicker_main, &w))
 		fatal("pthread_create");
 	for (i = 0; i < FUZZ_THREADS; i++) {
-		t[i] = (struct thrower){
-			.dice = dice_for(seed, round, i), .world = &w, .steps = steps, .number = i
-		};
+		t[i] = (struct thrower){ .dice = dice_for(seed, round, i),
+					 .world = &w,
+					 .tally = &tally[i],
+					 .steps = steps,
+					 .number = i };
 		if (pthread_create(&t[i].thread, NULL, thrower_main, &t[i]))
 			fatal("pthread_create");
 	}
 	limits(&d);
-	for (i = 0; i < FUZZ_THREADS; i++) {
+	for (i = 0; i < FUZZ_THREADS; i++)
 		pthread_join(t[i].thread, NULL);
-		total[0] += t[i].calls;
-		total[1] += t[i].worked;
-		total[2] += t[i].failed_allocations;
-	}
 	__atomic_store_n(&w.stop, 1, __ATOMIC_RELEASE);
 	pthread_join(kicker, NULL);
-	_exit(write(report, total, sizeof(total)) != sizeof(total));
+	_exit(EXIT_SUCCESS);
 }
 
 /* ---- what the host does meanwhile ---- */
@@ -230,6 +230,40 @@ static void disturb(struct dice *d, pid_t pid)
 	}
 }
 
+static void tell_file(const char *path)
+{
+	char text[4096];
+	FILE *f = fopen(path, "re");
+	size_t n = f ? fread(text, 1, sizeof(text) - 1, f) : 0;
+
+	text[n] = 0;
+	printf("%s:\n%s", path, text);
+	if (f)
+		fclose(f);
+}
+
+/* Who lives, and where each of its threads is in the kernel: kernel threads are left out. */
+static void tell_tasks(void)
+{
+	char path[64];
+	glob_t tasks;
+	size_t i;
+
+	if (glob("/proc/[0-9]*/task/[0-9]*", 0, NULL, &tasks))
+		return;
+	for (i = 0; i < tasks.gl_pathc; i++) {
+		snprintf(path, sizeof(path), "%s/stat", tasks.gl_pathv[i]);
+		if (!has_text(path, "ioctl_fuzz"))
+			continue;
+		tell_file(path);
+		snprintf(path, sizeof(path), "%s/stack", tasks.gl_pathv[i]);
+		tell_file(path);
+	}
+	globfree(&tasks);
+	tell_file("/proc/net/unix");
+	fflush(stdout);
+}
+
 /* Waits for the end of the process, and disturbs it. */
 static int accompany(struct dice *d, pid_t pid)
 {
@@ -242,6 +276,7 @@ static int accompany(struct dice *d, pid_t pid)
 		if (now_ms() > end) {
 			printf("  it does not end\n");
 			CHECK(false);
+			tell_tasks();
 			kill(pid, SIGKILL);
 			waitpid(pid, &status, 0);
 			break;
@@ -268,43 +303,52 @@ static void nothing_left(void)
 		close(pair[1]);
 	}
 	CHECK_VAL(vms_alive() == 0, vms_alive());
+	if (vms_alive())
+		tell_tasks();
 	box_make(&b, &guest_out);
 	WORKS(-(errno = box_run(&b)));
 	CHECK_VAL(b.page->exit.reason == MHK_EXIT_IO, b.page->exit.reason);
 	box_free(&b);
 }
 
+/* By us alone; or for want of memory, where allocations and copies fail. */
+static bool good_end(int status)
+{
+	if (!WIFSIGNALED(status))
+		return status == 0;
+	return WTERMSIG(status) == SIGKILL ||
+	       (WTERMSIG(status) == SIGSEGV && access(FAIL_NTH, W_OK) == 0);
+}
+
 static void play(uint64_t seed, unsigned int round, unsigned int steps)
 {
 	struct dice d = dice_for(seed, round, FUZZ_THREADS + 1);
-	unsigned int total[3] = { 0, 0, 0 }, before = failures;
+	struct tally total = { 0, 0, 0 }, *tally;
+	unsigned int before = failures, i;
 	uint64_t from = now_ms();
-	int report[2], status;
+	int status;
 	pid_t pid;
 
-	if (pipe(report))
-		fatal("pipe");
+	tally = mmap(NULL, FUZZ_THREADS * sizeof(*tally), PROT_READ | PROT_WRITE,
+		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	fflush(stdout);
-	pid = fork();
+	pid = tally == MAP_FAILED ? -1 : fork();
 	if (pid < 0)
 		fatal("fork");
 	if (pid == 0)
-		process(seed, round, steps, report[1]);
-	close(report[1]);
+		process(seed, round, steps, tally);
 	status = accompany(&d, pid);
-	if (read(report[0], total, sizeof(total)) != sizeof(total) && !WIFSIGNALED(status))
-		CHECK_VAL(false, status);
-	/* By us alone; or for want of memory for a signal's frame, where allocations fail. */
-	CHECK_VAL(!WIFSIGNALED(status) || WTERMSIG(status) == SIGKILL ||
-			  (WTERMSIG(status) == SIGSEGV && access(FAIL_NTH, W_OK) == 0),
-		  WTERMSIG(status));
-	close(report[0]);
+	CHECK_VAL(good_end(status), status);
 	nothing_left();
-	printf("%s round %u (%s): %u calls, %u worked, %u with a failing allocation (%llu ms)\n",
-	       failures == before ? "ok  " : "FAIL", round,
-	       WIFSIGNALED(status) ? "killed" : "ended", total[0], total[1], total[2],
-	       (unsigned long long)(now_ms() - from));
-	fflush(stdout);
+	for (i = 0; i < FUZZ_THREADS; i++) {
+		total.calls += tally[i].calls;
+		total.worked += tally[i].worked;
+		total.failing += tally[i].failing;
+	}
+	munmap(tally, FUZZ_THREADS * sizeof(*tally));
+	printf("%s round %u (status %#x): %u calls, %u worked, %u steps with a failure (%llu ms)\n",
+	       failures == before ? "ok  " : "FAIL", round, (unsigned int)status, total.calls,
+	       total.worked, total.failing, (unsigned long long)(now_ms() - from));
 }
 
 int main(int argc, char **argv)
@@ -331,6 +375,7 @@ int main(int argc, char **argv)
 			return 2;
 	}
 	self = argv[0];
+	setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
 	in_qemu = has_text("/proc/cpuinfo", "QEMU");
 	quick = !in_qemu;
 	printf("seed %llu\n", (unsigned long long)seed);

@@ -35,12 +35,17 @@ struct world {
 	bool faults;			   /* (c) the host's kernel can make allocations fail */
 };
 
-/* A thread of a world. calls: how many there were; worked: of these without an error. */
+/* Calls, those without an error, steps in which something was to fail. The judge sees them, too. */
+struct tally {
+	unsigned int calls, worked, failing;
+};
+
+/* A thread of a world. */
 struct thrower {
 	struct dice dice;
 	struct world *world;
+	struct tally *tally;
 	unsigned int steps, number;
-	unsigned int calls, worked, failed_allocations;
 	int fail_nth; /* /proc/thread-self/fail-nth, or -1 */
 	pthread_t thread;
 };

@@ -17,6 +17,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -26,6 +27,7 @@
 #define VCPU_FIRST (VM_FIRST + FUZZ_VMS)
 #define BELL_FIRST (VCPU_FIRST + FUZZ_VCPUS)
 #define PAGE 4096ul
+#define CHILD_US 200000 /* what a child has of time */
 
 union arg {
 	struct mhk_info info;
@@ -110,8 +112,8 @@ static unsigned int any_vcpu(struct thrower *t)
 
 static bool counted(struct thrower *t, long rc)
 {
-	t->calls++;
-	t->worked += rc >= 0;
+	t->tally->calls++;
+	t->tally->worked += rc >= 0;
 	return rc >= 0;
 }
 
@@ -552,13 +554,19 @@ static void step_file(struct thrower *t)
 	}
 }
 
-/* A child has the fds, but not the memory: whatever it does, it gets nowhere, and it dies of it. */
+/*
+ * A child has the fds, but not the memory: with these it gets nowhere. VMs of its own work, and
+ * nobody kicks a vCPU there that waits to be started: the alarm ends it, also where the parent is
+ * no more.
+ */
 static void step_fork(struct thrower *t)
 {
+	const struct itimerval alarm = { .it_value = { .tv_usec = CHILD_US } };
 	unsigned int i;
 	pid_t pid = (pid_t)syscall(SYS_fork);
 
 	if (pid == 0) {
+		setitimer(ITIMER_REAL, &alarm, NULL);
 		t->world->tids[t->number] = 0;
 		for (i = 0; i < 20; i++)
 			step_call(t);
@@ -566,8 +574,8 @@ static void step_fork(struct thrower *t)
 	}
 	if (pid > 0 && rarely(&t->dice, 3))
 		kill(pid, SIGKILL);
-	if (pid > 0)
-		waitpid(pid, NULL, 0);
+	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
 }
 
 static void step_signal(struct thrower *t)
@@ -599,17 +607,30 @@ static void (*const steps[])(struct thrower *t) = {
 	step_pass, step_file,	step_fork,   step_signal, step_move,  step_scribble,
 };
 
+/* A signal whose frame cannot be written kills the process: not while copies fail. */
+static void signals_wait(bool wait)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	pthread_sigmask(wait ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
+}
+
 void fuzz_step(struct thrower *t)
 {
 	void (*step)(struct thrower * t) = steps[pick(&t->dice, sizeof(steps) / sizeof(steps[0]))];
 	/* The kernel logs it with a trace when it has no stack for a new process. */
 	bool fail = t->fail_nth >= 0 && step != step_fork && rarely(&t->dice, 4);
 
-	if (fail)
+	if (fail) {
+		signals_wait(true);
 		fail_nth_set(t->fail_nth, 1 + pick(&t->dice, 12));
+	}
 	step(t);
 	if (fail) {
 		fail_nth_set(t->fail_nth, 0);
-		t->failed_allocations++;
+		signals_wait(false);
+		t->tally->failing++;
 	}
 }
