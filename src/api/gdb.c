@@ -14,6 +14,7 @@
 
 #include "api/gdb.h"
 #include "api/sandbox.h"
+#include "core/accept.h"
 
 /* ---- with the other threads ---- */
 
@@ -81,25 +82,10 @@ static void drop(struct mhi_gdb_stub *g)
 	mhi_gdb_leave(g);
 }
 
-/* No descriptor is left. A peer that stays would wake the thread again and again. */
-static void turn_away(struct mhi_gdb_stub *g)
-{
-	int fd;
-
-	if (g->spare >= 0)
-		close(g->spare);
-	fd = accept4(g->listen, NULL, NULL, SOCK_CLOEXEC);
-	if (fd >= 0)
-		close(fd);
-	g->spare = fcntl(g->wake, F_DUPFD_CLOEXEC, 0);
-}
-
 static void welcome(struct mhi_gdb_stub *g)
 {
-	int fd = accept4(g->listen, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int fd = mhi_accept(g->listen, &g->spare);
 
-	if (fd < 0 && (errno == EMFILE || errno == ENFILE))
-		turn_away(g);
 	if (fd < 0)
 		return;
 	if (!mhi_gdb_attach(g)) {

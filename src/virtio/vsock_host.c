@@ -4,6 +4,7 @@
  * work: PATH is where the host's programs say "CONNECT port", and are told "OK port"; the guest
  * reaches who listens on PATH_port.
  */
+#include "core/accept.h"
 #include "virtio/vsock_priv.h"
 
 #include <errno.h>
@@ -92,20 +93,11 @@ static void on_listener(void *opaque, unsigned int events)
 	struct vsock *v = opaque;
 
 	for (unsigned int i = 0; i < BATCH; i++) {
-		int fd = accept4(v->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		int fd = mhi_accept(v->listener, &v->spare);
 
-		if (fd >= 0) {
-			new_client(v, fd);
-			continue;
-		}
-		if ((errno != EMFILE && errno != ENFILE) || v->spare < 0)
+		if (fd < 0)
 			return;
-		/* No descriptor is left: who is turned away at least learns of it. */
-		close(v->spare);
-		fd = accept4(v->listener, NULL, NULL, SOCK_CLOEXEC);
-		if (fd >= 0)
-			close(fd);
-		v->spare = fcntl(v->listener, F_DUPFD_CLOEXEC, 0);
+		new_client(v, fd);
 	}
 }
 

@@ -235,7 +235,9 @@ static void sweep(bool all)
 	unsigned int n, most;
 
 	ever_after = all;
+	kept = KEPT_MAX; /* the first life of this process, where each test has its own */
 	ck_assert(live(0, 0));
+	kept = 0;
 	most = calls;
 	for (n = 1; n <= most && n < CALLS_MAX; n++)
 		live(0, n);
