@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # The lab's debug kernel: each of its detectors finds a module's fault, the lab sees each report, and
-# there is none without a fault.
+# there is none without a fault; gcov's data of our module comes out.
 # lab: outside --kernel debug
 # timeout: 300
 set -u
@@ -56,7 +56,9 @@ END
 gcc -Wno-unused-function -I"$(dirname "$LAB")" -o "$WORK/scan" "$WORK/scan.c" || exit 1
 faulty=$("$(dirname "$LAB")/mkmod" --source "$TOP/tests/lab/faulty" debug) || exit 1
 
-debug_host 0 --leaks -- grep -c ^processor /proc/cpuinfo
+debug_host 0 --leaks --coverage "$WORK/gcov" -- grep -c ^processor /proc/cpuinfo
+tar -xzf "$WORK/gcov" -C "$WORK" && [ -s "$(find "$WORK" -path '*/src/kdrv/main.gcda')" ] ||
+	bad "nothing of gcov's about the module"
 # The first of what lockdep says is all that it says, and KASAN's first report silences it, too.
 debug_host 125 --no-module --leaks --add "$faulty" -- sh -c \
 	'for f in shift sleep list timer rcu preempt leak locks free; do

@@ -5,7 +5,8 @@
  * Everything leaves through I/O port 0xE9, which both emulators copy to their standard output, in
  * frames: 0x1E 'M' 'H' type length-low length-high payload. Types: 'o' output of the command,
  * 'k' kernel log, 'm' message of this program, 'i' init runs, 'b' boot is complete, 't' the
- * kernel's taint mask at the end (text), 'x' exit status (text; the last frame).
+ * kernel's taint mask at the end (text), 'g' gcov's data, a compressed tar archive, 'x' exit
+ * status (text; the last frame).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -42,8 +43,9 @@ struct host {
 	char *env[ENV_MAX + 1];	  /* (c) additional environment */
 	char *modules[32];	  /* (c) "PATH PARAMETERS", in order of loading */
 	int argc, envc, modulec;
-	bool leaks; /* (c) look for leaks at the end: the kernel has kmemleak */
-	bool tty;   /* (c) the command gets a terminal fed by the second serial port */
+	bool leaks;    /* (c) look for leaks at the end: the kernel has kmemleak */
+	bool coverage; /* (c) send what gcov counted: the module is built for that */
+	bool tty;      /* (c) the command gets a terminal fed by the second serial port */
 	unsigned int rows, cols;
 	int kmsg;    /* kernel log */
 	int out;     /* our end of the command's output */
@@ -167,6 +169,8 @@ static int read_conf(struct host *h)
 			h->modules[h->modulec++] = rec + 1;
 		else if (rec[0] == 'l')
 			h->leaks = true;
+		else if (rec[0] == 'g')
+			h->coverage = true;
 		else if (rec[0] == 't')
 			h->tty = sscanf(rec + 1, "%u %u", &h->rows, &h->cols) >= 0;
 		else
@@ -277,6 +281,24 @@ static void find_leaks(struct host *h, const char *module_at)
 	else
 		framef('m', "the kernel does not look for leaks: no %s\n", KMEMLEAK);
 	free(text);
+}
+
+/*
+ * The kernel keeps the counts of modules that are gone, and adds up those of one that came again.
+ * Its files have no size, which tar would believe.
+ */
+static void send_coverage(void)
+{
+	FILE *tar = popen("rm -rf /tmp/gcov && cp -r /sys/kernel/debug/gcov /tmp/gcov && "
+			  "tar -C /tmp/gcov -cz .",
+			  "r");
+	char buf[FRAME_MAX];
+	size_t n;
+
+	while (tar && (n = fread(buf, 1, sizeof(buf), tar)) > 0)
+		frame('g', buf, n);
+	if (!tar || pclose(tar))
+		framef('m', "gcov's data cannot be read\n");
 }
 
 static int make_pty(struct host *h, int *slave)
@@ -433,6 +455,8 @@ static void finish(struct host *h)
 	ok = unload_module(h);
 	if (h->leaks)
 		find_leaks(h, module_at);
+	if (h->coverage)
+		send_coverage();
 	pump_kmsg(h);
 	taint = slurp("/proc/sys/kernel/tainted");
 	framef('t', "%s", taint ? taint : "?");

@@ -4,8 +4,8 @@
  * on as it comes, watches the host's kernel log for reports, ends a hung host, and turns all of it
  * into one exit status.
  *
- * relay [--timeout SEC] [--boot-limit SEC] [--verbose] [--tty] --run-dir DIR --keep-log FILE --
- * EMULATOR ARG...
+ * relay [--timeout SEC] [--boot-limit SEC] [--verbose] [--tty] [--coverage FILE] --run-dir DIR
+ * --keep-log FILE -- EMULATOR ARG...
  * DIR holds: console (the host's serial console, written by the emulator), tty (made here: the
  * terminal line for the host's second serial port), log and stderr (made here). DIR is removed at
  * the end.
@@ -47,7 +47,7 @@
 
 struct relay {
 	char **emulator;
-	const char *dir, *keep;
+	const char *dir, *keep, *coverage;
 	long timeout_ms;
 	bool verbose, tty;
 
@@ -55,6 +55,7 @@ struct relay {
 	int in;	     /* read end of the emulator's standard output */
 	int console; /* the console file, or -1 as long as it does not exist */
 	int log;
+	int gcov;   /* where gcov's data goes, or -1 */
 	int master; /* our side of the terminal line, or -1 */
 	struct termios saved;
 	bool raw;
@@ -158,6 +159,9 @@ static void on_frame(struct relay *r, char type, const char *data, size_t bytes)
 		break;
 	case 't':
 		r->taint = strtoul(text, NULL, 10);
+		break;
+	case 'g':
+		write_all(r, r->gcov, data, bytes);
 		break;
 	case 'x':
 		r->status = (int)strtol(text, NULL, 10);
@@ -496,6 +500,8 @@ static int parse_args(struct relay *r, int argc, char **argv)
 			r->dir = argv[++i];
 		else if (i + 1 < argc && !strcmp(argv[i], "--keep-log"))
 			r->keep = argv[++i];
+		else if (i + 1 < argc && !strcmp(argv[i], "--coverage"))
+			r->coverage = argv[++i];
 		else
 			return -1;
 	}
@@ -516,7 +522,7 @@ static void catch_signals(void)
 
 int main(int argc, char **argv)
 {
-	static struct relay r = { .timeout_ms = 120000, .console = -1, .master = -1 };
+	static struct relay r = { .timeout_ms = 120000, .console = -1, .gcov = -1, .master = -1 };
 	char path[PATH_MAX];
 	int wstatus = 0, status;
 
@@ -527,7 +533,10 @@ int main(int argc, char **argv)
 	catch_signals();
 	snprintf(path, sizeof(path), "%s/log", r.dir);
 	r.log = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-	if (r.log < 0 || (r.tty && open_terminal(&r)) || start_emulator(&r)) {
+	if (r.coverage)
+		r.gcov = open(r.coverage, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (r.log < 0 || (r.coverage && r.gcov < 0) || (r.tty && open_terminal(&r)) ||
+	    start_emulator(&r)) {
 		say("cannot start the emulator: %s", strerror(errno));
 		return EXIT_HOST;
 	}

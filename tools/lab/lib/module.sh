@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: MIT
 # Builds macrohard.ko for one host kernel, in a copy of the sources in the cache.
 
+MODULE_COVERAGE=0 # 1: built to count which lines run
+
 # module_dir: the build folder of this source tree for the current kernel.
 module_dir()
 {
-	echo "$LAB_CACHE/modules/$(echo "$LAB_TOP" | sha256sum | cut -c1-12)/$KERNEL_REL"
+	local dir
+	dir=$LAB_CACHE/modules/$(echo "$LAB_TOP" | sha256sum | cut -c1-12)/$KERNEL_REL
+	[ "$MODULE_COVERAGE" = 0 ] || dir=$dir-coverage
+	echo "$dir"
 }
 
 # module_build: builds if a source changed; sets MODULE_KO. With the lock of the build folder.
@@ -26,7 +31,7 @@ module_update()
 	# -c: a checkout touches files without changing them; what was built in the copy stays.
 	rsync -ac --delete --prune-empty-dirs \
 		--exclude='*.o' --exclude='*.ko' --exclude='*.mod' --exclude='*.mod.c' --exclude='*.cmd' \
-		--exclude='Module.symvers' --exclude='modules.order' \
+		--exclude='Module.symvers' --exclude='modules.order' --exclude='*.gcno' \
 		"$LAB_TOP/src/base" "$LAB_TOP/src/mm" "$LAB_TOP/src/arch" "$LAB_TOP/src/kdrv" \
 		"$dir/tree/src/" || die "cannot copy the module's sources"
 	rsync -ac --delete "$LAB_TOP/include" "$dir/tree/" || die "cannot copy the headers"
@@ -111,6 +116,7 @@ module_make()
 	compiler_args "$(module_compiler)"
 	# In these ways the debug kernel watches nobody but the module.
 	case $KERNEL_REL in *-lab-debug-*) set -- "$@" UBSAN_SANITIZE=y ;; esac
+	[ "$MODULE_COVERAGE" = 0 ] || set -- "$@" GCOV_PROFILE=y
 	env -u MAKEFLAGS -u MAKELEVEL -u CFLAGS make -C "$(module_headers)" M="$dir" \
 		"${COMPILER_ARGS[@]}" "$@" CONFIG_DEBUG_INFO_BTF_MODULES= modules
 }
