@@ -10,7 +10,8 @@
  *   -r       the terminal must be in raw mode now
  *   -k N     send signal N to the command
  *   -c TEXT  run TEXT with sh beside the command; it must succeed
- *   -t SEC   wait so long at most in each later step (default 60)
+ *   -t SEC   wait so long at most in each later step (default 60); if SLOWER is in the environment,
+ *            that many times as long
  * Exit status: the command's (128+N for a signal), 99 when a step failed.
  */
 #include <errno.h>
@@ -94,9 +95,17 @@ static void listen_once(struct play *p)
 	p->text[p->bytes] = '\0';
 }
 
+/* What is waited for at most: more in a host that tests/run knows to be slow. */
+static int patience(const struct play *p)
+{
+	const char *slower = getenv("SLOWER");
+
+	return p->seconds * (slower ? (int)strtol(slower, NULL, 10) : 1);
+}
+
 static void expect(struct play *p, const char *text)
 {
-	time_t end = time(NULL) + p->seconds;
+	time_t end = time(NULL) + patience(p);
 	char *at;
 
 	while (!(at = strstr(p->text + p->matched, text))) {
@@ -165,7 +174,7 @@ static void must_be_restored(struct play *p)
 /* Runs beside the command, whose output is taken meanwhile. */
 static void run_beside(struct play *p, const char *text)
 {
-	time_t end = time(NULL) + p->seconds;
+	time_t end = time(NULL) + patience(p);
 	pid_t pid = fork();
 	int status = 0;
 
@@ -230,7 +239,7 @@ int main(int argc, char **argv)
 	optind = 1;
 	while ((option = getopt(argc, argv, steps)) != -1)
 		step(p, option, optarg);
-	end = time(NULL) + p->seconds;
+	end = time(NULL) + patience(p);
 	while (!p->ended) {
 		listen_once(p);
 		if (time(NULL) > end)
