@@ -40,7 +40,9 @@ static bool is_report(const char *s)
 {
 	/* "WARNING: See <address>": the kernel's word on the emulated CPU's mitigations. */
 	bool warning = has(s, "WARNING: ") && !has(s, "WARNING: See ");
-	bool leak = (has(s, "kmemleak: ") && !has(s, " detector initialized")) ||
+	/* At time 0: kmemleak=off. Later it has given up. */
+	bool off = has(s, " 0.000000] kmemleak: Kernel memory leak detector disabled");
+	bool leak = (has(s, "kmemleak: ") && !has(s, " detector initialized") && !off) ||
 		    has(s, "unreferenced object ");
 
 	return is_fatal(s) || warning || leak || has(s, "BUG: ") || has(s, "UBSAN: ") ||
