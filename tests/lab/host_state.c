@@ -167,7 +167,7 @@ static void guest_run(void)
 
 /* ---- the host ---- */
 
-static void segments_make(void)
+static void ldt_make(void)
 {
 	struct user_desc d = { .entry_number = 2,
 			       .limit = 0xfffff,
@@ -181,7 +181,6 @@ static void segments_make(void)
 	*low = 0xabcdef01;
 	d.base_addr = (unsigned int)(uintptr_t)low;
 	need(syscall(SYS_modify_ldt, 1, &d, sizeof(d)) == 0, "modify_ldt");
-	__asm__ volatile("mov %0, %%ds; mov %0, %%es" : : "r"(0x2b));
 }
 
 /* With a selector of the LDT in GS, or with a base alone as every modern program. */
@@ -259,10 +258,20 @@ static void cpu_number(unsigned int n)
 	same(aux & 0xfff, n, "TSC_AUX");
 }
 
+static uint64_t hits_of(int breakpoint)
+{
+	uint64_t hits = 0;
+
+	if (breakpoint >= 0)
+		need(read(breakpoint, &hits, sizeof(hits)) == sizeof(hits),
+		     "read of the breakpoint's count");
+	return hits;
+}
+
 static void rounds(int selector, unsigned int cpus, int breakpoint)
 {
+	uint64_t before = hits_of(breakpoint);
 	struct segments was, is;
-	uint64_t hits;
 	unsigned int i;
 
 	gs_set(selector);
@@ -279,28 +288,32 @@ static void rounds(int selector, unsigned int cpus, int breakpoint)
 		if (failures)
 			return;
 	}
-	if (breakpoint < 0)
-		return;
-	need(read(breakpoint, &hits, sizeof(hits)) == sizeof(hits),
-	     "read of the breakpoint's count");
-	same(hits, RUNS * (selector ? 1 : 2), "hits of the breakpoint");
+	if (breakpoint >= 0)
+		same(hits_of(breakpoint) - before, RUNS, "hits of the breakpoint");
 }
 
 int main(int argc, char **argv)
 {
 	unsigned int cpus = (unsigned int)sysconf(_SC_NPROCESSORS_ONLN);
-	bool breakpoints = argc < 2 || strcmp(argv[1], "--no-breakpoints") != 0;
-	int breakpoint = -1;
+	bool breakpoints = true, ldt = true;
+	int breakpoint = -1, i;
 
+	for (i = 1; i < argc; i++) {
+		breakpoints &= strcmp(argv[i], "--no-breakpoints") != 0;
+		ldt &= strcmp(argv[i], "--no-ldt") != 0;
+	}
 	guest_make();
-	segments_make();
+	if (ldt)
+		ldt_make();
+	__asm__ volatile("mov %0, %%ds; mov %0, %%es" : : "r"(0x2b));
 	need(ioperm(HOST_PORT, 1, 1) == 0, "ioperm");
 	if (breakpoints) {
 		breakpoint = breakpoint_make();
 		need(breakpoint >= 0, "perf_event_open of a breakpoint");
 	}
-	rounds(1, cpus, breakpoint);
+	if (ldt)
+		rounds(1, cpus, breakpoint);
 	rounds(0, cpus, breakpoint);
-	printf("%u runs on %u CPUs, %u failures\n", 2 * RUNS, cpus, failures);
+	printf("%u runs on %u CPUs, %u failures\n", ldt ? 2 * RUNS : RUNS, cpus, failures);
 	return failures ? 1 : 0;
 }
