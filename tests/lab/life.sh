@@ -5,6 +5,7 @@
 # lab: svm --smp 2 --kernel debug
 # lab: svm-full
 # lab: vmx
+# lab: vmx --kernel debug
 # bring: @BUILD@/tests/lab/life
 # bring: @BUILD@/examples/first_vm
 # timeout: 300
