@@ -60,7 +60,8 @@ struct mh_sandbox_config {
  * Confine the process, for good, to what the devices need that the context's VMs have now: what is
  * attached later has to do with that. Files of disks, folders of shares, sockets that listen and
  * the module are open by then; threads that exist and that start later are confined alike. The
- * library's sockets are not removed from their folders at the end: nobody may.
+ * library's sockets are not removed from their folders at the end: nobody may. The VMs' threads are
+ * started, if they are not there yet, and wait for mh_vm_start.
  * @config  level, exceptions, and what must not be missing
  * Thread: [any], but no callback; with MH_LOOP_FOREIGN the loop's, which gets the rules of devices
  * Returns 0; MH_EINVAL (an argument is NULL, size, level, allow, required; not the foreign loop's

@@ -94,6 +94,19 @@ static void confine_vm(struct mh_vm *vm, struct order *order)
 	mhi_gdb_confine(vm);
 }
 
+/*
+ * Before the caller is confined: a new thread has the filters of who starts it, and all of them are
+ * run at each call whose arguments count. What cannot be started now, mh_vm_start tries again.
+ */
+static void start_vm_threads(struct mh_ctx *ctx)
+{
+	for (struct mh_vm *vm = ctx->first_vm; vm; vm = vm->next) {
+		pthread_mutex_lock(&vm->lock);
+		mhi_vm_start_threads(vm);
+		pthread_mutex_unlock(&vm->lock);
+	}
+}
+
 /* The sandbox is the context's already; its VMs do not run. */
 static int confine(struct mh_ctx *ctx, u32 level)
 {
@@ -109,6 +122,7 @@ static int confine(struct mh_ctx *ctx, u32 level)
 		mhi_workers_each(ctx->workers, obey, &order);
 	for (vm = ctx->first_vm; vm; vm = vm->next)
 		confine_vm(vm, &order);
+	start_vm_threads(ctx);
 	order.kind = MHI_BOX_CALLER;
 	if (level == MH_SANDBOX_PROCESS && !ctx->foreign)
 		obey(&order);
