@@ -34,22 +34,56 @@ struct mh_x11_ops {
 	void (*lost)(void *opaque);
 };
 
+/*
+ * A socket that an X server has accepted and over which nothing went yet, and what lets its user
+ * in. It can be given to another process, one that cannot connect: the descriptor by SCM_RIGHTS,
+ * the rest as it is.
+ */
+struct mh_x11_socket {
+	size_t size;	     /* sizeof(struct mh_x11_socket), by MH_X11_SOCKET_INIT */
+	int fd;		     /* close it when it has been used */
+	uint32_t screen;     /* the server's, from 0 */
+	char auth_name[32];  /* as "MIT-MAGIC-COOKIE-1"; "": the server is to let everybody in */
+	uint32_t auth_bytes; /* of the next */
+	uint8_t auth_data[64];
+};
+
+#define MH_X11_SOCKET_INIT                                     \
+	{                                                      \
+		sizeof(struct mh_x11_socket), -1, 0, { 0 }, 0, \
+		{                                              \
+			0                                      \
+		}                                              \
+	}
+
 struct mh_x11_config {
 	size_t size;		      /* sizeof(struct mh_x11_config), by MH_X11_CONFIG_INIT */
 	const char *display;	      /* as in DISPLAY, which NULL means */
 	const char *authority;	      /* a file as in XAUTHORITY; NULL: where Xlib would look */
 	const struct mh_x11_ops *ops; /* copied; NULL: none */
 	void *opaque;		      /* their first argument */
+	/* Of mh_x11_dial: nothing is opened, and display is but a name. NULL: connect to display */
+	const struct mh_x11_socket *socket;
 };
 
-#define MH_X11_CONFIG_INIT                                           \
-	{                                                            \
-		sizeof(struct mh_x11_config), NULL, NULL, NULL, NULL \
+#define MH_X11_CONFIG_INIT                                                 \
+	{                                                                  \
+		sizeof(struct mh_x11_config), NULL, NULL, NULL, NULL, NULL \
 	}
 
 /**
+ * Make a socket for mh_x11_connect, here or in another process.
+ * @config  display, authority and ops.tell count; NULL: defaults
+ * @out     with its size set; the caller closes its descriptor
+ * Thread: [any]
+ * Returns 0; MH_EINVAL (config, out), MH_ENOENT (nobody answers there). config->ops->tell says
+ * more.   Since: 1.0
+ */
+MH_API int mh_x11_dial(const struct mh_x11_config *config, struct mh_x11_socket *out);
+
+/**
  * Connect to an X server.
- * @config  NULL: defaults; its texts are not kept
+ * @config  NULL: defaults; its texts are not kept, nor its socket, whose descriptor is duplicated
  * @out     for all functions below
  * Ownership: it lives until mh_x11_disconnect.
  * Thread: [any]

@@ -34,7 +34,7 @@ static bool same_text(const uint8_t *data, unsigned int bytes, const char *text)
 
 /* An entry is: family, address, display's number, name, data; all but the first are counted. */
 static bool read_entry(FILE *f, const char *host, const char *display, bool *good,
-		       struct mhi_x_cookie *cookie)
+		       struct mh_x11_socket *socket)
 {
 	uint8_t address[ENTRY_MAX], number_text[16], name[ENTRY_MAX], data[ENTRY_MAX];
 	unsigned int family, sizes[4];
@@ -47,29 +47,27 @@ static bool read_entry(FILE *f, const char *host, const char *display, bool *goo
 	*good = (family == FAMILY_WILD ||
 		 (family == FAMILY_LOCAL && same_text(address, sizes[0], host))) &&
 		(!sizes[1] || same_text(number_text, sizes[1], display)) &&
-		sizes[2] < sizeof(cookie->name) && sizes[3] <= sizeof(cookie->data);
+		sizes[2] < sizeof(socket->auth_name) && sizes[3] <= sizeof(socket->auth_data);
 	if (!*good)
 		return true;
-	memset(cookie, 0, sizeof(*cookie));
-	memcpy(cookie->name, name, sizes[2]);
-	memcpy(cookie->data, data, sizes[3]);
-	cookie->name_bytes = sizes[2];
-	cookie->data_bytes = sizes[3];
+	memcpy(socket->auth_name, name, sizes[2]);
+	socket->auth_name[sizes[2]] = '\0';
+	memcpy(socket->auth_data, data, sizes[3]);
+	socket->auth_bytes = sizes[3];
 	return true;
 }
 
-bool mhi_x_cookie_find(const char *file, unsigned int display, struct mhi_x_cookie *cookie)
+void mhi_x_auth_find(const char *file, unsigned int display, struct mh_x11_socket *socket)
 {
 	char host[256] = "", text[16];
 	bool found = false;
 	FILE *f = fopen(file, "re");
 
 	if (!f)
-		return false;
+		return;
 	gethostname(host, sizeof(host) - 1);
 	snprintf(text, sizeof(text), "%u", display);
-	while (!found && read_entry(f, host, text, &found, cookie))
+	while (!found && read_entry(f, host, text, &found, socket))
 		;
 	fclose(f);
-	return found;
 }

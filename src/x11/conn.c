@@ -2,7 +2,7 @@
 /* Connecting to an X server, and what has to be known of it once. */
 #include "x11_priv.h"
 
-#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -154,21 +154,32 @@ void mhi_x_tell(struct mh_x11 *x, int error, const char *fmt, ...)
 	x->ops.tell(x->opaque, error, text);
 }
 
-static xcb_connection_t *open_display(const char *display, const char *authority, int *screen)
+/* Closes the descriptor when it is done with it. */
+static xcb_connection_t *open_socket(struct mh_x11_socket *socket)
 {
-	struct mhi_x_cookie cookie;
-	xcb_auth_info_t auth;
-	int number = 0;
-	char *host = NULL;
+	xcb_auth_info_t auth = { (int)strlen(socket->auth_name), socket->auth_name,
+				 (int)socket->auth_bytes, (char *)socket->auth_data };
 
-	if (!authority || !xcb_parse_display(display, &host, &number, screen))
-		return xcb_connect(display, screen);
-	free(host);
-	if (!mhi_x_cookie_find(authority, (unsigned int)number, &cookie))
-		return xcb_connect_to_display_with_auth_info(display, NULL, screen);
-	auth = (xcb_auth_info_t){ (int)cookie.name_bytes, cookie.name, (int)cookie.data_bytes,
-				  (char *)cookie.data };
-	return xcb_connect_to_display_with_auth_info(display, &auth, screen);
+	return xcb_connect_to_fd(socket->fd, *socket->auth_name ? &auth : NULL);
+}
+
+/* NULL, or with an error: nobody answers. */
+static xcb_connection_t *open_display(const struct mh_x11_config *config, int *screen)
+{
+	struct mh_x11_socket own = MH_X11_SOCKET_INIT;
+
+	if (config->socket) {
+		own = *config->socket;
+		own.fd = fcntl(own.fd, F_DUPFD_CLOEXEC, 0);
+		if (own.fd < 0)
+			return NULL;
+	} else if (!config->authority) {
+		return xcb_connect(config->display, screen);
+	} else if (!mhi_x_dial(config, &own)) {
+		return NULL;
+	}
+	*screen = (int)own.screen;
+	return open_socket(&own);
 }
 
 static int look(struct mh_x11 *x, const char *display, int screen)
@@ -206,35 +217,18 @@ static int start_thread(struct mh_x11 *x)
 	return error ? MH_ENOMEM : 0;
 }
 
-static int connect_to(struct mh_x11 *x, const char *display, const char *authority)
+static int connect_to(struct mh_x11 *x, const struct mh_x11_config *config)
 {
-	const char *name = display ? display : "of DISPLAY";
 	int screen = 0, error;
 
-	x->c = open_display(display, authority, &screen);
-	if (xcb_connection_has_error(x->c)) {
-		mhi_x_tell(x, MH_ENOENT,
-			   "connecting to the X server %s: nobody answers there, or it does not "
-			   "let this user in; check DISPLAY and XAUTHORITY",
-			   name);
-		return MH_ENOENT;
-	}
-	error = look(x, name, screen);
+	x->c = open_display(config, &screen);
+	if (!x->c || xcb_connection_has_error(x->c))
+		return mhi_x_nobody(config);
+	error = look(x, mhi_x_name(config), screen);
 	if (error)
 		return error;
 	mhi_x_desk_start(x);
 	return start_thread(x);
-}
-
-static int read_config(const struct mh_x11_config *from, struct mh_x11_config *to)
-{
-	*to = (struct mh_x11_config)MH_X11_CONFIG_INIT;
-	if (!from)
-		return 0;
-	if (from->size != sizeof(*to) || (from->ops && from->ops->version != 1))
-		return MH_EINVAL;
-	*to = *from;
-	return 0;
 }
 
 int mh_x11_connect(const struct mh_x11_config *config, struct mh_x11 **out)
@@ -243,7 +237,7 @@ int mh_x11_connect(const struct mh_x11_config *config, struct mh_x11 **out)
 	struct mh_x11 *x;
 	int error;
 
-	if (!out || read_config(config, &own))
+	if (!out || !mhi_x_config_read(config, &own))
 		return MH_EINVAL;
 	x = calloc(1, sizeof(*x));
 	if (!x)
@@ -254,7 +248,7 @@ int mh_x11_connect(const struct mh_x11_config *config, struct mh_x11 **out)
 	pthread_mutex_init(&x->lock, NULL);
 	pthread_cond_init(&x->ended, NULL);
 	x->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	error = x->wake < 0 ? MH_ENOMEM : connect_to(x, own.display, own.authority);
+	error = x->wake < 0 ? MH_ENOMEM : connect_to(x, &own);
 	if (!error) {
 		*out = x;
 		return 0;

@@ -149,16 +149,18 @@ void mhi_x_message(struct mh_x11 *x, xcb_window_t window, enum mhi_x_atom type,
 void mhi_x_desk_start(struct mh_x11 *x);
 void mhi_x_desk_event(struct mh_x11 *x, const xcb_generic_event_t *event);
 
-/* ---- auth.c ---- */
+/* ---- auth.c, dial.c ---- */
 
-struct mhi_x_cookie {
-	char name[32];
-	uint8_t data[64];
-	unsigned int name_bytes, data_bytes;
-};
-
-/* The authority for a display of this machine; false: the file has none, or cannot be read. */
-bool mhi_x_cookie_find(const char *file, unsigned int display, struct mhi_x_cookie *cookie);
+/* The authority for a display of this machine, if the file has one and can be read. */
+void mhi_x_auth_find(const char *file, unsigned int display, struct mh_x11_socket *socket);
+/* A caller's, NULL included; false: it is none. */
+bool mhi_x_config_read(const struct mh_x11_config *from, struct mh_x11_config *to);
+/* Of the server, in sentences. */
+const char *mhi_x_name(const struct mh_x11_config *config);
+/* Tells that nobody answers: MH_ENOENT. */
+int mhi_x_nobody(const struct mh_x11_config *config);
+/* As mh_x11_dial, without a word. */
+bool mhi_x_dial(const struct mh_x11_config *config, struct mh_x11_socket *out);
 
 /* ---- text.c ---- */
 

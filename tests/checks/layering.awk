@@ -111,7 +111,7 @@ BEGIN {
 	      "sys/signalfd.h sys/socket.h sys/stat.h sys/sysmacros.h sys/syscall.h sys/time.h " \
 	      "sys/timerfd.h sys/types.h sys/uio.h sys/un.h sys/user.h sys/utsname.h sys/vfs.h sys/wait.h sys/xattr.h net/if.h " \
 	      "grp.h ifaddrs.h netpacket/packet.h pwd.h utmpx.h " \
-	      "arpa/inet.h netinet/in.h netinet/tcp.h cpuid.h immintrin.h x86intrin.h", names, " ")
+	      "arpa/inet.h netdb.h netinet/in.h netinet/tcp.h cpuid.h immintrin.h x86intrin.h", names, " ")
 	for (i in names)
 		libc_header[names[i]] = 1
 	split("dwmapi.h fcntl.h initguid.h io.h iphlpapi.h objbase.h shellapi.h shlobj.h wincodec.h windows.h " \

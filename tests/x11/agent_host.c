@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Shows the windows of an agent that speaks at a socket, with the real library and without a VM:
+ * Shows the windows of an agent that speaks at a socket, with the real library and without a VM, in
+ * the sandbox, which lets it connect nowhere: by a socket that it has dialled before.
  * usage: x11-agent-host SOCKET SURFACE WIDTH HEIGHT (descriptors; the surface's pixels follow each
  * other). It ends with its input.
  */
 #include <macrohard/macrohard.h>
+#include <macrohard/sandbox.h>
 #include <macrohard/x11.h>
 
 #include <stdio.h>
@@ -24,15 +26,47 @@ static void tell(void *opaque, int error, const char *text)
 	printf("%s: %s\n", mh_err_name(error), text);
 }
 
-static int show(struct host *h, const struct mh_surface *surface)
+/* Without seccomp it is none, and the rest is tried all the same. */
+static int enter_sandbox(struct host *h)
 {
-	static const struct mh_x11_ops ops = { 1, tell, NULL };
-	struct mh_x11_seamless_config windows = MH_X11_SEAMLESS_CONFIG_INIT;
-	struct mh_x11_config config = MH_X11_CONFIG_INIT;
+	struct mh_sandbox_config config = MH_SANDBOX_CONFIG_INIT;
+	struct mh_sandbox_info info = MH_SANDBOX_INFO_INIT;
 	int error;
 
+	config.required = 0;
+	error = mh_sandbox_enter(h->ctx, &config);
+	if (!error)
+		error = mh_sandbox_info(h->ctx, &info);
+	if (!error && info.active & MH_SANDBOX_SECCOMP &&
+	    mh_x11_connect(NULL, &h->x11) != MH_ENOENT) {
+		printf("it connects\n");
+		return MH_ESTATE;
+	}
+	return error;
+}
+
+static int connect_by_socket(struct host *h)
+{
+	static const struct mh_x11_ops ops = { 1, tell, NULL };
+	struct mh_x11_socket socket = MH_X11_SOCKET_INIT;
+	struct mh_x11_config config = MH_X11_CONFIG_INIT;
+	int error = mh_x11_dial(NULL, &socket);
+
+	if (!error)
+		error = enter_sandbox(h);
 	config.ops = &ops;
-	error = mh_x11_connect(&config, &h->x11);
+	config.socket = &socket;
+	if (!error)
+		error = mh_x11_connect(&config, &h->x11);
+	close(socket.fd);
+	return error;
+}
+
+static int show(struct host *h, const struct mh_surface *surface)
+{
+	struct mh_x11_seamless_config windows = MH_X11_SEAMLESS_CONFIG_INIT;
+	int error = connect_by_socket(h);
+
 	windows.agent = h->agent;
 	windows.surface = surface;
 	if (!error)

@@ -5,6 +5,7 @@
  */
 #include "fake_mh.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,6 +56,52 @@ static void do_connect(struct host *h, const struct args *a)
 	config.ops = &ops;
 	config.authority = *a->text ? a->text : NULL;
 	result("connected", mh_x11_connect(&config, &h->x11));
+}
+
+/* The same in two steps; the second needs neither the display's name nor the authority. */
+static void do_dial(struct host *h, const struct args *a)
+{
+	struct mh_x11_socket socket = MH_X11_SOCKET_INIT;
+	struct mh_x11_config config = MH_X11_CONFIG_INIT;
+	int error;
+
+	config.display = *a->text ? a->text : NULL;
+	error = mh_x11_dial(&config, &socket);
+	result("dialled", error);
+	if (error)
+		return;
+	config.display = "elsewhere";
+	config.authority = "/nowhere";
+	config.socket = &socket;
+	result("connected", mh_x11_connect(&config, &h->x11));
+	close(socket.fd);
+}
+
+/* Of a program that was compiled when the configuration had no socket, and of wrong ones. */
+static void do_configs(struct host *h, const struct args *a)
+{
+	struct mh_x11_socket socket = MH_X11_SOCKET_INIT, out = MH_X11_SOCKET_INIT;
+	struct mh_x11_config config = MH_X11_CONFIG_INIT;
+
+	config.socket = &socket;
+	result("no descriptor", mh_x11_connect(&config, &h->x11));
+	socket.fd = 0;
+	socket.auth_bytes = sizeof(socket.auth_data) + 1;
+	result("long authority", mh_x11_connect(&config, &h->x11));
+	socket.auth_bytes = 0;
+	memset(socket.auth_name, 'a', sizeof(socket.auth_name));
+	result("endless name", mh_x11_connect(&config, &h->x11));
+	socket.auth_name[0] = '\0';
+	socket.size--;
+	result("other socket", mh_x11_connect(&config, &h->x11));
+	socket.size++;
+	result("socket to dial", mh_x11_dial(&config, &out));
+	config.socket = NULL;
+	out.size = 0;
+	result("no size", mh_x11_dial(&config, &out));
+	config.socket = (void *)1;
+	config.size = offsetof(struct mh_x11_config, socket);
+	result("older", mh_x11_connect(&config, &h->x11));
 }
 
 static void do_disconnect(struct host *h, const struct args *a)
@@ -275,6 +322,7 @@ static const struct {
 	void (*run)(struct host *h, const struct args *a);
 } commands[] = {
 	{ "connect", do_connect },     { "disconnect", do_disconnect },
+	{ "dial", do_dial },	       { "configs", do_configs },
 	{ "open", do_open },	       { "close", do_close },
 	{ "seamless", do_seamless },   { "seamless-stop", do_seamless_stop },
 	{ "clipboard", do_clipboard }, { "clipboard-stop", do_clipboard_stop },
