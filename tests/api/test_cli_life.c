@@ -443,7 +443,7 @@ static const struct {
 	const char *request, *answer;
 } requests[] = {
 	{ "{\"jsonrpc\":\"2.0\",\"id\":\"a\",\"method\":\"hello\"}\n",
-	  "{\"jsonrpc\":\"2.0\",\"id\":\"a\",\"result\":{\"protocol\":1," },
+	  "{\"jsonrpc\":\"2.0\",\"id\":\"a\",\"result\":{\"protocol\":2," },
 	{ "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"status\",\"params\":{}}\n",
 	  "\"name\":\"" NAME "\",\"state\":\"running\"" },
 	{ "nonsense\n", "\"id\":null,\"error\":{\"code\":-32700" },

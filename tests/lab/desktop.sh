@@ -12,6 +12,7 @@
 # bring: tests/guest/debian/desktop
 # bring: tests/guest/debian/session
 # bring: tests/lab/desktop_picture
+# bring: @BUILD@/tests/lab/intrude
 # timeout: 1200
 ROOT=/tmp/root VM="Windows 11"
 PATIENCE=240 # of one step, in seconds: the guest is emulated in an emulated host
@@ -217,6 +218,48 @@ whole()
 	echo "the display was a window of the host"
 }
 
+# sandboxed: no thread of the process that shows all this can do what it takes to reach an X server.
+sandboxed()
+{
+	macrohard-hypervisor list --json | tr -d '\n' >/tmp/list
+	grep -q '"sandbox":[[:space:]]*"on"' /tmp/list || fail "it is not in its sandbox"
+	pid=$(sed 's/.*"pid":[^0-9]*\([0-9]*\).*/\1/' /tmp/list) tasks=0
+	for task in "/proc/$pid/task/"*; do
+		for call in open create connect unix code; do
+			got=$(/lab/bin/intrude "$(basename "$task")" $call)
+			[ "$got" = refused ] || fail "$call on $(cat "$task/comm"): $got instead of refused"
+		done
+		tasks=$((tasks + 1))
+	done
+	echo "refused in all of its $tasks threads: to open, make, connect, make code"
+}
+
+# x_server: one that is new, with a window manager, which overlooks windows that come while it starts.
+x_server()
+{
+	rm -f $ROOT/tmp/managed
+	chroot $ROOT Xvfb :1 -screen 0 1280x1000x24 -nolisten tcp >/tmp/xvfb.log 2>&1 &
+	x_server=$!
+	patiently "no X server" here xwininfo -root >/dev/null 2>&1
+	here openbox --sm-disable --startup 'touch /tmp/managed' >/tmp/openbox.log 2>&1 &
+	patiently "no window manager" [ -e $ROOT/tmp/managed ]
+}
+
+# again: the X server ends, and another one begins.
+again()
+{
+	kill $x_server
+	wait $x_server
+	patiently "the lost server is not told of" sh -c "macrohard-hypervisor logs --vm '$VM' |
+		grep -q 'connection is lost'"
+	x_server
+	DISPLAY=:1 macrohard-hypervisor seamless --enable "$VM" || fail "seamless on a new server"
+	for title in terminal fstab; do
+		patiently "'$title' is not shown on a new server" shown here "$title"
+	done
+	echo "the guest's windows came to a new X server"
+}
+
 mkdir -p $ROOT && mount -t ext4 -o ro /dev/vda1 $ROOT || exit 1
 for dir in dev dev/pts proc sys; do
 	mount -o bind /$dir $ROOT/$dir || exit 1
@@ -236,11 +279,7 @@ macrohard-hypervisor create --name "$VM" --memory 768 --cpus 1 --disk /tmp/desk.
 	--cmdline 'console=ttyS0 quiet panic=-1 mh.run=desktop' || exit 1
 macrohard-hypervisor start "$VM" || exit 1
 
-here Xvfb :1 -screen 0 1280x1000x24 -nolisten tcp >/tmp/xvfb.log 2>&1 &
-patiently "no X server" here xwininfo -root >/dev/null 2>&1
-here openbox >/tmp/openbox.log 2>&1 &
-patiently "no window manager" sh -c "chroot $ROOT env DISPLAY=:1 xprop -root _NET_SUPPORTING_WM_CHECK |
-	grep -q 'window id'"
+x_server
 here xterm -T 'of the host' -geometry 60x12+640+600 -e sleep 10000 &
 
 patiently "the guest has no desktop" session_ready
@@ -256,6 +295,10 @@ for title in terminal fstab; do
 done
 echo "windows of the guest: $(place here terminal), $(place here fstab)"
 
+sandboxed
+again
+here xterm -T 'of the host' -geometry 60x12+640+600 -e sleep 10000 &
+patiently "'of the host' is not shown" shown here 'of the host'
 [ "$ONLY" = shown ] || use
 DISPLAY=:1 macrohard-hypervisor seamless --disable "$VM" || fail "seamless --disable"
 shown here 'of the host' || fail "the host's own window is gone"

@@ -12,10 +12,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -115,6 +117,29 @@ static const char *try_connect(void)
 	return rc == -EPERM || rc == -EACCES ? "refused" : "connected";
 }
 
+/* What an X server listens at, and whatever else this user's session has. */
+static const char *try_unix(void)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX, .sun_path = "/tmp/.X11-unix/X1" };
+	long fd = call(SYS_socket, AF_UNIX, SOCK_STREAM, 0), rc;
+
+	if (fd < 0)
+		return opened(fd);
+	put(&to, sizeof(to));
+	rc = call(SYS_connect, fd, (long)scratch, sizeof(to));
+	call(SYS_close, fd, 0, 0);
+	return rc == -EPERM || rc == -EACCES ? "refused" : "connected";
+}
+
+/* Its stack as code. */
+static const char *try_code(void)
+{
+	long rc = call(SYS_mprotect, (long)(scratch & ~4095ull), 4096,
+		       PROT_READ | PROT_WRITE | PROT_EXEC);
+
+	return rc == -EPERM || rc == -EACCES ? "refused" : rc ? strerror((int)-rc) : "executable";
+}
+
 static const char *try_exec(void)
 {
 	static const char path[] = "/bin/busybox";
@@ -151,10 +176,8 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		const char *(*run)(void);
-	} tries[] = { { "open", try_open },
-		      { "create", try_create },
-		      { "connect", try_connect },
-		      { "exec", try_exec } };
+	} tries[] = { { "open", try_open }, { "create", try_create }, { "connect", try_connect },
+		      { "unix", try_unix }, { "code", try_code },     { "exec", try_exec } };
 	const char *said = "no such call";
 
 	if (argc != 3)

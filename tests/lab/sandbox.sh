@@ -1,13 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The process of a VM with all that reaches out (disk, user network, folder, sockets, VNC, gdb) in its
-# sandbox: what the kernel says of each of its threads, and what happens to system calls that somebody
-# makes in them: root traces the process, and puts calls of his own into its threads.
+# The process of a VM with all that reaches out (disk, user network, folder, sockets, VNC, gdb) and all that
+# is shown (display, agent) in its sandbox: what the kernel says of each of its threads, and what happens to
+# system calls that somebody makes in them: root traces the process, and puts calls of his own into its
+# threads.
 # lab: svm
 # bring: @BUILD@/guest/vmlinuz
 # bring: @BUILD@/guest/initramfs
 # bring: @BUILD@/tests/lab/intrude
 # bring: @BUILD@/src/vnc/libmacrohard-vnc.so.1:/lab/lib/libmacrohard-vnc.so.1
+# bring: @BUILD@/src/x11/libmacrohard-x11.so.1:/lab/lib/libmacrohard-x11.so.1
 # timeout: 420
 failed=0
 
@@ -34,12 +36,14 @@ said()
 	fail "the guest did not say '$1'"
 }
 
-# confined: each thread has a filter, no capability, and no way to privileges.
+# confined: each thread has its kind's filter and the one of all, and none of another kind's, which would cost
+# time; no capability, and no way to privileges.
 confined()
 {
 	for task in "/proc/$(pid)/task/"*; do
-		for line in "Seccomp:	2" "NoNewPrivs:	1" "CapEff:	0000000000000000" \
-			"CapPrm:	0000000000000000" "CapBnd:	0000000000000000"; do
+		for line in "Seccomp:	2" "Seccomp_filters:	2" "NoNewPrivs:	1" \
+			"CapEff:	0000000000000000" "CapPrm:	0000000000000000" \
+			"CapBnd:	0000000000000000"; do
 			grep -qx "$line" "$task/status" ||
 				fail "$(cat "$task/comm"): not '$line'"
 		done
@@ -49,15 +53,42 @@ confined()
 # intrude THREAD CALL RESULT: the thread whose name begins so makes the call; its result.
 intrude()
 {
-	got=$(intrude_thread "$1" "$2")
-	[ "$got" = "$3" ] || fail "$2 on $1: $got instead of $3"
-}
-
-intrude_thread()
-{
 	for task in "/proc/$(pid)/task/"*; do
 		case $(cat "$task/comm") in
-		"$1"*) /lab/bin/intrude "$(basename "$task")" "$2" && return ;;
+		"$1"*) break ;;
+		esac
+	done
+	intrude_task "$task" "$2" "$3"
+}
+
+# intrude_task TASK CALL RESULT
+intrude_task()
+{
+	got=$(/lab/bin/intrude "$(basename "$1")" "$2")
+	[ "$got" = "$3" ] || fail "$2 on $(cat "$1/comm"): $got instead of $3"
+}
+
+# intrude_all: each thread, whatever its name is, is refused everything; but the one that serves the user
+# network and vsock connects, which is what it is for.
+intrude_all()
+{
+	tasks=0 names=
+	for task in "/proc/$(pid)/task/"*; do
+		name=$(cat "$task/comm")
+		for call in open create code connect unix; do
+			case $name:$call in
+			devices:connect) intrude_task "$task" connect connected ;;
+			devices:unix) intrude_task "$task" unix connected ;;
+			*) intrude_task "$task" $call refused ;;
+			esac
+		done
+		tasks=$((tasks + 1)) names="$names $name"
+	done
+	echo "$tasks threads:$names"
+	for name in macrohard vcpu0 vm: devices disks share; do
+		case $names in
+		*" $name"*) ;;
+		*) fail "there is no thread $name" ;;
 		esac
 	done
 }
@@ -69,15 +100,19 @@ macrohard-hypervisor create --name box --memory 384 --kernel /lab/bin/vmlinuz \
 	--initrd /lab/bin/initramfs --cmdline "console=ttyS0 quiet panic=-1 mh.run=power" \
 	--disk /tmp/disk.qcow2,size=64M --share /tmp/share:share \
 	--net user,hostfwd=tcp:127.0.0.1:8080-:80 \
-	--vsock 3,path=/tmp/vsock --display 640x480 --vnc unix:/tmp/vnc --gdb unix:/tmp/gdb \
-	--rng --balloon 0 ||
+	--vsock 3,path=/tmp/vsock --display 640x480 --input keyboard+tablet --agent virtio \
+	--vnc unix:/tmp/vnc --gdb unix:/tmp/gdb --rng --balloon 0 ||
 	exit 1
 
 # What the tests would find if it were not there.
 macrohard-hypervisor start --no-sandbox box || fail "it does not start without a sandbox"
 grep -qx "Seccomp:	0" "/proc/$(pid)/status" || fail "--no-sandbox has one"
-intrude vcpu0 open opened
-intrude vcpu0 connect connected
+for thread in vcpu0 macrohard; do
+	intrude $thread open opened
+	intrude $thread connect connected
+	intrude $thread unix connected
+	intrude $thread code executable
+done
 macrohard-hypervisor list --json | grep -q '"sandbox":[[:space:]]*"off"' || fail "list does not say it is off"
 said 'waiting for the power button'
 macrohard-hypervisor stop --force box
@@ -87,13 +122,8 @@ macrohard-hypervisor start box || fail "it does not start"
 macrohard-hypervisor list --json | grep -q '"sandbox":[[:space:]]*"on"' || fail "list does not say it is on"
 said 'waiting for the power button'
 confined
-for thread in vcpu0 vm: devices disks share; do
-	intrude $thread open refused
-	intrude $thread create refused
-done
-for thread in vcpu0 vm: disks share; do
-	intrude $thread connect refused
-done
+intrude_all
+DISPLAY=:1 macrohard-hypervisor window box && fail "a window, where no X server is"
 [ "$(ls /tmp/share)" = file ] || fail "something was made"
 
 # The sockets, which the process cannot remove, go with it; also when it is killed.
@@ -107,12 +137,14 @@ for left in vsock vnc gdb; do [ ! -e /tmp/$left ] || fail "left behind: $left"; 
 macrohard-hypervisor list | grep -q '^box .*crashed' || fail "it is not crashed"
 
 # A program is the end of the process.
-macrohard-hypervisor start box || fail "it does not start again"
-intrude vcpu0 exec gone
-for _ in $(seq 100); do
-	macrohard-hypervisor list | grep -q '^box .*crashed' && break
-	sleep 0.1
+for thread in vcpu0 macrohard; do
+	macrohard-hypervisor start box || fail "it does not start again"
+	intrude $thread exec gone
+	for _ in $(seq 100); do
+		macrohard-hypervisor list | grep -q '^box .*crashed' && break
+		sleep 0.1
+	done
+	macrohard-hypervisor list | grep -q '^box .*crashed' || fail "it lives on"
 done
-macrohard-hypervisor list | grep -q '^box .*crashed' || fail "it lives on"
 macrohard-hypervisor destroy box || fail "it cannot be destroyed"
 exit $failed

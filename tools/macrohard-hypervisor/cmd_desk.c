@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The verbs "window", "seamless" and "clipboard": a running VM on the caller's X server. */
 #include "rpc.h"
+#include "x11.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,19 +11,58 @@ static const int none[2] = { 0, 0 };
 static const int one[2] = { 1, 1 };
 static const int two[2] = { 2, 2 };
 
-/* The file that lets the caller in: the VM's process has another environment. */
-static void add_authority(cJSON *params)
+static void tell(void *opaque, int error, const char *text)
 {
-	const char *file = getenv("XAUTHORITY"), *home = getenv("HOME");
-	char *path = NULL, *whole;
+	cli_message("%s", text);
+}
 
-	if ((!file || !*file) && home && asprintf(&path, "%s/.Xauthority", home) < 0)
-		path = NULL;
-	whole = realpath(file && *file ? file : path ? path : "", NULL);
-	if (whole)
-		cJSON_AddStringToObject(params, "authority", whole);
-	free(whole);
-	free(path);
+/* A socket to the X server of the caller's session: the VM's process may not connect. */
+static int dial(const char *display, struct mh_x11_socket *out)
+{
+	static const struct mh_x11_ops ops = { 1, tell, NULL };
+	struct mh_x11_config config = MH_X11_CONFIG_INIT;
+	struct x11_library x11;
+	int error = x11_load(&x11);
+
+	if (error) {
+		cli_message("%s", x11.why);
+		return CLI_ERROR;
+	}
+	config.display = display;
+	config.ops = &ops;
+	error = x11.call.dial(&config, out);
+	x11_unload(&x11);
+	return error ? CLI_ERROR : CLI_OK;
+}
+
+static void add_server(cJSON *params, const char *display, const struct mh_x11_socket *socket)
+{
+	char hex[2 * sizeof(socket->auth_data) + 1] = "";
+
+	for (uint32_t n = 0; n < socket->auth_bytes; n++)
+		snprintf(hex + 2 * n, 3, "%02x", socket->auth_data[n]);
+	cJSON_AddStringToObject(params, "display", display);
+	cJSON_AddNumberToObject(params, "screen", socket->screen);
+	cJSON_AddStringToObject(params, "auth_name", socket->auth_name);
+	cJSON_AddStringToObject(params, "auth_data", hex);
+}
+
+static int ask_process(struct rpc *rpc, const char *method, bool on, const char *display)
+{
+	struct mh_x11_socket socket = MH_X11_SOCKET_INIT;
+	int status = on ? dial(display, &socket) : CLI_OK;
+	cJSON *params;
+
+	if (status)
+		return status;
+	params = cJSON_CreateObject();
+	cJSON_AddBoolToObject(params, "on", on);
+	if (on)
+		add_server(params, display, &socket);
+	status = rpc_call_with(rpc, method, params, socket.fd);
+	if (socket.fd >= 0)
+		close(socket.fd);
+	return status;
 }
 
 /* Has the VM's process begin or end to do one of the methods "window", ... */
@@ -30,7 +70,6 @@ static int ask(const char *name, const char *method, bool on)
 {
 	const char *display = getenv("DISPLAY");
 	struct store_vm vm = { .dir = -1 };
-	cJSON *params = NULL;
 	struct rpc *rpc = NULL;
 	int status;
 
@@ -42,15 +81,8 @@ static int ask(const char *name, const char *method, bool on)
 		return CLI_ERROR;
 	}
 	status = rpc_open(name, &vm, &rpc);
-	if (!status) {
-		params = cJSON_CreateObject();
-		cJSON_AddBoolToObject(params, "on", on);
-		if (on) {
-			cJSON_AddStringToObject(params, "display", display);
-			add_authority(params);
-		}
-		status = rpc_call(rpc, method, params, NULL);
-	}
+	if (!status)
+		status = ask_process(rpc, method, on, display);
 	rpc_shut(&vm, rpc);
 	return status;
 }

@@ -55,22 +55,6 @@ static void hand_over_sockets(struct process *p)
 			steward_remove(&p->steward, address.sun_path);
 }
 
-/*
- * X servers are connected to when somebody asks for it, by a library that is loaded then: only a
- * guest with a display or an agent has anything to show there.
- */
-static uint32_t exceptions(struct process *p)
-{
-	struct mh_surface surface;
-	bool shows = mh_vm_agent(p->vm) != NULL;
-
-	if (!shows && !mh_display_surface(p->vm, &surface)) {
-		close(surface.fd);
-		shows = true;
-	}
-	return shows ? MH_SANDBOX_ALLOW_OPEN | MH_SANDBOX_ALLOW_CONNECT | MH_SANDBOX_ALLOW_CODE : 0;
-}
-
 int confine(struct process *p)
 {
 	struct mh_sandbox_config config = MH_SANDBOX_CONFIG_INIT;
@@ -82,7 +66,6 @@ int confine(struct process *p)
 	hand_over_sockets(p);
 	steward_seal(&p->steward);
 	config.required = 0;
-	config.allow = exceptions(p);
 	error = mh_sandbox_enter(p->ctx, &config);
 	if (error)
 		return cli_library_error(p->ctx, error);

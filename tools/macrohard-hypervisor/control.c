@@ -2,6 +2,7 @@
 /* What can be asked of a VM's process: the methods of docs/control-socket.md. */
 #include "process.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -278,35 +279,70 @@ static int do_screenshot(struct process *p, struct client *c, const cJSON *param
 	return 0;
 }
 
-static int desk(struct process *p, enum desk_part part, const cJSON *params)
+static bool read_authority(const cJSON *params, struct mh_x11_socket *to)
 {
+	const char *name = rpc_text(params, "auth_name"), *hex = rpc_text(params, "auth_data");
+	size_t bytes = strlen(hex) / 2;
+
+	if (strlen(name) >= sizeof(to->auth_name) || bytes > sizeof(to->auth_data) ||
+	    strspn(hex, "0123456789abcdef") != 2 * bytes)
+		return false;
+	memcpy(to->auth_name, name, strlen(name) + 1);
+	to->auth_bytes = (uint32_t)bytes;
+	for (size_t n = 0; n < bytes; n++) {
+		char digits[3] = { hex[2 * n], hex[2 * n + 1], '\0' };
+
+		to->auth_data[n] = (uint8_t)strtoul(digits, NULL, 16);
+	}
+	return true;
+}
+
+static int show(struct process *p, enum desk_part part, struct client *c, const cJSON *params)
+{
+	struct desk_place place = { rpc_text(params, "display"), MH_X11_SOCKET_INIT };
+	const cJSON *screen = cJSON_GetObjectItemCaseSensitive(params, "screen");
+
+	place.socket.fd = c->given;
+	place.socket.screen = screen ? (uint32_t)screen->valueint : 0;
+	if (read_authority(params, &place.socket))
+		return desk_show(p, part, &place);
+	snprintf(
+		p->why, sizeof(p->why),
+		"showing it on an X server: its authority is none: a name, and hexadecimal digits");
+	return MH_EINVAL;
+}
+
+/* What came along is used up: the connection has a descriptor of its own. */
+static int desk(struct process *p, enum desk_part part, struct client *c, const cJSON *params)
+{
+	int error;
+
 	if (cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(params, "on")))
-		return desk_hide(p, part);
-	return desk_show(p, part, rpc_text(params, "display"), rpc_text(params, "authority"));
+		error = desk_hide(p, part);
+	else
+		error = show(p, part, c, params);
+	if (c->given >= 0)
+		close(c->given);
+	c->given = -1;
+	return error;
 }
 
 static int do_window(struct process *p, struct client *c, const cJSON *params, cJSON *result)
 {
-	return desk(p, DESK_WINDOW, params);
+	return desk(p, DESK_WINDOW, c, params);
 }
 
 /* Windows of the guest among those of the desktop have the same clipboard as those. */
 static int do_seamless(struct process *p, struct client *c, const cJSON *params, cJSON *result)
 {
-	int error = desk(p, DESK_SEAMLESS, params);
+	int error = desk(p, DESK_SEAMLESS, c, params);
 
-	return error ? error : desk(p, DESK_CLIPBOARD, params);
+	return error ? error : desk(p, DESK_CLIPBOARD, c, params);
 }
 
 static int do_clipboard(struct process *p, struct client *c, const cJSON *params, cJSON *result)
 {
-	return desk(p, DESK_CLIPBOARD, params);
-}
-
-/* Of what "display" and "authority" are, the library says more. */
-static cJSON_bool is_desk(const cJSON *param)
-{
-	return strcmp(param->string, "on") ? cJSON_IsString(param) : cJSON_IsBool(param);
+	return desk(p, DESK_CLIPBOARD, c, params);
 }
 
 struct param {
@@ -329,10 +365,8 @@ static const struct param put_params[] = {
 static const struct param get_params[] = { { "path", cJSON_IsString }, { NULL, NULL } };
 
 static const struct param desk_params[] = {
-	{ "on", is_desk },
-	{ "display", is_desk },
-	{ "authority", is_desk },
-	{ NULL, NULL },
+	{ "on", cJSON_IsBool },		 { "display", cJSON_IsString },	  { "screen", is_natural },
+	{ "auth_name", cJSON_IsString }, { "auth_data", cJSON_IsString }, { NULL, NULL },
 };
 
 static const struct method {

@@ -1,35 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a VM's process shows on an X server, when somebody asks for it. The library for that is
- * loaded then and not before: hosts without a screen need none.
+ * What a VM's process shows on an X server, when somebody asks for it: by a socket to the server
+ * that he gives, as the process itself may not connect, nor load the library then.
  */
 #include "process.h"
+#include "x11.h"
 
-#include <dlfcn.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <macrohard/x11.h>
-
-#define LIBRARY "libmacrohard-x11.so.1"
-
-#define CALLS(X)           \
-	X(connect)         \
-	X(disconnect)      \
-	X(window_open)     \
-	X(window_close)    \
-	X(seamless_start)  \
-	X(seamless_stop)   \
-	X(clipboard_start) \
-	X(clipboard_stop)
-
-#define POINTER(name) __typeof__(mh_x11_##name) *name;
+#include <unistd.h>
 
 struct desk {
-	void *library;
-	struct {
-		CALLS(POINTER)
-	} call;
+	struct x11_library library;
 	struct mh_x11 *x11; /* NULL: nothing is shown */
 	char *display;	    /* where */
 	struct mh_x11_window *window;
@@ -43,38 +26,6 @@ static int fail(struct process *p, int error, const char *text)
 {
 	snprintf(p->why, sizeof(p->why), "%s", text);
 	return error;
-}
-
-/* ---- the library ---- */
-
-static int load(struct process *p, struct desk *d)
-{
-	void **place;
-
-	d->library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
-	if (!d->library) {
-		snprintf(p->why, sizeof(p->why),
-			 "showing it on an X server: %s; install the package libmacrohard-x11-1, "
-			 "or build macrohard with XCB's headers at hand",
-			 dlerror());
-		return MH_ENOENT;
-	}
-#define LOAD(name)                                                                           \
-	place = (void **)&d->call.name;                                                      \
-	*place = dlsym(d->library, "mh_x11_" #name);                                         \
-	if (!*place)                                                                         \
-		return fail(p, MH_ENOENT,                                                    \
-			    "showing it on an X server: " LIBRARY " is of another version; " \
-			    "install the same one as of libmacrohard");
-	CALLS(LOAD)
-	return 0;
-}
-
-static void unload(struct desk *d)
-{
-	if (d->library)
-		dlclose(d->library);
-	d->library = NULL;
 }
 
 /* ---- the connection ---- */
@@ -99,7 +50,7 @@ static void lost(void *opaque)
 static void leave(struct desk *d)
 {
 	if (d->x11)
-		d->call.disconnect(d->x11);
+		d->library.call.disconnect(d->x11);
 	free(d->display);
 	d->x11 = NULL;
 	d->display = NULL;
@@ -109,119 +60,137 @@ static void leave(struct desk *d)
 	atomic_store_explicit(&d->lost, false, memory_order_relaxed);
 }
 
-static int enter(struct process *p, struct desk *d, const char *display, const char *authority)
+static int enter(struct process *p, struct desk *d, const struct desk_place *place)
 {
 	static const struct mh_x11_ops ops = { 1, tell, lost };
 	struct mh_x11_config config = MH_X11_CONFIG_INIT;
 	int error;
 
-	if (!*display)
+	if (!*place->display)
 		return fail(p, MH_EINVAL, "showing it on an X server: no display is named");
-	if (d->x11 && !strcmp(d->display, display))
+	if (d->x11 && !strcmp(d->display, place->display))
 		return 0;
 	if (d->x11) {
 		snprintf(p->why, sizeof(p->why),
 			 "showing it on the X server %s: it is shown on %s; end that first",
-			 display, d->display);
+			 place->display, d->display);
 		return MH_EBUSY;
 	}
-	config.display = display;
-	config.authority = *authority ? authority : NULL;
+	if (place->socket.fd < 0)
+		return fail(p, MH_EINVAL,
+			    "showing it on an X server: no socket to it came along; send one with "
+			    "the request");
+	config.display = place->display;
+	config.socket = &place->socket;
 	config.ops = &ops;
 	config.opaque = p;
-	d->display = strdup(display);
+	d->display = strdup(place->display);
 	atomic_store_explicit(&d->connecting, true, memory_order_relaxed);
-	error = d->display ? d->call.connect(&config, &d->x11) : MH_ENOMEM;
+	error = d->display ? d->library.call.connect(&config, &d->x11) : MH_ENOMEM;
 	atomic_store_explicit(&d->connecting, false, memory_order_relaxed);
 	return error;
 }
 
 /* ---- what is shown ---- */
 
-static int show_window(struct process *p, struct desk *d)
+static bool has_display(struct process *p)
 {
-	struct mh_x11_window_config config = MH_X11_WINDOW_CONFIG_INIT;
-	int error;
+	struct mh_surface surface;
 
-	config.vm = p->vm;
-	config.title = p->info.name;
-	error = d->window ? 0 : d->call.window_open(d->x11, &config, &d->window);
-	if (error == MH_ENOENT)
-		fail(p, error,
-		     "showing its display: it has none; add a graphics card to its document");
-	return error;
+	if (mh_display_surface(p->vm, &surface))
+		return false;
+	close(surface.fd);
+	return true;
 }
 
-static int show_seamless(struct process *p, struct desk *d)
+/* Whether the VM has what the part is about. */
+static int look(struct process *p, enum desk_part part)
 {
-	struct mh_x11_seamless_config config = MH_X11_SEAMLESS_CONFIG_INIT;
-	int error;
-
-	config.vm = p->vm;
-	config.agent = mh_vm_agent(p->vm);
-	if (!config.agent)
+	if (part == DESK_WINDOW && !has_display(p))
+		return fail(p, MH_ENOENT,
+			    "showing its display: it has none; add a graphics card to its "
+			    "document");
+	if (part == DESK_SEAMLESS && !mh_vm_agent(p->vm))
 		return fail(p, MH_ENOENT,
 			    "showing its windows: it has no agent; add one to its document");
-	error = d->seamless ? 0 : d->call.seamless_start(d->x11, &config, &d->seamless);
-	if (error == MH_ENOENT)
-		fail(p, error,
-		     "showing its windows: it has no display; add a graphics card to its document");
-	return error;
-}
-
-static int show_clipboard(struct process *p, struct desk *d)
-{
-	struct mh_agent *agent = mh_vm_agent(p->vm);
-
-	if (!agent)
+	if (part == DESK_SEAMLESS && !has_display(p))
+		return fail(p, MH_ENOENT,
+			    "showing its windows: it has no display; add a graphics card to its "
+			    "document");
+	if (part == DESK_CLIPBOARD && !mh_vm_agent(p->vm))
 		return fail(p, MH_ENOENT,
 			    "sharing its clipboard: it has no agent; add one to its document");
-	return d->clipboard ? 0 : d->call.clipboard_start(d->x11, agent, NULL, &d->clipboard);
+	return 0;
+}
+
+static int show(struct process *p, struct desk *d, enum desk_part part)
+{
+	struct mh_x11_seamless_config seamless = MH_X11_SEAMLESS_CONFIG_INIT;
+	struct mh_x11_window_config window = MH_X11_WINDOW_CONFIG_INIT;
+
+	if (part == DESK_WINDOW) {
+		window.vm = p->vm;
+		window.title = p->info.name;
+		return d->window ? 0 : d->library.call.window_open(d->x11, &window, &d->window);
+	}
+	if (part == DESK_SEAMLESS) {
+		seamless.vm = p->vm;
+		seamless.agent = mh_vm_agent(p->vm);
+		return d->seamless
+			       ? 0
+			       : d->library.call.seamless_start(d->x11, &seamless, &d->seamless);
+	}
+	return d->clipboard ? 0
+			    : d->library.call.clipboard_start(d->x11, mh_vm_agent(p->vm), NULL,
+							      &d->clipboard);
 }
 
 static void hide(struct desk *d, enum desk_part part)
 {
 	if (part == DESK_WINDOW) {
-		d->call.window_close(d->window);
+		d->library.call.window_close(d->window);
 		d->window = NULL;
 	} else if (part == DESK_SEAMLESS) {
-		d->call.seamless_stop(d->seamless);
+		d->library.call.seamless_stop(d->seamless);
 		d->seamless = NULL;
 	} else {
-		d->call.clipboard_stop(d->clipboard);
+		d->library.call.clipboard_stop(d->clipboard);
 		d->clipboard = NULL;
 	}
 }
 
-int desk_show(struct process *p, enum desk_part part, const char *display, const char *authority)
+void desk_init(struct process *p)
 {
-	static int (*const show[])(struct process * p, struct desk * d) = {
-		[DESK_WINDOW] = show_window,
-		[DESK_SEAMLESS] = show_seamless,
-		[DESK_CLIPBOARD] = show_clipboard,
-	};
-	int error = 0;
+	/* Without a control socket nobody can ask. */
+	if (!p->store || (!mh_vm_agent(p->vm) && !has_display(p)))
+		return;
+	p->desk = calloc(1, sizeof(*p->desk));
+	if (p->desk)
+		x11_load(&p->desk->library);
+}
 
-	if (!p->desk) {
-		p->desk = calloc(1, sizeof(*p->desk));
-		if (!p->desk)
-			return MH_ENOMEM;
-	}
-	if (atomic_load_explicit(&p->desk->lost, memory_order_relaxed))
-		leave(p->desk);
-	if (!p->desk->library)
-		error = load(p, p->desk);
-	if (error) {
-		unload(p->desk);
+int desk_show(struct process *p, enum desk_part part, const struct desk_place *place)
+{
+	struct desk *d = p->desk;
+	int error = look(p, part);
+
+	if (error)
 		return error;
+	if (!d)
+		return fail(p, MH_ENOMEM, mh_strerror(MH_ENOMEM));
+	if (!d->library.handle) {
+		snprintf(p->why, sizeof(p->why), "%s, and start it again", d->library.why);
+		return MH_ENOENT;
 	}
-	error = enter(p, p->desk, display, authority);
+	if (atomic_load_explicit(&d->lost, memory_order_relaxed))
+		leave(d);
+	error = enter(p, d, place);
 	if (!error)
-		error = show[part](p, p->desk);
+		error = show(p, d, part);
 	if (error && !*p->why)
 		fail(p, error, mh_strerror(error));
-	if (!p->desk->window && !p->desk->seamless && !p->desk->clipboard)
-		leave(p->desk);
+	if (!d->window && !d->seamless && !d->clipboard)
+		leave(d);
 	return error;
 }
 
@@ -242,7 +211,7 @@ void desk_fini(struct process *p)
 	if (!p->desk)
 		return;
 	leave(p->desk);
-	unload(p->desk);
+	x11_unload(&p->desk->library);
 	free(p->desk);
 	p->desk = NULL;
 }

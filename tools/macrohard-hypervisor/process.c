@@ -369,6 +369,7 @@ static int run_vm(struct process *p)
 	if (status)
 		return status;
 	p->events = mh_vm_events_fd(p->vm);
+	desk_init(p);
 	status = confine(p);
 	if (status) {
 		terminal_restore(&p->terminal);

@@ -11,6 +11,7 @@
 #include "steward.h"
 
 #include <signal.h>
+#include <macrohard/x11.h>
 
 /* What is typed and the guest's port did not take yet. */
 struct input {
@@ -35,6 +36,7 @@ struct client {
 	struct input input;
 	struct relay *relay; /* what it asks of the guest's agent; NULL: nothing */
 	uint64_t heard;	     /* when it said something last, in turns of the server */
+	int given;	     /* a descriptor that came along, for a method that wants one; or -1 */
 };
 
 struct server {
@@ -84,7 +86,7 @@ struct process {
 	int64_t started_ms;  /* of CLOCK_BOOTTIME, which nobody sets */
 	struct server server;
 	struct steward steward;
-	struct desk *desk; /* NULL: nothing was ever shown */
+	struct desk *desk; /* NULL: there is nothing to show */
 	char why[512];	   /* of a failed method: in place of the library's sentence; "": none */
 	struct vnc vnc;
 	bool strange[CONFINE_FDS]; /* descriptors to be closed when the VM is there */
@@ -147,8 +149,16 @@ bool server_may_stream(const struct process *p, const struct client *c);
 
 enum desk_part { DESK_WINDOW, DESK_SEAMLESS, DESK_CLIPBOARD };
 
+/* An X server, as whoever asks for it has reached it. */
+struct desk_place {
+	const char *display;	     /* its name */
+	struct mh_x11_socket socket; /* fd -1: none came */
+};
+
+/* For a VM that may have something to show, before it is confined: the library for it. */
+void desk_init(struct process *p);
 /* Returns 0, or an error, of which p->why says more. */
-int desk_show(struct process *p, enum desk_part part, const char *display, const char *authority);
+int desk_show(struct process *p, enum desk_part part, const struct desk_place *place);
 int desk_hide(struct process *p, enum desk_part part);
 /* Before the VM is destroyed. */
 void desk_fini(struct process *p);

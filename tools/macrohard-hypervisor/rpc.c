@@ -100,20 +100,40 @@ void rpc_close(struct rpc *rpc)
 	rpc->fd = -1;
 }
 
-static bool send_all(int fd, const char *text, size_t bytes)
+/* A descriptor goes with the first bytes. */
+static ssize_t send_some(int to, const char *text, size_t bytes, int fd)
+{
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = { .header = { .cmsg_len = CMSG_LEN(sizeof(int)),
+				  .cmsg_level = SOL_SOCKET,
+				  .cmsg_type = SCM_RIGHTS } };
+	struct iovec piece = { (void *)text, bytes };
+	struct msghdr message = { .msg_iov = &piece, .msg_iovlen = 1 };
+
+	if (fd >= 0) {
+		memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+		message.msg_control = &control;
+		message.msg_controllen = sizeof(control);
+	}
+	return sendmsg(to, &message, MSG_NOSIGNAL);
+}
+
+static bool send_all(int to, const char *text, size_t bytes, int fd)
 {
 	while (bytes) {
-		ssize_t n = send(fd, text, bytes, MSG_NOSIGNAL);
+		ssize_t n = send_some(to, text, bytes, fd);
 
 		if (n < 0 && errno != EINTR)
 			return false;
 		if (n > 0)
-			text += n, bytes -= (size_t)n;
+			text += n, bytes -= (size_t)n, fd = -1;
 	}
 	return true;
 }
 
-static bool send_request(struct rpc *rpc, const char *method, cJSON *params)
+static bool send_request(struct rpc *rpc, const char *method, cJSON *params, int fd)
 {
 	cJSON *request = cJSON_CreateObject();
 	char *text = NULL, *line = NULL;
@@ -125,7 +145,8 @@ static bool send_request(struct rpc *rpc, const char *method, cJSON *params)
 	if (params)
 		cJSON_AddItemToObject(request, "params", params);
 	text = cJSON_PrintUnformatted(request);
-	sent = text && asprintf(&line, "%s\n", text) > 0 && send_all(rpc->fd, line, strlen(line));
+	sent = text && asprintf(&line, "%s\n", text) > 0 &&
+	       send_all(rpc->fd, line, strlen(line), fd);
 	free(line);
 	cJSON_free(text);
 	cJSON_Delete(request);
@@ -167,9 +188,9 @@ static int failed(struct rpc *rpc, const cJSON *error)
 	return strcmp(name, "MH_ESTATE") ? CLI_ERROR : CLI_STATE;
 }
 
-int rpc_call(struct rpc *rpc, const char *method, cJSON *params, cJSON **result)
+static int call(struct rpc *rpc, const char *method, cJSON *params, int fd, cJSON **result)
 {
-	bool sent = send_request(rpc, method, params);
+	bool sent = send_request(rpc, method, params, fd);
 	cJSON *answer = NULL, *error;
 	int status = CLI_OK;
 
@@ -186,6 +207,16 @@ int rpc_call(struct rpc *rpc, const char *method, cJSON *params, cJSON **result)
 		*result = cJSON_DetachItemFromObjectCaseSensitive(answer, "result");
 	cJSON_Delete(answer);
 	return status;
+}
+
+int rpc_call(struct rpc *rpc, const char *method, cJSON *params, cJSON **result)
+{
+	return call(rpc, method, params, -1, result);
+}
+
+int rpc_call_with(struct rpc *rpc, const char *method, cJSON *params, int fd)
+{
+	return call(rpc, method, params, fd, NULL);
 }
 
 const char *rpc_text(const cJSON *object, const char *key)

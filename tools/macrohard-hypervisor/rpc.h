@@ -7,7 +7,7 @@
 
 #include <cjson/cJSON.h>
 
-#define RPC_VERSION 1
+#define RPC_VERSION 2
 #define RPC_LINE_MAX 65536
 
 /* JSON-RPC 2.0, 5.1 "Error object". */
@@ -46,6 +46,8 @@ void rpc_timeout(struct rpc *rpc, int seconds);
  * status after a message.
  */
 int rpc_call(struct rpc *rpc, const char *method, cJSON *params, cJSON **result);
+/* The same; a copy of the descriptor goes along. -1: none does. */
+int rpc_call_with(struct rpc *rpc, const char *method, cJSON *params, int fd);
 /* The next document that comes, to be deleted; NULL: the VM's process has ended. */
 cJSON *rpc_next(struct rpc *rpc);
 void rpc_close(struct rpc *rpc);

@@ -17,7 +17,7 @@
 int server_init(struct process *p)
 {
 	for (unsigned int n = 0; n < CLIENTS_MAX; n++)
-		p->server.client[n].fd = -1;
+		p->server.client[n].fd = p->server.client[n].given = -1;
 	p->server.listen = rpc_listen(p->store);
 	p->server.spare = fcntl(p->server.listen, F_DUPFD_CLOEXEC, 0);
 	return p->server.listen < 0 ? -1 : 0;
@@ -27,10 +27,12 @@ void client_drop(struct client *c)
 {
 	if (c->fd >= 0)
 		close(c->fd);
+	if (c->given >= 0)
+		close(c->given);
 	relay_free(c->relay);
 	free(c->out);
 	memset(c, 0, sizeof(*c));
-	c->fd = -1;
+	c->fd = c->given = -1;
 }
 
 /* ---- to clients ---- */
@@ -271,11 +273,42 @@ static void take_lines(struct process *p, struct client *c)
 		client_drop(c);
 }
 
+/* A descriptor stays until a method takes it, or the next one comes. */
+static void keep_given(struct client *c, struct msghdr *message)
+{
+	struct cmsghdr *header = CMSG_FIRSTHDR(message);
+
+	if (!header || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
+		return;
+	if (c->given >= 0)
+		close(c->given);
+	memcpy(&c->given, CMSG_DATA(header), sizeof(c->given));
+}
+
+/* There is room for one descriptor a message: the kernel closes what is more. */
+static ssize_t hear(struct client *c, void *to, size_t room)
+{
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec piece = { to, room };
+	struct msghdr message = { .msg_iov = &piece,
+				  .msg_iovlen = 1,
+				  .msg_control = &control,
+				  .msg_controllen = CMSG_LEN(sizeof(int)) };
+	ssize_t n = recvmsg(c->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+	if (n > 0)
+		keep_given(c, &message);
+	return n;
+}
+
 static void receive(struct process *p, struct client *c)
 {
 	void *to = c->console ? (void *)c->input.data : c->line + c->line_bytes;
 	size_t room = c->console ? sizeof(c->input.data) : sizeof(c->line) - c->line_bytes;
-	ssize_t n = recv(c->fd, to, room, MSG_DONTWAIT);
+	ssize_t n = hear(c, to, room);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
