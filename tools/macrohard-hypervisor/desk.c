@@ -79,7 +79,7 @@ static int enter(struct process *p, struct desk *d, const struct desk_place *pla
 	if (place->socket.fd < 0)
 		return fail(p, MH_EINVAL,
 			    "showing it on an X server: no socket to it came along; send one with "
-			    "the request");
+			    "the request, and if one was, raise the process's limit (ulimit -n)");
 	config.display = place->display;
 	config.socket = &place->socket;
 	config.ops = &ops;
