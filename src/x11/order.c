@@ -34,7 +34,8 @@ void mhi_x_focus_guest(struct mh_x11_seamless *s, struct mhi_x_win *w)
 	int64_t now = mhi_x_now();
 	struct mh_x11 *x = s->part.x;
 
-	if (w->id == s->focus)
+	/* Which of several orders it has obeyed now is not to be told. */
+	if (w->id == s->focus && !s->told_often)
 		s->focus_until = 0;
 	if (w->id == s->focus || w->bare || !w->mapped || now < s->focus_until)
 		return;
@@ -48,19 +49,39 @@ void mhi_x_focus_guest(struct mh_x11_seamless *s, struct mhi_x_win *w)
 	s->activated_until = now + MHI_X_ECHO_MS;
 }
 
+void mhi_x_focus_lost(struct mh_x11_seamless *s, const struct mhi_x_win *w)
+{
+	int64_t then = mhi_x_now() + MHI_X_ECHO_MS;
+
+	if (w->id == s->focus && w->id == s->focus_told && then < s->focus_at)
+		s->focus_at = then;
+}
+
+static bool any_active(struct mh_x11_seamless *s)
+{
+	struct mhi_x_win *w = mhi_x_win_first(s);
+
+	while (w && !(w->now.flags & MH_WINDOW_ACTIVE))
+		w = w->next;
+	return w != NULL;
+}
+
+/* What a window was last heard to be it may be no more, when the guest has been told since. */
 static void tell_focus(struct mh_x11_seamless *s, int64_t now)
 {
 	struct mhi_x_win *w = s->focus ? mhi_x_win_by_id(s, s->focus) : NULL;
 
 	s->focus_at = MHI_X_NEVER;
 	s->activated_until = 0;
-	if (s->focus == s->focus_told)
+	if (s->focus == s->focus_told && (!w || any_active(s)))
 		return;
-	if (w && !(w->now.flags & MH_WINDOW_ACTIVE)) {
+	if (w && (!(w->now.flags & MH_WINDOW_ACTIVE) || now < s->told_until)) {
 		mh_window_act(s->agent, w->id, MH_WINDOW_ACTIVATE);
-		s->focus_until = now + MHI_X_ECHO_MS;
+		s->told_often = now < s->told_until;
+		s->focus_until = s->told_until = now + MHI_X_ECHO_MS;
 	} else if (!w && s->focus_told) {
 		mh_window_act(s->agent, s->focus_told, MH_WINDOW_DEACTIVATE);
+		s->told_until = now + MHI_X_ECHO_MS;
 	}
 	s->focus_told = w ? w->id : 0;
 }

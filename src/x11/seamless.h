@@ -79,7 +79,9 @@ struct mh_x11_seamless {
 	uint64_t focus;		 /* (x) the window with the server's keyboard; 0: not ours */
 	uint64_t focus_told;	 /* (x) that the guest was told last; 0: none */
 	int64_t focus_at;	 /* (x) when the guest is told; MHI_X_NEVER */
-	int64_t focus_until;	 /* (x) until then it may not have heard */
+	int64_t focus_until;	 /* (x) until then it may not have heard which window has it */
+	int64_t told_until;	 /* (x) the same, or that none has */
+	bool told_often;	 /* (x) it was told again before that */
 	int64_t activated_until; /* (x) until then the server may not have heard */
 	int32_t grip[2];	 /* (x) from the server's places to the guest's, while dragging */
 	uint32_t desk_told;	 /* (x) the desk's serial that the guest knows */
@@ -125,6 +127,8 @@ int64_t mhi_x_place_sync(struct mh_x11_seamless *s, struct mhi_x_win *w, int64_t
 void mhi_x_focus_event(struct mh_x11_seamless *s, struct mhi_x_win *w, bool in);
 /* The guest has given the window its keyboard. */
 void mhi_x_focus_guest(struct mh_x11_seamless *s, struct mhi_x_win *w);
+/* The guest has taken it from the window: if it gives it to none, the server's user wins. */
+void mhi_x_focus_lost(struct mh_x11_seamless *s, const struct mhi_x_win *w);
 int64_t mhi_x_order_sync(struct mh_x11_seamless *s, int64_t now);
 
 /* ---- event.c ---- */

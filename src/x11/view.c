@@ -374,6 +374,8 @@ void mhi_x_view_update(struct mh_x11_seamless *s, struct mhi_x_win *w)
 		}
 		if (visible && has(&w->now, MH_WINDOW_ACTIVE) && !(old.flags & MH_WINDOW_ACTIVE))
 			mhi_x_focus_guest(s, w);
+		if (has(&old, MH_WINDOW_ACTIVE) && !has(&w->now, MH_WINDOW_ACTIVE))
+			mhi_x_focus_lost(s, w);
 	}
 	update_rest(s, w);
 }
