@@ -12,7 +12,7 @@
 set -u
 
 LAB=${LAB:-tools/lab/lab} BUILD=${BUILD:-build}
-GUEST=$BUILD/guest
+GUEST=$BUILD/guest INTRUDE=$BUILD/tests/lab/intrude
 BUILD=$BUILD-prefix
 WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
@@ -146,5 +146,6 @@ chmod 755 "$WORK/desktop_steps"
 host --memory 2048 --timeout 500 --modules ext4,crc32c_generic --disk "$GUEST/debian/disk.raw" \
 	--add "$GUEST/vmlinuz-full" --add "$GUEST/initramfs-full" \
 	--add tests/guest/debian/desktop --add tests/guest/debian/session \
-	--add tests/lab/desktop_picture --add tests/lab/desktop.sh -- "$WORK/desktop_steps"
+	--add tests/lab/desktop_picture --add "$INTRUDE" --add tests/lab/desktop.sh \
+	-- "$WORK/desktop_steps"
 exit $failed
