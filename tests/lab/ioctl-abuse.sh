@@ -3,6 +3,7 @@
 # Abuse of the kernel's interface: wrong arguments, states and processes, memory that changes under the
 # guest, processes that are stopped and killed. Afterwards nothing may be left, and the module can go.
 # lab: svm --smp 2 --parallel
+# lab: svm --smp 2 --kernel debug
 # lab: svm-full --env SIZE=quick
 # lab: vmx --env SIZE=quick
 # bring: @BUILD@/tests/lab/ioctl_abuse
