@@ -5,7 +5,7 @@
 # lab: svm --smp 2 --kernel debug --leaks
 # lab: svm-full --env EMULATOR=bochs-amd
 # lab: vmx --env EMULATOR=bochs-intel
-# lab: vmx --env EMULATOR=bochs-intel --kernel debug --leaks
+# lab: vmx --env EMULATOR=bochs-intel --kernel debug
 # bring: @BUILD@/tests/guest/guest-runner
 # timeout: 400
 
