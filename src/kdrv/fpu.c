@@ -5,6 +5,7 @@
  * other's.
  */
 #include <asm/fpu/api.h>
+#include <asm/fpu/types.h>
 #include <linux/gfp.h>
 #include <linux/slab.h>
 
@@ -12,30 +13,19 @@
 #include "base/x86.h"
 #include "x86_insn.h"
 
-/* SDM 1 13.4 "XSAVE Area": legacy region, then the header. */
-#define OFF_FCW 0
-#define OFF_MXCSR 24
-#define OFF_HEADER 512
-#define HEADER_BYTES 64
 #define FCW_RESET 0x37f
-#define MXCSR_RESET 0x1f80
 #define MXCSR_VALID 0xffffu
-
-struct xsave_header {
-	u64 xstate_bv, xcomp_bv;
-	u64 reserved[6];
-};
 
 int mhi_fpu_init(struct drv_vcpu *vcpu)
 {
-	BUILD_BUG_ON(sizeof(struct xsave_header) != HEADER_BYTES);
-	vcpu->fpu = mhi_host_page_alloc();
-	if (!vcpu->fpu)
+	struct xregs_state *x = mhi_host_page_alloc();
+
+	vcpu->fpu = x;
+	if (!x)
 		return -ENOMEM;
-	*(u16 *)(vcpu->fpu + OFF_FCW) = FCW_RESET;
-	*(u32 *)(vcpu->fpu + OFF_MXCSR) = MXCSR_RESET;
-	((struct xsave_header *)(vcpu->fpu + OFF_HEADER))->xstate_bv =
-		vcpu->vm->arch.caps.xcr0 & (MHI_XCR0_X87 | MHI_XCR0_SSE);
+	x->i387.cwd = FCW_RESET;
+	x->i387.mxcsr = MXCSR_DEFAULT;
+	x->header.xfeatures = vcpu->vm->arch.caps.xcr0 & (MHI_XCR0_X87 | MHI_XCR0_SSE);
 	return 0;
 }
 
@@ -63,19 +53,16 @@ void mhi_fpu_save(struct drv_vcpu *vcpu)
 
 int mhi_fpu_set(struct drv_vcpu *vcpu, const void *image)
 {
-	struct xsave_header *h;
-	u32 mxcsr;
+	struct xregs_state *copy;
 	int err = -EINVAL;
-	void *copy;
 
 	/* The image is in a page that user space may still write: check a copy. */
 	copy = kmemdup(image, MHK_FPU_BYTES, GFP_KERNEL_ACCOUNT);
 	if (!copy)
 		return -ENOMEM;
-	h = copy + OFF_HEADER;
-	mxcsr = *(u32 *)(copy + OFF_MXCSR);
-	if (!(h->xstate_bv & ~vcpu->vm->arch.caps.xcr0) && !h->xcomp_bv &&
-	    !(mxcsr & ~MXCSR_VALID) && !memchr_inv(h->reserved, 0, sizeof(h->reserved))) {
+	if (!(copy->header.xfeatures & ~vcpu->vm->arch.caps.xcr0) && !copy->header.xcomp_bv &&
+	    !(copy->i387.mxcsr & ~MXCSR_VALID) &&
+	    !memchr_inv(copy->header.reserved, 0, sizeof(copy->header.reserved))) {
 		memcpy(vcpu->fpu, copy, MHK_FPU_BYTES);
 		err = 0;
 	}

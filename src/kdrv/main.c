@@ -103,9 +103,10 @@ static void cpu_off_here(void *unused)
 	unsigned long flags;
 
 	local_irq_save(flags);
-	if (this_cpu_ptr(&cpus)->on)
+	if (this_cpu_ptr(&cpus)->on) {
 		mhi_compat_srso(false);
-	life.ops->cpu_off(this_cpu_ptr(&cpus));
+		life.ops->cpu_off(this_cpu_ptr(&cpus));
+	}
 	local_irq_restore(flags);
 }
 
@@ -204,8 +205,7 @@ static int life_cpu_online(unsigned int id)
 
 static int life_cpu_offline(unsigned int id)
 {
-	if (life.ops)
-		cpu_off_here(NULL);
+	cpu_off_here(NULL);
 	return 0;
 }
 
@@ -223,8 +223,7 @@ static int life_pm(struct notifier_block *nb, unsigned long event, void *unused)
 	case PM_HIBERNATION_PREPARE:
 	case PM_RESTORE_PREPARE:
 		WRITE_ONCE(life.suspended, true);
-		if (life.ops)
-			on_each_cpu(cpu_off_here, NULL, 1);
+		on_each_cpu(cpu_off_here, NULL, 1);
 		break;
 	case PM_POST_SUSPEND:
 	case PM_POST_HIBERNATION:
@@ -245,8 +244,7 @@ static int life_reboot(struct notifier_block *nb, unsigned long event, void *unu
 {
 	mutex_lock(&life.lock);
 	WRITE_ONCE(life.stopping, true);
-	if (life.ops)
-		on_each_cpu(cpu_off_here, NULL, 1);
+	on_each_cpu(cpu_off_here, NULL, 1);
 	mutex_unlock(&life.lock);
 	return NOTIFY_DONE;
 }

@@ -23,11 +23,6 @@ static void enter_mode(struct drv_vcpu *vcpu, enum drv_mode mode)
 	smp_mb();
 }
 
-static void leave_mode(struct drv_vcpu *vcpu)
-{
-	WRITE_ONCE(vcpu->mode, DRV_OUTSIDE);
-}
-
 /* Sections until one ends for more than a host interrupt. */
 static enum mhi_run run_sections(struct drv_vcpu *vcpu, u32 wanted, u32 *valid)
 {
@@ -43,7 +38,7 @@ static enum mhi_run run_sections(struct drv_vcpu *vcpu, u32 wanted, u32 *valid)
 		enter_mode(vcpu, DRV_IN_SECTION);
 		/* The CPU is going offline, or reboot has begun. */
 		r = v->cpu->on ? mhi_run_section(v, wanted, out, valid) : MHI_RUN_HOST;
-		leave_mode(vcpu);
+		WRITE_ONCE(vcpu->mode, DRV_OUTSIDE);
 		local_irq_enable();
 		vcpu->arch.stats.sections++;
 	} while (r == MHI_RUN_HOST && v->cpu->on && !mhi_host_wants_out(v));
@@ -66,7 +61,7 @@ static void wait_for_work(struct drv_vcpu *vcpu)
 		schedule();
 	}
 	finish_swait(&vcpu->wq, &wait);
-	leave_mode(vcpu);
+	WRITE_ONCE(vcpu->mode, DRV_OUTSIDE);
 }
 
 /* An exit that no exit of the guest stands behind. */

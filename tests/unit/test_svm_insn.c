@@ -15,7 +15,7 @@ static struct mhi_exit x;
 static void long_mode(void)
 {
 	fake_svm.vmcb->state.efer = MHI_EFER_SVME | MHI_EFER_LME | MHI_EFER_LMA;
-	fake_svm.vmcb->state.cs.attrib = MHI_SVM_SEG_P | MHI_SVM_SEG_S | MHI_SVM_SEG_L | 0xb;
+	fake_svm.vmcb->state.cs.attrib = MHI_SVM_SEG_P | MHI_SVM_SEG_L | 0x1b;
 	fake_svm.vmcb->state.cs.base = 0;
 }
 

@@ -396,7 +396,7 @@ START_TEST(debug_registers_on_first_touch)
 	fake_svm_exit(0x30, 0, 0, &x); /* MOV to DR0 */
 	ck_assert_int_eq(x.reason, MHI_X_DR);
 	ck_assert_uint_eq(fake_dr[0], 0xff00); /* nothing was switched for nothing */
-	mhi_svm_ops.dr_live(&fake_svm.v);
+	mhi_dr_live(&fake_svm.v);
 	ck_assert_uint_eq(fake_svm.vmcb->control.intercept_dr, 0);
 	ck_assert_uint_eq(fake_dr[3], 0x103);
 	fake_svm_exit(0x60, 0, 0, &x);

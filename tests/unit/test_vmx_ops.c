@@ -225,7 +225,7 @@ START_TEST(debug_registers_on_touch)
 	fake_dr[1] = 0x9999;
 	enter();
 	ck_assert_uint_eq(script.proc & PROC_MOV_DR, PROC_MOV_DR);
-	ops->dr_live(&vcpu);
+	mhi_dr_live(&vcpu);
 	ck_assert_uint_eq(fake_dr[1], 0x1111);
 	enter();
 	ck_assert_uint_eq(script.proc & PROC_MOV_DR, 0);

@@ -4,10 +4,12 @@
 #include "base/x86.h"
 #include "x86_insn.h"
 
-void mhi_dr_load(struct mhi_vcpu *v)
+void mhi_dr_live(struct mhi_vcpu *v)
 {
 	unsigned int i;
 
+	if (v->dr_live)
+		return;
 	if (v->host_dr7 & MHI_DR7_ENABLES) {
 		/* A host breakpoint must not fire on its way out of the register file. */
 		mhi_write_dr(7, MHI_DR7_RESET);
@@ -17,6 +19,8 @@ void mhi_dr_load(struct mhi_vcpu *v)
 	for (i = 0; i < MHI_COUNT(v->dr); i++)
 		mhi_write_dr(i, v->dr[i]);
 	v->dr_live = true;
+	if (!v->debug)
+		v->vm->ops->dr_intercept(v, false);
 }
 
 void mhi_dr_unload(struct mhi_vcpu *v)

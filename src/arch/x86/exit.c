@@ -119,7 +119,7 @@ static enum mhi_run on_dr(struct mhi_vcpu *v, const struct mhi_exit *x)
 {
 	if (v->debug)
 		return mhi_exit_to_user(v, x, MHK_EXIT_INSN, G_EMULATE);
-	v->vm->ops->dr_live(v);
+	mhi_dr_live(v);
 	return MHI_RUN_AGAIN;
 }
 
@@ -232,17 +232,22 @@ static bool doorbell(struct mhi_vcpu *v, const struct mhi_exit *x, enum mhi_run 
 	return true;
 }
 
+/* The page must be made present; then the guest executes the instruction again. */
+static enum mhi_run on_absent(struct mhi_vcpu *v, const struct mhi_exit *x)
+{
+	v->fault_gpa = x->fault.gpa;
+	v->fault_access = x->fault.access;
+	return MHI_RUN_FAULT;
+}
+
 static enum mhi_run on_fault(struct mhi_vcpu *v, const struct mhi_exit *x)
 {
 	enum mhi_gpa_kind kind = mhi_host_gpa_kind(v, x->fault.gpa);
 	bool write = (x->fault.access & MHI_FAULT_WRITE) != 0;
 	enum mhi_run r;
 
-	if (kind == MHI_GPA_RAM || (kind == MHI_GPA_ROM && !write)) {
-		v->fault_gpa = x->fault.gpa;
-		v->fault_access = x->fault.access;
-		return MHI_RUN_FAULT;
-	}
+	if (kind == MHI_GPA_RAM || (kind == MHI_GPA_ROM && !write))
+		return on_absent(v, x);
 	if (kind == MHI_GPA_NONE && write && doorbell(v, x, &r))
 		return r;
 	v->exit.u.mmio.gpa = x->fault.gpa;
@@ -252,17 +257,6 @@ static enum mhi_run on_fault(struct mhi_vcpu *v, const struct mhi_exit *x)
 	v->exit.u.mmio.insn_len = x->fault.insn_bytes;
 	memcpy(v->exit.u.mmio.insn, x->fault.insn, sizeof(v->exit.u.mmio.insn));
 	return mhi_exit_to_user(v, x, MHK_EXIT_MMIO, G_EMULATE);
-}
-
-/*
- * The instruction at RIP could not be read without sleeping: have its page faulted in, then
- * execute it again.
- */
-static enum mhi_run on_fetch(struct mhi_vcpu *v, const struct mhi_exit *x)
-{
-	v->fault_gpa = x->fault.gpa;
-	v->fault_access = MHI_FAULT_READ;
-	return MHI_RUN_FAULT;
 }
 
 typedef enum mhi_run handler_fn(struct mhi_vcpu *v, const struct mhi_exit *x);
@@ -290,7 +284,7 @@ static handler_fn *const handlers[MHI_X_COUNT] = {
 	[MHI_X_PAUSE] = on_again,
 	[MHI_X_MONITOR] = on_ud,
 	[MHI_X_FAULT] = on_fault,
-	[MHI_X_FETCH] = on_fetch,
+	[MHI_X_FETCH] = on_absent,
 	[MHI_X_MISCONFIG] = on_fatal,
 	[MHI_X_ENTRY_FAILED] = on_fatal,
 	[MHI_X_UNHANDLED] = on_fatal,

@@ -163,17 +163,26 @@ struct mhi_hv_ops {
 	u8 (*cpl)(struct mhi_vcpu *v);
 	u64 (*rflags)(struct mhi_vcpu *v);
 	void (*code)(struct mhi_vcpu *v, struct mhi_code *out);
-	void (*dr_live)(struct mhi_vcpu *v); /* load guest DR0-3, stop intercepting until put */
+	void (*dr_intercept)(struct mhi_vcpu *v,
+			     bool on); /* accesses to debug registers; put: on */
 };
 
 /*
- * dr.c, for the vendors within a section: the guest's DR0-3 into the CPU (v->host_dr7 is set),
- * back, and their values wherever they are.
+ * dr.c, within a section: the guest's DR0-3 into the CPU (v->host_dr7 is set), not intercepted any
+ * more unless there is a debugger; back, by put; and their values wherever they are.
  */
-void mhi_dr_load(struct mhi_vcpu *v);
+void mhi_dr_live(struct mhi_vcpu *v);
 void mhi_dr_unload(struct mhi_vcpu *v);
 void mhi_dr_get(const struct mhi_vcpu *v, u64 dr[4]);
 void mhi_dr_set(struct mhi_vcpu *v, const u64 dr[4]);
+
+/* For probe: says why not. */
+static inline int mhi_hv_refuse(struct mhi_hv_caps *caps, u32 hw, u32 missing)
+{
+	caps->hw = hw;
+	caps->missing = missing;
+	return hw == MHK_HW_BUSY ? MHI_EBUSY : MHI_EOPNOTSUPP;
+}
 
 extern const struct mhi_hv_ops mhi_vmx_ops;
 extern const struct mhi_hv_ops mhi_svm_ops;

@@ -8,6 +8,7 @@
 
 #include "arch/x86/vcpu.h"
 #include "base/x86.h"
+#include "x86_insn.h"
 
 enum mhi_msr_result { MHI_MSR_DONE, MHI_MSR_GP, MHI_MSR_USER };
 
@@ -36,6 +37,19 @@ void mhi_msrs_get(struct mhi_vcpu *v, struct mhk_state *s);
 void mhi_msrs_set(struct mhi_vcpu *v, const struct mhk_state *s);
 /* Is each of them a value that hardware takes? Pure. */
 bool mhi_msrs_ok(const struct mhk_state *s);
+
+/* TSC_AUX, for the vendors: in a section it is the guest's. Nothing, for a CPU without. */
+static inline void mhi_tsc_aux_switch(const struct mhi_vcpu *v, u64 from, u64 to)
+{
+	if (v->has_tsc_aux && from != to)
+		mhi_wrmsr(MHI_MSR_TSC_AUX, to);
+}
+
+static inline void mhi_tsc_aux_set(struct mhi_vcpu *v, u64 value)
+{
+	mhi_tsc_aux_switch(v, v->tsc_aux, value);
+	v->tsc_aux = value;
+}
 
 static inline bool mhi_canonical(u64 va)
 {

@@ -237,9 +237,7 @@ bool mhi_wait_over(struct mhi_vcpu *v)
 		return true;
 	if (v->mp_state == MHK_MP_WAIT_SIPI)
 		return (signals & (MHI_SIG_INIT | MHI_SIG_SIPI)) != 0;
-	if (signals & (MHI_SIG_INIT | MHI_SIG_NMI))
-		return true;
-	if (v->nmi_pending)
+	if (signals & (MHI_SIG_INIT | MHI_SIG_NMI) || v->nmi_pending)
 		return true;
 	return v->halt_irqs && mhi_lapic_has_work(v);
 }

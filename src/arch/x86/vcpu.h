@@ -58,6 +58,7 @@ struct mhi_vm {
 
 #define MHI_EVENT_VALID (1u << 31)
 #define MHI_EVENT_ERROR (1u << 11)
+#define MHI_EVENT_FIELDS (MHI_EVENT_VALID | MHI_EVENT_ERROR | 0x7ffu) /* the others are reserved */
 #define MHI_EVENT_TYPE(info) (((info) >> 8) & 7)
 #define MHI_EVENT_VECTOR(info) ((info)&0xff)
 /* Types. */
@@ -98,15 +99,16 @@ struct mhi_vcpu {
 	u32 debug;	 /* (v) MHK_DEBUG_* */
 	bool told;	 /* (v) the event is user space's own: no exit for user.debug */
 
-	u64 cr2;	/* (v) VMX: guest CR2, switched by hand; SVM keeps it in the VMCB */
-	u64 xcr0;	/* (v) */
-	u64 dr[4];	/* (v) guest DR0-3 while not live */
-	bool dr_live;	/* (v) they are in the CPU */
-	u64 host_dr7;	/* (v) of the current section */
-	u64 host_dr[4]; /* (v) valid when dr_live and host_dr7 has breakpoints */
-	u64 host_xcr0;	/* (v) of the current section */
-	u64 tsc_aux;	/* (v) */
-	u32 mp_state;	/* (v) enum mhk_mp */
+	u64 cr2;	  /* (v) VMX: guest CR2, switched by hand; SVM keeps it in the VMCB */
+	u64 xcr0;	  /* (v) */
+	u64 dr[4];	  /* (v) guest DR0-3 while not live */
+	bool dr_live;	  /* (v) they are in the CPU */
+	u64 host_dr7;	  /* (v) of the current section */
+	u64 host_dr[4];	  /* (v) valid when dr_live and host_dr7 has breakpoints */
+	u64 host_xcr0;	  /* (v) of the current section */
+	u64 tsc_aux;	  /* (v) */
+	bool has_tsc_aux; /* (v) constant once loaded: it is in the CPU from load to put */
+	u32 mp_state;	  /* (v) enum mhk_mp */
 
 	struct mhi_lapic lapic;
 

@@ -107,25 +107,17 @@ MHI_VMX_INVALIDATE(invept)
 MHI_VMX_INVALIDATE(invvpid)
 #undef MHI_VMX_INVALIDATE
 
-static inline void mhi_sgdt(struct mhi_dtr *d)
-{
-	asm volatile("sgdt %0" : "=m"(*d));
-}
+#define MHI_DTR_INSN(insn, operand)                      \
+	static inline void mhi_##insn(struct mhi_dtr *d) \
+	{                                                \
+		asm volatile(#insn " %0" : operand(*d)); \
+	}
 
-static inline void mhi_sidt(struct mhi_dtr *d)
-{
-	asm volatile("sidt %0" : "=m"(*d));
-}
-
-static inline void mhi_lgdt(const struct mhi_dtr *d)
-{
-	asm volatile("lgdt %0" : : "m"(*d));
-}
-
-static inline void mhi_lidt(const struct mhi_dtr *d)
-{
-	asm volatile("lidt %0" : : "m"(*d));
-}
+MHI_DTR_INSN(sgdt, "=m")
+MHI_DTR_INSN(sidt, "=m")
+MHI_DTR_INSN(lgdt, : "m")
+MHI_DTR_INSN(lidt, : "m")
+#undef MHI_DTR_INSN
 
 static inline void mhi_lldt(u16 sel)
 {

@@ -4,6 +4,7 @@
 #define MHI_SVM_SVM_H
 
 #include "arch/x86/hv.h"
+#include "arch/x86/msr.h"
 #include "arch/x86/svm/vmcb.h"
 #include "base/x86.h"
 
@@ -56,7 +57,6 @@ struct svm_vcpu {
 	mh_hpa host_pa;	       /* (c) VMSAVE area of the host, current within a section */
 	void *pml5;	/* (c) top table above the VM's root, where the host pages in five levels */
 	u32 clean_mask; /* (c) clean bits that the CPU knows: all or none */
-	bool has_tsc_aux;  /* (c) the CPU has RDTSCP or RDPID */
 	bool irq_by_event; /* (c) EVENTINJ may carry external interrupts */
 	u64 host_xss;	   /* (c) IA32_XSS of the host, a constant of the kernel */
 
@@ -70,8 +70,6 @@ struct svm_vcpu {
 	u64 step_rip;	      /* (v) SVM_NMI_STEPPING: of the IRET */
 	u64 step_dr6;	      /* (v) guest's DR6 before the step */
 	bool step_guest_tf;   /* (v) the guest had TF set itself */
-
-	bool tsc_aux_live; /* (v) guest's TSC_AUX is in the CPU */
 };
 
 static inline struct svm_vcpu *svm_of(const struct mhi_vcpu *v)
@@ -117,8 +115,7 @@ u32 mhi_svm_attr_from_vmcb(u16 attrib);
 /* svm_section.c */
 int mhi_svm_load(struct mhi_vcpu *v, struct mhi_exit *x);
 void mhi_svm_put(struct mhi_vcpu *v);
-void mhi_svm_dr_live(struct mhi_vcpu *v);
-void mhi_svm_tsc_aux_set(struct mhi_vcpu *v, u64 value); /* within a section */
+void mhi_svm_dr_intercept(struct mhi_vcpu *v, bool on);
 
 /* svm_asid.c */
 void mhi_svm_asid_reset(struct mhi_cpu *cpu);  /* forget all ASIDs of the current CPU */

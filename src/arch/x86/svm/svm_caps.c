@@ -153,20 +153,13 @@ static u32 guest_phys_bits(void)
 		    : 36; /* the leaf's absence means 36: APM 3 E.4.7 "Function 8000_0008h" */
 }
 
-static int refuse(struct mhi_hv_caps *caps, u32 hw, u32 missing, int err)
-{
-	caps->hw = hw;
-	caps->missing = missing;
-	return err;
-}
-
 int mhi_svm_probe(struct mhi_hv_caps *caps)
 {
 	u64 vm_cr = 0;
 
 	memset(caps, 0, sizeof(*caps));
 	if (!(cpuid_reg(LEAF_EXT_FEATURES, 0, ECX) & EXT_ECX_SVM))
-		return refuse(caps, MHK_HW_NO_CPU, 0, MHI_EOPNOTSUPP);
+		return mhi_hv_refuse(caps, MHK_HW_NO_CPU, 0);
 	caps->features = feature_mask();
 	caps->cr4 = cr4_mask();
 	caps->asids = cpuid_reg(LEAF_SVM, 0, EBX);
@@ -175,13 +168,13 @@ int mhi_svm_probe(struct mhi_hv_caps *caps)
 	caps->npt_max_level = caps->features & MHI_BIT(MHK_F_PAGE_1G) ? 3 : 2;
 
 	if (!mhi_rdmsr_safe(MHI_MSR_VM_CR, &vm_cr) && vm_cr & MHI_VM_CR_SVMDIS)
-		return refuse(caps, MHK_HW_FIRMWARE, 0, MHI_EOPNOTSUPP);
+		return mhi_hv_refuse(caps, MHK_HW_FIRMWARE, 0);
 	if (!(caps->features & MHI_BIT(MHK_F_NESTED_PAGING)))
-		return refuse(caps, MHK_HW_MISSING, MHK_F_NESTED_PAGING, MHI_EOPNOTSUPP);
+		return mhi_hv_refuse(caps, MHK_HW_MISSING, MHK_F_NESTED_PAGING);
 	if (!(caps->features & MHI_BIT(MHK_F_TLB_TAG)))
-		return refuse(caps, MHK_HW_MISSING, MHK_F_TLB_TAG, MHI_EOPNOTSUPP);
+		return mhi_hv_refuse(caps, MHK_HW_MISSING, MHK_F_TLB_TAG);
 	if (mhi_rdmsr(MHI_MSR_EFER) & MHI_EFER_SVME)
-		return refuse(caps, MHK_HW_BUSY, 0, MHI_EBUSY);
+		return mhi_hv_refuse(caps, MHK_HW_BUSY, 0);
 	return 0;
 }
 

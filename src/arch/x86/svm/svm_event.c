@@ -9,7 +9,6 @@
  */
 #include "arch/x86/svm/svm.h"
 
-#define EVENT_MASK (MHI_EVENT_VALID | MHI_EVENT_ERROR | 0x7ffu)
 #define FIRST_IRQ_VECTOR 32u
 
 void mhi_svm_nmi_set(struct mhi_vcpu *v, bool masked)
@@ -27,7 +26,7 @@ void mhi_svm_nmi_set(struct mhi_vcpu *v, bool masked)
 
 static u32 next_event(struct mhi_vcpu *v, struct svm_vcpu *svm)
 {
-	u32 event = v->event & EVENT_MASK;
+	u32 event = v->event & MHI_EVENT_FIELDS;
 
 	v->event = 0;
 	if (event & MHI_EVENT_VALID)
@@ -94,7 +93,7 @@ void mhi_svm_event_inject(struct mhi_vcpu *v)
  */
 static void interrupted(struct mhi_vcpu *v, struct svm_vcpu *svm, u64 info)
 {
-	u32 event = (u32)info & EVENT_MASK;
+	u32 event = (u32)info & MHI_EVENT_FIELDS;
 	u32 vector = MHI_EVENT_VECTOR(event);
 	bool ours = (svm->injected & 0x7ffu) == (event & 0x7ffu) && svm->injected;
 

@@ -116,5 +116,5 @@ const struct mhi_hv_ops mhi_svm_ops = {
 	.cpl = mhi_svm_cpl,
 	.rflags = mhi_svm_rflags,
 	.code = mhi_svm_code,
-	.dr_live = mhi_svm_dr_live,
+	.dr_intercept = mhi_svm_dr_intercept,
 };

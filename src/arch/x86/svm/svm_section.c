@@ -4,32 +4,12 @@
 #include "svm_insn.h"
 #include "x86_insn.h"
 
-void mhi_svm_tsc_aux_set(struct mhi_vcpu *v, u64 value)
+void mhi_svm_dr_intercept(struct mhi_vcpu *v, bool on)
 {
-	struct svm_vcpu *svm = svm_of(v);
+	struct mhi_vmcb *vmcb = svm_of(v)->vmcb;
 
-	v->tsc_aux = value;
-	if (!svm->has_tsc_aux)
-		return;
-	if (value != v->cpu->host_tsc_aux || svm->tsc_aux_live) {
-		mhi_wrmsr(MHI_MSR_TSC_AUX, value);
-		svm->tsc_aux_live = true;
-	}
-}
-
-static void intercept_dr(struct svm_vcpu *svm, u32 which)
-{
-	svm->vmcb->control.intercept_dr = which;
-	mhi_vmcb_dirty(svm->vmcb, MHI_SVM_CLEAN_I);
-}
-
-void mhi_svm_dr_live(struct mhi_vcpu *v)
-{
-	if (v->dr_live)
-		return;
-	mhi_dr_load(v);
-	if (!v->debug)
-		intercept_dr(svm_of(v), 0);
+	vmcb->control.intercept_dr = on ? MHI_SVM_ALL_DR : 0;
+	mhi_vmcb_dirty(vmcb, MHI_SVM_CLEAN_I);
 }
 
 /* DR7 is cleared by every exit, DR6 is left as the guest had it: APM 2 15.6 "#VMEXIT". */
@@ -37,7 +17,7 @@ static void dr_put(struct mhi_vcpu *v, struct svm_vcpu *svm)
 {
 	if (v->dr_live) {
 		mhi_dr_unload(v);
-		intercept_dr(svm, MHI_SVM_ALL_DR);
+		mhi_svm_dr_intercept(v, true);
 	} else if (!(v->host_dr7 & MHI_DR7_ENABLES) && svm->vmcb->state.dr6 == MHI_DR6_RESET) {
 		return;
 	}
@@ -74,10 +54,10 @@ int mhi_svm_load(struct mhi_vcpu *v, struct mhi_exit *x)
 		mhi_write_cr2(vmcb->state.cr2);
 	if (svm->host_xss)
 		mhi_wrmsr(MHI_MSR_XSS, 0);
-	mhi_svm_tsc_aux_set(v, v->tsc_aux);
+	mhi_tsc_aux_switch(v, v->cpu->host_tsc_aux, v->tsc_aux);
 	v->host_dr7 = mhi_read_dr(7);
 	if (vmcb->state.dr7 & MHI_DR7_ENABLES)
-		mhi_svm_dr_live(v);
+		mhi_dr_live(v);
 	return 0;
 }
 
@@ -86,10 +66,7 @@ void mhi_svm_put(struct mhi_vcpu *v)
 	struct svm_vcpu *svm = svm_of(v);
 
 	dr_put(v, svm);
-	if (svm->tsc_aux_live) {
-		mhi_wrmsr(MHI_MSR_TSC_AUX, v->cpu->host_tsc_aux);
-		svm->tsc_aux_live = false;
-	}
+	mhi_tsc_aux_switch(v, v->tsc_aux, v->cpu->host_tsc_aux);
 	if (svm->host_xss)
 		mhi_wrmsr(MHI_MSR_XSS, svm->host_xss);
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: (GPL-2.0 OR MIT)
 /* The vendor part of a vCPU: its memory, its permission maps and a VMCB in the reset state. */
 #include "arch/x86/svm/svm.h"
-#include "arch/x86/msr.h"
 #include "x86_insn.h"
 
 /* All that a vCPU needs, in one piece that is physically contiguous. */
@@ -112,7 +111,7 @@ int mhi_svm_vcpu_init(struct mhi_vcpu *v)
 	svm->vmcb_pa = pa;
 	svm->host_pa = pa + offsetof(struct svm_block, host);
 	svm->clean_mask = svm_has(v, MHK_F_CLEAN_BITS) ? MHI_SVM_CLEAN_ALL : 0;
-	svm->has_tsc_aux = mhi_svm_cpu_has_tsc_aux();
+	v->has_tsc_aux = mhi_svm_cpu_has_tsc_aux();
 	svm->host_xss = mhi_svm_host_xss();
 	svm->irq_by_event = !mhi_svm_cpu_is_qemu();
 	svm->cpu_id = ~0u;

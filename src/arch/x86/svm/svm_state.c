@@ -199,7 +199,7 @@ void mhi_svm_msr_set(struct mhi_vcpu *v, u32 index, u64 value)
 	if (index == MHI_MSR_EFER)
 		efer_set(v, value);
 	if (index == MHI_MSR_TSC_AUX)
-		mhi_svm_tsc_aux_set(v, value);
+		mhi_tsc_aux_set(v, value);
 	if (field)
 		*field = value;
 	/* The PAT is of that group; the others are of none. */
@@ -276,7 +276,7 @@ static void dr_group_set(struct mhi_vcpu *v, const struct mhk_state *s)
 	svm->step_dr6 = s->dr6;
 	mhi_vmcb_dirty(svm->vmcb, MHI_SVM_CLEAN_DRX);
 	if (s->dr7 & MHI_DR7_ENABLES)
-		mhi_svm_dr_live(v);
+		mhi_dr_live(v);
 }
 
 void mhi_svm_state_get(struct mhi_vcpu *v, u32 groups, struct mhk_state *s)

@@ -85,7 +85,6 @@ MHI_STATIC_ASSERT(sizeof(struct mhi_vmcb_control) == 0x400);
  * attrib packs bits 55:52 and 47:40 of a descriptor: type 3:0, S 4, DPL 6:5, P 7, AVL 8, L 9, D/B
  * 10, G 11.
  */
-#define MHI_SVM_SEG_S (1u << 4)
 #define MHI_SVM_SEG_DPL_SHIFT 5
 #define MHI_SVM_SEG_P (1u << 7)
 #define MHI_SVM_SEG_L (1u << 9)

@@ -64,7 +64,6 @@ static inline void vmcs_write_cached(struct vmcs_ref *r, u64 *cache, u32 field, 
 			   char unused;                                            \
 		   }))
 
-#define vmread16(r, field) ((u16)vmcs_read_raw(r, VMCS_CHECKED(field, 16)))
 #define vmread32(r, field) ((u32)vmcs_read_raw(r, VMCS_CHECKED(field, 32)))
 #define vmread64(r, field) vmcs_read_raw(r, VMCS_CHECKED(field, 64))
 #define vmreadn(r, field) vmcs_read_raw(r, VMCS_CHECKED(field, NAT))

@@ -7,6 +7,7 @@
 #define MHI_VMX_H
 
 #include "arch/x86/hv.h"
+#include "arch/x86/msr.h"
 #include "arch/x86/vmx/vmcs.h"
 #include "arch/x86/vmx/vmx_names.h"
 #include "base/x86.h"
@@ -195,7 +196,6 @@ struct vmx_vcpu {
 	u8 *msr_bitmap;				/* (c) */
 	u32 revision;				/* (c) */
 	bool unrestricted;			/* (v) constant once filled */
-	bool rdtscp;				/* (v) likewise: the guest sees TSC_AUX */
 	bool filled;				/* (v) the VMCS holds controls and a guest state */
 	bool launched;				/* (s) */
 	u16 vpid;				/* (v) 0 = none */
@@ -242,7 +242,6 @@ extern const u32 mhi_vmx_syscall_msrs[VMX_SYSCALL_MSRS];
 void mhi_vmx_host_save(struct mhi_vcpu *v);
 void mhi_vmx_guest_msrs_load(struct mhi_vcpu *v);
 void mhi_vmx_host_restore(struct mhi_vcpu *v);
-void mhi_vmx_dr_live(struct mhi_vcpu *v);
 
 /* vmx_state.c */
 void mhi_vmx_state_get(struct mhi_vcpu *v, u32 groups, struct mhk_state *s);

@@ -221,29 +221,19 @@ int mhi_vmx_probe(struct mhi_hv_caps *caps)
 
 	memset(caps, 0, sizeof(*caps));
 	mhi_cpuid(1, 0, r);
-	if (!(r[2] & CPUID_1_ECX_VMX)) {
-		caps->hw = MHK_HW_NO_CPU;
-		return MHI_EOPNOTSUPP;
-	}
+	if (!(r[2] & CPUID_1_ECX_VMX))
+		return mhi_hv_refuse(caps, MHK_HW_NO_CPU, 0);
 	mhi_vmx_caps_read(&vmx);
 	fill_caps(&vmx, r[2], caps);
 	/* Unlocked means that firmware left the choice to us: cpu_on makes it. */
 	if (mhi_rdmsr_safe(MHI_MSR_FEATURE_CONTROL, &control) ||
-	    ((control & FEATURE_CONTROL_LOCK) && !(control & FEATURE_CONTROL_VMX))) {
-		caps->hw = MHK_HW_FIRMWARE;
-		return MHI_EOPNOTSUPP;
-	}
-	caps->hw = MHK_HW_MISSING;
+	    ((control & FEATURE_CONTROL_LOCK) && !(control & FEATURE_CONTROL_VMX)))
+		return mhi_hv_refuse(caps, MHK_HW_FIRMWARE, 0);
 	if (mhi_vmx_controls(&vmx, controls, &caps->missing))
-		return MHI_EOPNOTSUPP;
-	if (mhi_read_cr4() & CR4_FRED) {
-		caps->missing = MHK_F_EXIT_CONTROLS;
-		return MHI_EOPNOTSUPP;
-	}
-	if (mhi_read_cr4() & MHI_CR4_VMXE) {
-		caps->hw = MHK_HW_BUSY;
-		return MHI_EBUSY;
-	}
-	caps->hw = MHK_HW_OK;
+		return mhi_hv_refuse(caps, MHK_HW_MISSING, caps->missing);
+	if (mhi_read_cr4() & CR4_FRED)
+		return mhi_hv_refuse(caps, MHK_HW_MISSING, MHK_F_EXIT_CONTROLS);
+	if (mhi_read_cr4() & MHI_CR4_VMXE)
+		return mhi_hv_refuse(caps, MHK_HW_BUSY, 0);
 	return 0;
 }

@@ -5,7 +5,6 @@
  */
 #include "arch/x86/vmx/vmx.h"
 
-#define EVENT_FIELDS (MHI_EVENT_VALID | 0xfffu)
 /* Exit qualification for debug exceptions, SDM 3C table 27-1; DR6 has them at the same places. */
 #define DEBUG_CAUSES 0x600full
 #define DR7_GD (1ull << 13)
@@ -107,7 +106,7 @@ static void delivery_interrupted(struct mhi_vcpu *v, u32 info)
 		interruptibility_change(&h->ref, BLOCKED_BY_NMI | BLOCKED_BY_INSN, 0);
 		break;
 	default:
-		v->event = info & EVENT_FIELDS;
+		v->event = info & MHI_EVENT_FIELDS;
 		if (info & MHI_EVENT_ERROR)
 			v->event_error = vmread32(&h->ref, VMCS_IDT_VECTORING_ERROR);
 		if (is_software(info))

@@ -88,24 +88,12 @@ void mhi_vmx_guest_msrs_load(struct mhi_vcpu *v)
 
 	for (i = 0; i < VMX_SYSCALL_MSRS; i++)
 		switch_msr(mhi_vmx_syscall_msrs[i], cpu->host_syscall[i], h->syscall[i]);
-	if (h->rdtscp)
-		switch_msr(MHI_MSR_TSC_AUX, cpu->host_tsc_aux, v->tsc_aux);
+	mhi_tsc_aux_switch(v, cpu->host_tsc_aux, v->tsc_aux);
 	switch_msr(MHI_MSR_KERNEL_GS_BASE, h->host.kernel_gs_base, h->kernel_gs_base);
 	if (h->dr6 != h->host.dr6)
 		mhi_write_dr(6, h->dr6);
 	if (vmreadn(&h->ref, VMCS_GUEST_DR7) & MHI_DR7_ENABLES)
-		mhi_vmx_dr_live(v);
-}
-
-void mhi_vmx_dr_live(struct mhi_vcpu *v)
-{
-	struct vmx_vcpu *h = vmx_of(v);
-
-	if (v->dr_live)
-		return;
-	mhi_dr_load(v);
-	if (!v->debug)
-		mhi_vmx_proc_set(h, h->proc & ~(u64)PROC_MOV_DR);
+		mhi_dr_live(v);
 }
 
 static void restore_dr(struct mhi_vcpu *v)
@@ -129,8 +117,7 @@ static void restore_msrs(struct mhi_vcpu *v)
 
 	for (i = 0; i < VMX_SYSCALL_MSRS; i++)
 		switch_msr(mhi_vmx_syscall_msrs[i], h->syscall[i], cpu->host_syscall[i]);
-	if (h->rdtscp)
-		switch_msr(MHI_MSR_TSC_AUX, v->tsc_aux, cpu->host_tsc_aux);
+	mhi_tsc_aux_switch(v, v->tsc_aux, cpu->host_tsc_aux);
 	if (h->host.debugctl)
 		mhi_wrmsr(MHI_MSR_DEBUGCTL, h->host.debugctl);
 }

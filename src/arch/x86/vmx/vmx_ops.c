@@ -139,12 +139,19 @@ static int vmx_load(struct mhi_vcpu *v, struct mhi_exit *x)
 	return 0;
 }
 
+static void vmx_dr_intercept(struct mhi_vcpu *v, bool on)
+{
+	struct vmx_vcpu *h = vmx_of(v);
+
+	mhi_vmx_proc_set(h, on ? h->proc | PROC_MOV_DR : h->proc & ~(u64)PROC_MOV_DR);
+}
+
 static void vmx_put(struct mhi_vcpu *v)
 {
 	struct vmx_vcpu *h = vmx_of(v);
 
 	if (v->dr_live)
-		mhi_vmx_proc_set(h, h->proc | PROC_MOV_DR);
+		vmx_dr_intercept(v, true);
 	/* Neither can fail here: the VMCS is ours and current, and this is root operation. */
 	(void)mhi_vmclear(h->vmcs_pa);
 	(void)mhi_vmxoff();
@@ -345,5 +352,5 @@ const struct mhi_hv_ops mhi_vmx_ops = {
 	.cpl = vmx_cpl,
 	.rflags = vmx_rflags,
 	.code = mhi_vmx_code,
-	.dr_live = mhi_vmx_dr_live,
+	.dr_intercept = vmx_dr_intercept,
 };

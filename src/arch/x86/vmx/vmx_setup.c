@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: (GPL-2.0 OR MIT)
 /* A vCPU's VMCS, MSR bitmap and vendor state: made for the reset state, freed at the end. */
 #include "arch/x86/vmx/vmx.h"
-#include "arch/x86/msr.h"
 
 #define MSR_HIGH_BASE 0xc0000000u
 /* Parts of the MSR bitmap: SDM 3C 24.6.9 "MSR-Bitmap Address". */
@@ -89,7 +88,7 @@ static void fill_controls(struct mhi_vcpu *v, const u32 c[VMX_WORDS])
 	u32 proc2 = c[VMX_PROC2];
 
 	h->unrestricted = (proc2 & PROC2_UNRESTRICTED) != 0;
-	h->rdtscp = (proc2 & PROC2_RDTSCP) != 0;
+	v->has_tsc_aux = (proc2 & PROC2_RDTSCP) != 0;
 	if (v->vm->vpid_base == 0)
 		proc2 &= ~PROC2_VPID;
 	h->vpid = (proc2 & PROC2_VPID) ? (u16)(v->vm->vpid_base + v->apic_id) : 0;

@@ -140,15 +140,6 @@ static void pat_set(struct vmx_vcpu *h, u64 pat)
 	vmwrite64(&h->ref, VMCS_GUEST_PAT, pat);
 }
 
-static void tsc_aux_set(struct mhi_vcpu *v, u64 value)
-{
-	if (v->tsc_aux == value)
-		return;
-	v->tsc_aux = value;
-	if (vmx_of(v)->rdtscp)
-		mhi_wrmsr(MHI_MSR_TSC_AUX, value);
-}
-
 u64 mhi_vmx_msr_get(struct mhi_vcpu *v, u32 index)
 {
 	struct vmx_vcpu *h = vmx_of(v);
@@ -187,7 +178,7 @@ void mhi_vmx_msr_set(struct mhi_vcpu *v, u32 index, u64 value)
 	else if (index == MHI_MSR_PAT)
 		pat_set(h, value);
 	else if (index == MHI_MSR_TSC_AUX)
-		tsc_aux_set(v, value);
+		mhi_tsc_aux_set(v, value);
 	else if (index == MHI_MSR_KERNEL_GS_BASE)
 		mhi_wrmsr(index, value);
 }
@@ -314,7 +305,7 @@ static void drs_set(struct mhi_vcpu *v, const struct mhk_state *s)
 	mhi_write_dr(6, h->dr6);
 	vmwriten(&h->ref, VMCS_GUEST_DR7, (s->dr7 & DR7_SETTABLE) | MHI_DR7_RESET);
 	if (s->dr7 & MHI_DR7_ENABLES)
-		mhi_vmx_dr_live(v);
+		mhi_dr_live(v);
 }
 
 static u32 shadow_get(struct vmcs_ref *r)
