@@ -137,12 +137,21 @@ struct mhk_doorbell {
 	__u32 pad; /* must be 0 */
 };
 
-#define MHK_TSC_SET (1u << 0) /* set the offset; otherwise only read */
+#define MHK_TSC_SET (1u << 0) /* set offset and ratio; otherwise only read */
+#define MHK_TSC_RATIO_MAX 255 /* of ratio >> shift: what both vendors' CPUs can */
 
+/*
+ * Guest TSC = (host TSC * ratio >> shift) + offset, for all vCPUs of the VM, each from its next
+ * entry after a return to user space on; deadlines that are armed already stay with the host's
+ * time. -EINVAL: ratio.
+ */
 struct mhk_tsc {
 	__u32 size;
 	__u32 flags;  /* MHK_TSC_* */
-	__u64 offset; /* in/out: guest TSC = host TSC + offset, for all vCPUs of the VM */
+	__u64 offset; /* in/out */
+	__u64 ratio;  /* in/out; 0: the host's rate */
+	__u32 shift;  /* out; 0: the CPU cannot scale (MHK_F_TSC_SCALING), ratio must be 0 */
+	__u32 pad;    /* must be 0 */
 };
 
 struct mhk_vcpu_create {

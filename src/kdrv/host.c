@@ -93,13 +93,11 @@ static enum hrtimer_restart timer_fired(struct hrtimer *t)
 	return HRTIMER_NORESTART;
 }
 
-void mhi_host_timer_set(struct mhi_vcpu *v, u64 host_tsc)
+void mhi_host_timer_set(struct mhi_vcpu *v, u64 ticks)
 {
-	u64 now = mhi_rdtsc();
-	s64 left = (s64)(host_tsc - now);
 	/* Ten years are never; beyond, the quotient below may not fit 64 bits, which is a #DE. */
 	u64 never = 10ull * 365 * 86400 * MSEC_PER_SEC * tsc_khz;
-	u64 ns = left > 0 ? mul_u64_u32_div(min_t(u64, left, never), USEC_PER_SEC, tsc_khz) : 0;
+	u64 ns = mul_u64_u32_div(min(ticks, never), USEC_PER_SEC, tsc_khz);
 
 	hrtimer_start(&to_drv(v)->timer, ktime_add_ns(ktime_get(), ns), HRTIMER_MODE_ABS);
 }

@@ -47,12 +47,19 @@ static long vm_msi(void *vm, union drv_arg *arg)
 
 static long vm_tsc(void *object, union drv_arg *arg)
 {
-	struct drv_vm *vm = object;
+	struct mhi_vm *vm = &((struct drv_vm *)object)->arch;
+	struct mhk_tsc *tsc = &arg->tsc;
+	u32 shift = vm->caps.tsc_shift;
 
-	if (arg->tsc.flags & MHK_TSC_SET)
-		WRITE_ONCE(vm->arch.tsc_offset, arg->tsc.offset);
-	else
-		arg->tsc.offset = READ_ONCE(vm->arch.tsc_offset);
+	if (tsc->pad || (tsc->ratio && (!shift || tsc->ratio >> shift > MHK_TSC_RATIO_MAX)))
+		return -EINVAL;
+	if (tsc->flags & MHK_TSC_SET) {
+		WRITE_ONCE(vm->tsc_offset, tsc->offset);
+		WRITE_ONCE(vm->tsc_ratio, tsc->ratio);
+	}
+	tsc->offset = READ_ONCE(vm->tsc_offset);
+	tsc->ratio = READ_ONCE(vm->tsc_ratio);
+	tsc->shift = shift;
 	return 0;
 }
 

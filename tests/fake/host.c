@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* The fake host of vCPUs. */
 #include "host.h"
+#include "x86_insn.h"
 
 struct fake_host fake_host[MHK_MAX_VCPUS];
 
@@ -10,10 +11,10 @@ void mhi_host_kick(struct mhi_vcpu *v)
 	__atomic_add_fetch(&fake_host[v->apic_id].kicks, 1, __ATOMIC_RELAXED);
 }
 
-void mhi_host_timer_set(struct mhi_vcpu *v, u64 host_tsc)
+void mhi_host_timer_set(struct mhi_vcpu *v, u64 ticks)
 {
 	fake_host[v->apic_id].armed = true;
-	fake_host[v->apic_id].deadline = host_tsc;
+	fake_host[v->apic_id].deadline = fake_tsc + ticks;
 	fake_host[v->apic_id].sets++;
 }
 

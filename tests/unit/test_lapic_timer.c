@@ -128,6 +128,91 @@ START_TEST(arithmetic)
 }
 END_TEST
 
+/* At other rates than the host's nothing expires early, or more than a tick of the guest's late. */
+START_TEST(scaled)
+{
+	static const u64 ratios[] = { 1ull << 47, 3ull << 47, 1ull << 40,
+				      (255ull << 48) | 0xffffffffffff, 0x5555555555555555 >> 15 };
+	u64 now, tick;
+	size_t i;
+
+	for (i = 0; i < MHI_COUNT(ratios); i++) {
+		begin(1);
+		tick = MHI_BIT(48) / ratios[i] + 1;
+		vm.caps.tsc_shift = 48;
+		vm.tsc_ratio = ratios[i];
+		vm.tsc_offset = 12345;
+		fake_tsc = 1000000000007ull;
+		now = mhi_guest_tsc(&vm);
+		ck_assert(now == (u64)((unsigned __int128)fake_tsc * ratios[i] >> 48) + 12345);
+		wr(V(0), O_DIV, DIV_1);
+		wr(V(0), O_TIMER, VEC);
+		wr(V(0), O_INIT, 1000000);
+		ck_assert_uint_eq(rd(V(0), O_CURRENT), 1000000);
+		ck_assert(H.armed);
+		fake_tsc = H.deadline - 1 - tick;
+		ck_assert_uint_lt(mhi_guest_tsc(&vm), now + TICKS(1000000));
+		ck_assert_uint_ge(rd(V(0), O_CURRENT), 1);
+		advance_to(H.deadline);
+		ck_assert_uint_ge(mhi_guest_tsc(&vm), now + TICKS(1000000));
+		ck_assert(take() && !H.armed);
+		/* TSC-deadline mode */
+		now = mhi_guest_tsc(&vm);
+		wr(V(0), O_TIMER, DEADLINE | VEC);
+		ck_assert_int_eq(mhi_lapic_wrmsr(V(0), MHI_MSR_TSC_DEADLINE, now + 777777), 0);
+		ck_assert(H.armed);
+		fake_tsc = H.deadline - 1 - tick;
+		ck_assert_uint_lt(mhi_guest_tsc(&vm), now + 777777);
+		advance_to(H.deadline);
+		ck_assert_uint_ge(mhi_guest_tsc(&vm), now + 777777);
+		ck_assert(take() && !H.armed);
+	}
+}
+END_TEST
+
+/*
+ * The least and the greatest ratio: nothing overflows, nothing waits with the host's interrupts
+ * off, and what lies beyond the host's time never comes.
+ */
+START_TEST(scaled_extremes)
+{
+	u64 now;
+
+	begin(1);
+	vm.caps.tsc_shift = 48;
+	vm.tsc_ratio = 1;
+	vm.tsc_offset = 0;
+	fake_tsc = (5ull << 48) - 1;
+	wr(V(0), O_TIMER, DEADLINE | VEC);
+	ck_assert_uint_eq(mhi_guest_tsc(&vm), 4);
+	ck_assert_int_eq(mhi_lapic_wrmsr(V(0), MHI_MSR_TSC_DEADLINE, 5), 0);
+	ck_assert(H.armed && H.deadline == fake_tsc + (1ull << 48));
+	mhi_lapic_timer_near(V(0));
+	ck_assert_int_eq(mhi_lapic_wrmsr(V(0), MHI_MSR_TSC_DEADLINE, ~0ull), 0);
+	ck_assert(H.armed && H.deadline == fake_tsc + ~0ull);
+	vm.tsc_ratio = (255ull << 48) | 0xffffffffffff;
+	fake_tsc = 1000;
+	now = mhi_guest_tsc(&vm);
+	ck_assert_uint_eq(now, 255999);
+	ck_assert_int_eq(mhi_lapic_wrmsr(V(0), MHI_MSR_TSC_DEADLINE, now + 1), 0);
+	ck_assert(H.armed && H.deadline == fake_tsc + 1);
+	ck_assert_int_eq(mhi_lapic_wrmsr(V(0), MHI_MSR_TSC_DEADLINE, ~0ull), 0);
+	ck_assert(H.armed && H.deadline == fake_tsc + ((~0ull - now) >> 8) + 1);
+}
+END_TEST
+
+/* A deadline in the far half of the TSC's range is not one that has passed. */
+START_TEST(far_deadline)
+{
+	begin(1);
+	fake_tsc = 1000;
+	wr(V(0), O_TIMER, DEADLINE | VEC);
+	ck_assert_int_eq(mhi_lapic_wrmsr(V(0), MHI_MSR_TSC_DEADLINE, ~0ull), 0);
+	ck_assert(H.armed && H.deadline == ~0ull - vm.tsc_offset);
+	ck_assert(!take());
+}
+END_TEST
+
 /* After each of many periods the deadline is a whole number of them after the start. */
 START_TEST(periodic_without_drift)
 {
@@ -341,6 +426,9 @@ static void add_tests(TCase *t)
 	tcase_add_loop_test(t, dividers, 0, 8);
 	tcase_add_test(t, divider_while_counting);
 	tcase_add_test(t, arithmetic);
+	tcase_add_test(t, scaled);
+	tcase_add_test(t, scaled_extremes);
+	tcase_add_test(t, far_deadline);
 	tcase_add_test(t, periodic_without_drift);
 	tcase_add_test(t, periodic_read_late);
 	tcase_add_test(t, host_early);

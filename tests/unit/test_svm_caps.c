@@ -150,8 +150,11 @@ START_TEST(take_and_give_back)
 	ck_assert_uint_eq(fake_msr(MHI_MSR_TSC_RATIO), MHI_BIT(32));
 	ck_assert_uint_eq(cpu.host_tsc_aux, 7);
 
+	mhi_svm_tsc_ratio_set(&cpu, MHI_BIT(31)); /* of a guest */
+	ck_assert_uint_eq(fake_msr(MHI_MSR_TSC_RATIO), MHI_BIT(31));
 	mhi_svm_ops.cpu_off(&cpu);
 	ck_assert(!cpu.on);
+	ck_assert_uint_eq(fake_msr(MHI_MSR_TSC_RATIO), MHI_BIT(32));
 	ck_assert_uint_eq(fake_msr(MHI_MSR_EFER), efer);
 	ck_assert_uint_eq(fake_msr(MHI_MSR_VM_HSAVE_PA), 0);
 	ck_assert_uint_eq(fake_faults, 0);

@@ -312,6 +312,34 @@ START_TEST(tsc)
 }
 END_TEST
 
+/* The CPU's ratio follows who runs, and is written only when that changes it. */
+START_TEST(tsc_ratio)
+{
+	const u64 ratio = 5ull << 30;
+	u64 writes;
+
+	fake_svm_begin(FAKE_SVM_FULL);
+	fake_svm.cpu.tsc_ratio = MHI_TSC_RATIO_ONE;
+	writes = fake_msr_writes(MHI_MSR_TSC_RATIO);
+	mhi_svm_ops.put(&fake_svm.v);
+	ck_assert_int_eq(mhi_svm_ops.load(&fake_svm.v, &x), 0);
+	mhi_svm_ops.put(&fake_svm.v);
+	ck_assert_uint_eq(fake_msr_writes(MHI_MSR_TSC_RATIO), writes);
+	fake_svm.vm.tsc_ratio = ratio;
+	ck_assert_int_eq(mhi_svm_ops.load(&fake_svm.v, &x), 0);
+	ck_assert_uint_eq(fake_msr(MHI_MSR_TSC_RATIO), ratio);
+	mhi_svm_ops.put(&fake_svm.v);
+	ck_assert_int_eq(mhi_svm_ops.load(&fake_svm.v, &x), 0);
+	mhi_svm_ops.put(&fake_svm.v);
+	ck_assert_uint_eq(fake_msr_writes(MHI_MSR_TSC_RATIO), writes + 1);
+	fake_svm.vm.tsc_ratio = 0;
+	ck_assert_int_eq(mhi_svm_ops.load(&fake_svm.v, &x), 0);
+	ck_assert_uint_eq(fake_msr(MHI_MSR_TSC_RATIO), MHI_TSC_RATIO_ONE);
+	ck_assert_uint_eq(fake_msr_writes(MHI_MSR_TSC_RATIO), writes + 2);
+	fake_svm_end();
+}
+END_TEST
+
 /* Bochs's VMRUN does not load CR2: the host's would become the guest's. */
 START_TEST(cr2_is_loaded_by_hand)
 {
@@ -551,6 +579,7 @@ static void add_tests(TCase *tc)
 	tcase_add_test(tc, efer_hides_svme);
 	tcase_add_test(tc, msrs);
 	tcase_add_test(tc, tsc);
+	tcase_add_test(tc, tsc_ratio);
 	tcase_add_test(tc, cr2_is_loaded_by_hand);
 	tcase_add_test(tc, equal_tsc_aux_costs_nothing);
 	tcase_add_test(tc, supervisor_xsave_state_is_the_hosts);

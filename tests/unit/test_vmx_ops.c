@@ -377,6 +377,37 @@ START_TEST(tsc_offset)
 }
 END_TEST
 
+/* The control and its field are touched for a VM with a ratio only. */
+START_TEST(tsc_ratio)
+{
+	struct cpu_model skylake = haswell;
+	u64 proc2;
+
+	skylake.proc2 |= (u64)PROC2_TSC_SCALING << 32;
+	make_vcpu(&skylake);
+	ck_assert_uint_eq(vm.caps.tsc_shift, 48);
+	load();
+	put();
+	fake_vmcs_set(VMCS_TSC_MULTIPLIER, 0x1234);
+	load();
+	proc2 = fake_vmcs(VMCS_PROC_CONTROLS2);
+	ck_assert_uint_eq(proc2 & PROC2_TSC_SCALING, 0);
+	ck_assert_uint_eq(fake_vmcs(VMCS_TSC_MULTIPLIER), 0x1234);
+	put();
+	vm.tsc_ratio = 5ull << 46;
+	load();
+	ck_assert_uint_eq(fake_vmcs(VMCS_PROC_CONTROLS2), proc2 | PROC2_TSC_SCALING);
+	ck_assert_uint_eq(fake_vmcs(VMCS_TSC_MULTIPLIER), 5ull << 46);
+	put();
+	vm.tsc_ratio = 0;
+	load();
+	ck_assert_uint_eq(fake_vmcs(VMCS_PROC_CONTROLS2), proc2);
+	put();
+	make_vcpu(&haswell);
+	ck_assert_uint_eq(vm.caps.tsc_shift, 0);
+}
+END_TEST
+
 START_TEST(cr2_is_switched)
 {
 	begin();
@@ -406,6 +437,7 @@ static void add_tests(TCase *tc)
 	tcase_add_test(tc, small_getters);
 	tcase_add_test(tc, msrs);
 	tcase_add_test(tc, tsc_offset);
+	tcase_add_test(tc, tsc_ratio);
 	tcase_add_test(tc, cr2_is_switched);
 }
 

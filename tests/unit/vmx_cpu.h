@@ -163,6 +163,7 @@ static inline void make_vcpu(const struct cpu_model *m)
 	vm.caps.features = caps.features;
 	vm.caps.cr4 = caps.cr4;
 	vm.caps.phys_bits = caps.phys_bits;
+	vm.caps.tsc_shift = caps.tsc_shift;
 	vm.npt.fmt = caps.npt_fmt;
 	vm.npt.root_pa = 0x5000;
 	vm.vpid_base = VPID_BASE;

@@ -95,6 +95,8 @@ void mhi_lapic_timer_fired(struct mhi_vcpu *v);
  * mhi_lapic_pending.
  */
 void mhi_lapic_timer_sync(struct mhi_vcpu *v);
+/* The VM's TSC, now. Any thread. */
+u64 mhi_guest_tsc(const struct mhi_vm *vm);
 /* Before a HLT: an expiry so near that sleeping would take longer is waited for. As timer_sync. */
 void mhi_lapic_timer_near(struct mhi_vcpu *v);
 

@@ -1,16 +1,34 @@
 // SPDX-License-Identifier: (GPL-2.0 OR MIT)
 /* The local APIC's timer: SDM 3A 11.5.4 "APIC Timer". Everything is kept in guest TSC. */
 #include "arch/x86/lapic_int.h"
+#include "base/ratio.h"
 #include "x86_insn.h"
 
 #define TIMER_MODE(lvt) (((lvt) >> 17) & 3)
-/* Ticks of the TSC that pass while a thread falls asleep and wakes: about a microsecond. */
+/* Ticks of the host's TSC that pass while a thread falls asleep and wakes: about a microsecond. */
 #define NEAR_TICKS 4096
 enum { MODE_ONE_SHOT, MODE_PERIODIC, MODE_TSC_DEADLINE };
 
+u64 mhi_guest_tsc(const struct mhi_vm *vm)
+{
+	u64 tsc = mhi_rdtsc(), ratio = mhi_load64(&vm->tsc_ratio);
+
+	if (ratio)
+		tsc = mhi_ratio_scale(tsc, ratio, vm->caps.tsc_shift);
+	return tsc + mhi_load64(&vm->tsc_offset);
+}
+
 static u64 guest_tsc(const struct mhi_vcpu *v)
 {
-	return mhi_rdtsc() + mhi_load64(&v->vm->tsc_offset);
+	return mhi_guest_tsc(v->vm);
+}
+
+/* In ticks of the host's TSC. */
+static u64 until_expiry(const struct mhi_vcpu *v, u64 now)
+{
+	u64 left = v->lapic.tsc_deadline - now, ratio = mhi_load64(&v->vm->tsc_ratio);
+
+	return ratio ? mhi_ratio_unscale(left, ratio, v->vm->caps.tsc_shift) : left;
 }
 
 /*
@@ -24,10 +42,10 @@ static unsigned int tick_shift(const struct mhi_lapic *l)
 	return MHI_LAPIC_TICK_SHIFT + ((code + 1) & 7);
 }
 
-static void arm(struct mhi_vcpu *v)
+static void arm(struct mhi_vcpu *v, u64 now)
 {
 	v->lapic.host_timer = true;
-	mhi_host_timer_set(v, v->lapic.tsc_deadline - mhi_load64(&v->vm->tsc_offset));
+	mhi_host_timer_set(v, until_expiry(v, now));
 }
 
 void mhi_lapic_timer_stop(struct mhi_vcpu *v)
@@ -42,8 +60,10 @@ void mhi_lapic_timer_stop(struct mhi_vcpu *v)
 
 static void start(struct mhi_vcpu *v, u32 count)
 {
-	v->lapic.tsc_deadline = guest_tsc(v) + ((u64)count << tick_shift(&v->lapic));
-	arm(v);
+	u64 now = guest_tsc(v);
+
+	v->lapic.tsc_deadline = now + ((u64)count << tick_shift(&v->lapic));
+	arm(v, now);
 }
 
 static bool expired(const struct mhi_vcpu *v, u64 now)
@@ -59,7 +79,7 @@ static void expire(struct mhi_vcpu *v, u64 now)
 	if (TIMER_MODE(l->reg[LAPIC_LVT + LVT_TIMER]) == MODE_PERIODIC && period) {
 		/* Expiries that were missed are one interrupt. */
 		l->tsc_deadline += ((now - l->tsc_deadline) / period + 1) * period;
-		arm(v);
+		arm(v, now);
 	} else {
 		mhi_lapic_timer_stop(v);
 	}
@@ -84,7 +104,7 @@ void mhi_lapic_timer_sync(struct mhi_vcpu *v)
 	if (expired(v, now))
 		expire(v, now);
 	else if (l->tsc_deadline) /* the host's clock ran early, or this was an older deadline's */
-		arm(v);
+		arm(v, now);
 }
 
 void mhi_lapic_timer_near(struct mhi_vcpu *v)
@@ -92,7 +112,7 @@ void mhi_lapic_timer_near(struct mhi_vcpu *v)
 	u64 now = guest_tsc(v);
 
 	/* Neither one that is off, which is 0, nor one that has passed already. */
-	if (v->lapic.tsc_deadline - now >= NEAR_TICKS)
+	if (until_expiry(v, now) >= NEAR_TICKS)
 		return;
 	for (; !expired(v, now) && !mhi_lapic_has_work(v); now = guest_tsc(v))
 		mhi_pause();
@@ -140,12 +160,13 @@ void mhi_lapic_timer_set_lvt(struct mhi_vcpu *v, u32 lvt)
 void mhi_lapic_timer_set_deadline(struct mhi_vcpu *v, u64 tsc)
 {
 	struct mhi_lapic *l = &v->lapic;
+	u64 now = guest_tsc(v);
 
 	if (TIMER_MODE(l->reg[LAPIC_LVT + LVT_TIMER]) != MODE_TSC_DEADLINE)
 		return;
-	if (tsc && guest_tsc(v) < tsc) {
+	if (tsc && now < tsc) {
 		l->tsc_deadline = tsc;
-		arm(v);
+		arm(v, now);
 		return;
 	}
 	mhi_lapic_timer_stop(v);

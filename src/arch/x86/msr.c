@@ -102,7 +102,7 @@ enum mhi_msr_result mhi_msr_read(struct mhi_vcpu *v, u32 index, u64 *value)
 		return MHI_MSR_DONE;
 	}
 	if (index == MHI_MSR_TSC) {
-		*value = mhi_rdtsc() + v->vm->tsc_offset;
+		*value = mhi_guest_tsc(v->vm);
 		return MHI_MSR_DONE;
 	}
 	return MHI_MSR_USER;

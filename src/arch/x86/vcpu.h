@@ -25,16 +25,18 @@ struct mhi_cpu {
 	u64 last_vcpu;	/* (i) who ran last, as spec.c numbers vCPUs; 0: nobody yet */
 	u64 host_syscall[4]; /* (i) VMX: STAR, LSTAR, CSTAR, SFMASK; constants read by cpu_on */
 	u64 host_tsc_aux;    /* (i) likewise */
+	u64 tsc_ratio;	     /* (i) SVM: in the CPU's MSR, of who ran last with another */
 };
 
 /* Caps found by probe(); also what MHK_INFO reports. */
 struct mhi_hv_caps {
-	u32 hw;	      /* enum mhk_hw */
-	u32 missing;  /* see enum mhk_hw */
-	u64 features; /* bit n = enum mhk_feature n */
-	u64 cr4;      /* CR4 bits a guest may set */
-	u64 xcr0;     /* of a VM: XCR0 bits that a guest may set; 0: the host has no XSAVE */
-	u32 asids;    /* SVM */
+	u32 hw;	       /* enum mhk_hw */
+	u32 missing;   /* see enum mhk_hw */
+	u64 features;  /* bit n = enum mhk_feature n */
+	u64 cr4;       /* CR4 bits a guest may set */
+	u64 xcr0;      /* of a VM: XCR0 bits that a guest may set; 0: the host has no XSAVE */
+	u32 asids;     /* SVM */
+	u32 tsc_shift; /* of struct mhk_tsc */
 	u32 phys_bits;
 	const struct mhi_npt_fmt *npt_fmt;
 	u32 npt_max_level;
@@ -45,7 +47,7 @@ struct mhi_vm {
 	const struct mhi_hv_ops *ops; /* (c) */
 	struct mhi_hv_caps caps;      /* (c) */
 	struct mhi_npt npt;	      /* root is (c); entries under the host's lock */
-	u64 tsc_offset;		      /* any thread; read at load */
+	u64 tsc_offset, tsc_ratio;    /* any thread; read at load; as in struct mhk_tsc */
 	u32 tsc_khz;		      /* (c) */
 	u32 barriers;		      /* (c) MHK_BARRIER_*: their MSRs exist */
 	u64 id;			      /* (c) no other VM has or had it; not 0 */
@@ -145,10 +147,10 @@ struct mhi_vcpu {
  */
 void mhi_host_kick(struct mhi_vcpu *v);
 /*
- * Arm the vCPU's one timer: mhi_lapic_timer_fired(v) is called when host TSC >= deadline; replaces
- * any earlier.
+ * Arm the vCPU's one timer: mhi_lapic_timer_fired(v) is called when so many ticks of the host's TSC
+ * have passed; replaces any earlier.
  */
-void mhi_host_timer_set(struct mhi_vcpu *v, u64 host_tsc);
+void mhi_host_timer_set(struct mhi_vcpu *v, u64 ticks);
 void mhi_host_timer_cancel(struct mhi_vcpu *v);
 /* Must the run loop leave guest mode: reschedule, signal, kick, immediate exit? Interrupts off. */
 bool mhi_host_wants_out(struct mhi_vcpu *v);

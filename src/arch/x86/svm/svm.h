@@ -32,7 +32,8 @@ static inline bool mhi_svm_refused(u64 code)
 #define MHI_MSR_VM_CR 0xc0010114
 #define MHI_MSR_VM_HSAVE_PA 0xc0010117
 #define MHI_VM_CR_SVMDIS MHI_BIT(4)
-#define MHI_TSC_RATIO_ONE MHI_BIT(32)
+#define MHI_TSC_RATIO_SHIFT 32u
+#define MHI_TSC_RATIO_ONE MHI_BIT(MHI_TSC_RATIO_SHIFT)
 
 #define MHI_SVM_MSRPM_BYTES 0x2000
 #define MHI_SVM_IOPM_BYTES 0x3000
@@ -91,6 +92,7 @@ static inline bool svm_in_code64(const struct mhi_vmcb_state *st)
 int mhi_svm_probe(struct mhi_hv_caps *caps);
 int mhi_svm_cpu_on(struct mhi_cpu *cpu);
 void mhi_svm_cpu_off(struct mhi_cpu *cpu);
+void mhi_svm_tsc_ratio_set(struct mhi_cpu *cpu, u64 ratio);
 bool mhi_svm_cpu_has_tsc_aux(void);
 u64 mhi_svm_host_xss(void);
 bool mhi_svm_cpu_is_qemu(void);

@@ -164,6 +164,7 @@ int mhi_svm_probe(struct mhi_hv_caps *caps)
 	caps->cr4 = cr4_mask();
 	caps->asids = cpuid_reg(LEAF_SVM, 0, EBX);
 	caps->phys_bits = guest_phys_bits();
+	caps->tsc_shift = caps->features & MHI_BIT(MHK_F_TSC_SCALING) ? MHI_TSC_RATIO_SHIFT : 0;
 	caps->npt_fmt = &mhi_npt_amd;
 	caps->npt_max_level = caps->features & MHI_BIT(MHK_F_PAGE_1G) ? 3 : 2;
 
@@ -178,6 +179,18 @@ int mhi_svm_probe(struct mhi_hv_caps *caps)
 	return 0;
 }
 
+/*
+ * It scales what guests read, not what the host does: so it may stay when they leave. APM 2 15.30.5
+ * "TSC Ratio MSR (C000_0104h)".
+ */
+void mhi_svm_tsc_ratio_set(struct mhi_cpu *cpu, u64 ratio)
+{
+	if (cpu->tsc_ratio == ratio)
+		return;
+	cpu->tsc_ratio = ratio;
+	mhi_wrmsr(MHI_MSR_TSC_RATIO, ratio);
+}
+
 int mhi_svm_cpu_on(struct mhi_cpu *cpu)
 {
 	u64 efer = mhi_rdmsr(MHI_MSR_EFER);
@@ -188,6 +201,7 @@ int mhi_svm_cpu_on(struct mhi_cpu *cpu)
 	if (!(mhi_rdmsr(MHI_MSR_EFER) & MHI_EFER_SVME))
 		return MHI_EIO;
 	mhi_wrmsr(MHI_MSR_VM_HSAVE_PA, cpu->page_pa);
+	cpu->tsc_ratio = MHI_TSC_RATIO_ONE;
 	if (cpuid_reg(LEAF_SVM, 0, EDX) & SVM_EDX_TSC_RATE)
 		mhi_wrmsr(MHI_MSR_TSC_RATIO, MHI_TSC_RATIO_ONE);
 	if (mhi_svm_cpu_has_tsc_aux())
@@ -202,6 +216,7 @@ void mhi_svm_cpu_off(struct mhi_cpu *cpu)
 	if (!cpu->on)
 		return;
 	cpu->on = false;
+	mhi_svm_tsc_ratio_set(cpu, MHI_TSC_RATIO_ONE);
 	mhi_wrmsr(MHI_MSR_VM_HSAVE_PA, 0);
 	mhi_wrmsr(MHI_MSR_EFER, mhi_rdmsr(MHI_MSR_EFER) & ~MHI_EFER_SVME);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: (GPL-2.0 OR MIT)
 /* The borders of a section: host state that VMRUN does not switch, debug registers, TSC offset. */
 #include "arch/x86/svm/svm.h"
+#include "base/atomic.h"
 #include "svm_insn.h"
 #include "x86_insn.h"
 
@@ -27,6 +28,7 @@ static void dr_put(struct mhi_vcpu *v, struct svm_vcpu *svm)
 
 int mhi_svm_load(struct mhi_vcpu *v, struct mhi_exit *x)
 {
+	u64 ratio = mhi_load64(&v->vm->tsc_ratio);
 	struct svm_vcpu *svm = svm_of(v);
 	struct mhi_vmcb *vmcb = svm->vmcb;
 
@@ -43,6 +45,7 @@ int mhi_svm_load(struct mhi_vcpu *v, struct mhi_exit *x)
 		vmcb->control.tsc_offset = v->vm->tsc_offset;
 		mhi_vmcb_dirty(vmcb, MHI_SVM_CLEAN_I);
 	}
+	mhi_svm_tsc_ratio_set(v->cpu, ratio ? ratio : MHI_TSC_RATIO_ONE);
 	if (vmcb->control.intercept_exceptions != MHI_EXCEPTIONS(v)) {
 		vmcb->control.intercept_exceptions = MHI_EXCEPTIONS(v);
 		mhi_vmcb_dirty(vmcb, MHI_SVM_CLEAN_I);

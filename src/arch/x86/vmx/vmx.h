@@ -204,7 +204,8 @@ struct vmx_vcpu {
 	u64 cr0_fixed0, cr0_fixed1, cr4_fixed0; /* (c) */
 
 	u64 proc, entry, exceptions;   /* (v) what the VMCS holds */
-	u64 tsc_offset;		       /* (v) likewise */
+	u64 tsc_offset, tsc_ratio;     /* (v) likewise */
+	u32 proc2;		       /* (v) likewise, but for TSC scaling */
 	u64 host_rsp;		       /* (v) likewise; vmx_entry.S compares and writes */
 	u64 efer, pat;		       /* (v) guest's */
 	u64 syscall[VMX_SYSCALL_MSRS]; /* (v) guest's */

@@ -7,6 +7,7 @@
 #define CPUID_PHYS_BITS 0x80000008u
 #define DEFAULT_PHYS_BITS 36u
 #define EPT_WALK4_BITS 48u
+#define TSC_RATIO_SHIFT 48u /* binary places of the TSC multiplier */
 /* FRED delivers host NMIs by other means than the IDT, and needs VM-exit controls of its own. */
 #define CR4_FRED (1ull << 32)
 
@@ -205,6 +206,7 @@ static void fill_caps(const struct vmx_caps *vmx, u32 cpuid_1_ecx, struct mhi_hv
 	caps->features = features_of(vmx, cpuid_1_ecx);
 	caps->cr4 = CR4_GUEST & vmx->cr4_fixed1;
 	caps->phys_bits = phys_bits();
+	caps->tsc_shift = caps->features & MHI_BIT(MHK_F_TSC_SCALING) ? TSC_RATIO_SHIFT : 0;
 	caps->npt_fmt =
 		(caps->features & MHI_BIT(MHK_F_ACCESSED_DIRTY)) ? &mhi_npt_ept_ad : &mhi_npt_ept;
 	caps->npt_max_level = 1;

@@ -121,6 +121,14 @@ off:
 	return MHI_EIO;
 }
 
+/* SDM 3C 25.6.5 "Time-Stamp Counter Offset and Multiplier". 0: as on a CPU that cannot. */
+static void scale_tsc(struct vmx_vcpu *h, u64 ratio)
+{
+	h->tsc_ratio = ratio;
+	vmwrite64(&h->ref, VMCS_TSC_MULTIPLIER, ratio);
+	vmwrite32(&h->ref, VMCS_PROC_CONTROLS2, ratio ? h->proc2 | PROC2_TSC_SCALING : h->proc2);
+}
+
 static int vmx_load(struct mhi_vcpu *v, struct mhi_exit *x)
 {
 	struct vmx_vcpu *h = vmx_of(v);
@@ -136,6 +144,8 @@ static int vmx_load(struct mhi_vcpu *v, struct mhi_exit *x)
 	mhi_vmx_host_save(v);
 	mhi_vmx_guest_msrs_load(v);
 	vmcs_write_cached(&h->ref, &h->tsc_offset, VMCS_TSC_OFFSET, v->vm->tsc_offset);
+	if (h->tsc_ratio != v->vm->tsc_ratio)
+		scale_tsc(h, v->vm->tsc_ratio);
 	return 0;
 }
 

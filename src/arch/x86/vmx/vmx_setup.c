@@ -93,6 +93,7 @@ static void fill_controls(struct mhi_vcpu *v, const u32 c[VMX_WORDS])
 		proc2 &= ~PROC2_VPID;
 	h->vpid = (proc2 & PROC2_VPID) ? (u16)(v->vm->vpid_base + v->apic_id) : 0;
 	h->proc = c[VMX_PROC];
+	h->proc2 = proc2;
 	h->entry = c[VMX_ENTRY];
 	vmwrite32(r, VMCS_PIN_CONTROLS, c[VMX_PIN]);
 	vmwrite32(r, VMCS_PROC_CONTROLS, c[VMX_PROC]);
