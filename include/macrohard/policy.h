@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a guest may do, and sees of its CPUs, beside what the library decides by itself: I/O ports,
- * CPUID and MSRs.
+ * CPUID, MSRs and the TSC's frequency.
  */
 #ifndef MACROHARD_POLICY_H
 #define MACROHARD_POLICY_H
@@ -144,6 +144,23 @@ struct mh_cpuid_rule {
  * engine takes), MH_EIO (the engine refuses them).   Since: 1.0
  */
 MH_API int mh_vm_cpuid_rule(struct mh_vm *vm, const struct mh_cpuid_rule *rule);
+
+/**
+ * Set the frequency of the guest's TSC, on all vCPUs: for a guest that began on a machine with
+ * another, or shall see the same one on all. What tells of it follows: CPUID, the paravirtual
+ * clocks, Hyper-V's MSRs, and with MH_ENGINE_SHIM the rate of the local APIC's timer. It holds
+ * until it is set again. Another frequency than the host's needs a CPU with TSC scaling.
+ * @khz  0: the host's, as of a new VM; else the host's divided by 255, to 255 times the host's
+ * Thread: [setup], not Paused
+ * Returns 0; MH_EINVAL, MH_ESTATE, MH_ERANGE (khz), MH_EMISSING (the CPU lacks TSC scaling, or the
+ * host's frequency is unknown), MH_ENOMEM, MH_EIO. On error it is as before; mh_vm_start then
+ * returns MH_EIO where the engine refuses it after all.
+ * Spec: SDM 3C 25.6.5 (TSC multiplier), APM 2 15.30.5 (TSC ratio MSR).   Since: 1.0
+ */
+MH_API int mh_vm_set_tsc_khz(struct mh_vm *vm, uint32_t khz);
+
+/** The guest's TSC in kHz; 0: unknown, or @vm is NULL. Thread: [any]. Since: 1.0 */
+MH_API uint32_t mh_vm_tsc_khz(struct mh_vm *vm);
 
 #ifdef __cplusplus
 }

@@ -98,6 +98,8 @@ struct mh_vm {
 	const struct mhi_engine_ops *ops; /* (c) */
 	struct mhi_engine *engine;	  /* (c) */
 	const struct mhk_info *info;	  /* (c) */
+	struct mhk_info facts;		  /* (p) info: the engine's, with the guest's clocks */
+	u32 tsc_khz;			  /* (p) as asked for; 0: the host's */
 	char *name;			  /* (c) */
 	u32 flags, cpus;		  /* (c) */
 	struct mh_vcpu *vcpu;		  /* (c) [cpus] */
@@ -237,8 +239,8 @@ int mhi_vm_power_cycle(struct mh_vm *vm, struct mhi_err *err);
 void mhi_vm_power_off(struct mh_vm *vm);
 /* Give vCPUs that have not run yet their CPUID anew; others have it from the next power cycle. */
 int mhi_vm_set_cpuid(struct mh_vm *vm, struct mhi_err *err);
-/* Guest time begins at zero. */
-void mhi_vm_start_clock(struct mh_vm *vm);
+/* Guest time begins at zero. 0; MH_EIO: the engine cannot, and it was asked for a frequency. */
+int mhi_vm_start_clock(struct mh_vm *vm, struct mhi_err *err);
 /* The vCPUs, parked, are about to go on after a pause: their guest may learn of it. */
 void mhi_vm_clock_paused(struct mh_vm *vm);
 

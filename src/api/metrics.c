@@ -153,8 +153,9 @@ int mh_vcpu_metrics(struct mh_vm *vm, uint32_t index, struct mh_vm_metrics *out)
 
 static u64 ticks_to_ns(const struct mh_vm *vm, u64 ticks)
 {
-	return vm->info->tsc_khz ? (u64)((unsigned __int128)ticks * 1000000u / vm->info->tsc_khz)
-				 : 0;
+	u32 khz = vm->ops->info(vm->engine)->tsc_khz;
+
+	return khz ? (u64)((unsigned __int128)ticks * 1000000u / khz) : 0;
 }
 
 int mh_dev_metrics(struct mh_dev *dev, struct mh_dev_metrics *out)

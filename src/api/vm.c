@@ -54,13 +54,13 @@ static int init_locks(struct mh_vm *vm)
 	return 0;
 }
 
-static u64 msr_tsc_offset(void *opaque)
+static u64 guest_tsc(void *opaque, u64 host_tsc)
 {
 	struct mh_vm *vm = opaque;
-	u64 offset = 0;
+	struct mhi_tsc tsc = { 0 };
 
-	vm->ops->tsc_offset(vm->eng, false, &offset);
-	return offset;
+	vm->ops->tsc(vm->eng, false, &tsc);
+	return mhi_tsc_guest(&tsc, host_tsc);
 }
 
 static int init_vcpus(struct mh_vm *vm)
@@ -297,7 +297,7 @@ static int vm_init(struct mh_vm *vm, const struct mh_vm_config *config, struct m
 	mhi_bus_init(&vm->mmio);
 	vm->msr_env = (struct mhi_msr_env){ .mem = &vm->mem,
 					    .clock = &vm->clock,
-					    .tsc_offset = msr_tsc_offset,
+					    .guest_tsc = guest_tsc,
 					    .opaque = vm,
 					    .policy = &vm->policy };
 	vm->name = strdup(config->name ? config->name : "vm");
@@ -306,7 +306,8 @@ static int vm_init(struct mh_vm *vm, const struct mh_vm_config *config, struct m
 	rc = mhi_ctx_engine_get(vm->ctx, &vm->engine, err);
 	if (rc)
 		return rc;
-	vm->info = vm->ops->info(vm->engine);
+	vm->facts = *vm->ops->info(vm->engine);
+	vm->info = &vm->facts;
 	mhi_hyperv_init(&vm->hyperv, vm->info->tsc_khz, vm->info->timer_khz,
 			vm->info->vendor == MHK_VENDOR_VMX);
 	if (vm->flags & MH_VM_HYPERV)

@@ -133,12 +133,28 @@ static void swap(struct mh_vm *vm, struct build *b)
 }
 
 /* Where the engine cannot move the TSC, the guest sees the host's. */
-void mhi_vm_start_clock(struct mh_vm *vm)
+int mhi_vm_start_clock(struct mh_vm *vm, struct mhi_err *err)
 {
-	u64 now = __rdtsc(), offset = -now;
+	u32 host_khz = vm->ops->info(vm->engine)->tsc_khz;
+	struct mhi_tsc tsc = { 0 };
+	u64 now;
+	int rc;
 
-	vm->ops->tsc_offset(vm->eng, true, &offset);
-	mhi_kvmclock_start(&vm->clock, vm->info->tsc_khz, now);
+	vm->ops->tsc(vm->eng, false, &tsc);
+	tsc.khz = vm->tsc_khz;
+	tsc.ratio = tsc.khz ? mhi_tsc_ratio(tsc.khz, host_khz, tsc.shift) : 0;
+	tsc.offset = 0;
+	now = __rdtsc();
+	tsc.offset = -mhi_tsc_guest(&tsc, now);
+	rc = vm->ops->tsc(vm->eng, true, &tsc);
+	if (rc && tsc.ratio)
+		return mhi_err_set(err, MH_EIO,
+				   "the engine refuses a TSC of %u kHz, where the host's has %u; "
+				   "do without: mh_vm_set_tsc_khz(vm, 0)",
+				   tsc.khz, host_khz);
+	vm->ops->tsc(vm->eng, false, &tsc);
+	mhi_kvmclock_start(&vm->clock, vm->info->tsc_khz, mhi_tsc_guest(&tsc, now));
+	return 0;
 }
 
 /* An engine that has the guest's clock for itself tells the guest itself. */

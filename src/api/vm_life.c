@@ -152,8 +152,8 @@ static int prepare(struct mh_vm *vm, struct mhi_err *err)
 		return rc;
 	vm->fresh = true;
 	vm->panics = 0;
-	mhi_vm_start_clock(vm);
-	if (vm->machine)
+	rc = mhi_vm_start_clock(vm, err);
+	if (!rc && vm->machine)
 		rc = mhi_machine_reset(vm->machine, err);
 	if (!rc && vm->boot) {
 		rc = mhi_boot_load(vm->boot, vm->machine, &entry, err);

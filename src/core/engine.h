@@ -8,6 +8,7 @@
 #define MHI_CORE_ENGINE_H
 
 #include "base/types.h"
+#include "core/tsc.h"
 #include "macrohard/ctx.h"
 #include "macrohard/uapi.h"
 
@@ -29,6 +30,11 @@ struct mhi_eng_debug {
 
 struct mhi_engine_ops {
 	const char *name; /* "shim", "kvm" */
+	/*
+	 * The local APIC's timer counts every 2^n-th tick of the guest's TSC; 0: it has info's
+	 * rate, whatever the guest's TSC does.
+	 */
+	u32 timer_shift;
 
 	/* Errors of all: MH_E*, with the sentence in *err. */
 	int (*open)(const char *device, struct mhi_engine **out, struct mhi_err *err);
@@ -46,7 +52,11 @@ struct mhi_engine_ops {
 	 * MH_E*: it cannot.
 	 */
 	int (*doorbell)(struct mhi_eng_vm *vm, mh_gpa gpa, int fd, bool on);
-	int (*tsc_offset)(struct mhi_eng_vm *vm, bool set, u64 *offset);
+	/*
+	 * Read the VM's TSC, shift too; or set it, which takes no notice of shift, before a vCPU
+	 * runs. MH_ENOTSUP, MH_EIO: it stays as it was.
+	 */
+	int (*tsc)(struct mhi_eng_vm *vm, bool set, struct mhi_tsc *tsc);
 
 	int (*vcpu_create)(struct mhi_eng_vm *vm, u32 apic_id, struct mhi_eng_vcpu **out,
 			   struct mhi_err *err);

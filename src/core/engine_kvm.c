@@ -22,6 +22,15 @@
 /* KVM's local APIC timers count nanoseconds. */
 #define KVM_TIMER_KHZ 1000000u
 
+/*
+ * Binary places of the CPUs' ratios: SDM 3C 25.6.5 "Time-Stamp Counter Offset and Multiplier", APM
+ * 2 15.30.5 "TSC Ratio MSR".
+ */
+#define TSC_SHIFT_VMX 48u
+#define TSC_SHIFT_SVM 32u
+/* KVM does not scale by what could be an error in measuring the host's frequency: in 10^6. */
+#define TSC_TOLERANCE 250u
+
 /* MSI data: SDM 3A 11.11.2 "Message Data Register Format". */
 #define MSI_DATA_LEVEL (1u << 15)
 
@@ -282,6 +291,14 @@ static int enable(int vm, u32 cap, u64 arg)
 	return ioctl(vm, KVM_ENABLE_CAP, &enable_cap) < 0 ? errno : 0;
 }
 
+/* Of KVM's ratios, which it takes as the CPU does. */
+static u32 tsc_shift(const struct mhi_engine *e)
+{
+	if (!(e->info.features & MHI_BIT(MHK_F_TSC_SCALING)))
+		return 0;
+	return e->info.vendor == MHK_VENDOR_VMX ? TSC_SHIFT_VMX : TSC_SHIFT_SVM;
+}
+
 static int vm_setup(const struct mhi_engine *e, int vm, struct mhi_err *err)
 {
 	struct kvm_xen_hvm_config hypercalls = { .flags = KVM_XEN_HVM_CONFIG_INTERCEPT_HCALL };
@@ -329,7 +346,7 @@ static int kvm_vm_create(struct mhi_engine *e, struct mhi_eng_vm **out, struct m
 		return rc;
 	}
 	vm->e = e;
-	vm->tsc_offset = -__rdtsc();
+	vm->tsc = (struct mhi_tsc){ .offset = -__rdtsc(), .shift = tsc_shift(e) };
 	pthread_mutex_init(&vm->lock, NULL);
 	*out = vm;
 	return 0;
@@ -429,29 +446,49 @@ static int kvm_doorbell(struct mhi_eng_vm *vm, mh_gpa gpa, int fd, bool on)
 
 /* ---- TSC ---- */
 
-int mhi_kvm_tsc_apply(struct mhi_eng_vcpu *v, u64 offset)
+int mhi_kvm_tsc_apply(struct mhi_eng_vcpu *v, const struct mhi_tsc *tsc)
 {
 	struct kvm_device_attr attr = { .group = KVM_VCPU_TSC_CTRL,
 					.attr = KVM_VCPU_TSC_OFFSET,
-					.addr = (u64)(uintptr_t)&offset };
+					.addr = (u64)(uintptr_t)&tsc->offset };
 
+	if (tsc->khz && ioctl(v->fd, KVM_SET_TSC_KHZ, (unsigned long)tsc->khz) < 0)
+		return MH_ENOTSUP;
 	return ioctl(v->fd, KVM_SET_DEVICE_ATTR, &attr) < 0 ? MH_ENOTSUP : 0;
 }
 
-static int kvm_tsc_offset(struct mhi_eng_vm *vm, bool set, u64 *offset)
+/* The ratio that KVM makes of it; the guest's TSC of now stays what it would have been. */
+static struct mhi_tsc tolerated(const struct mhi_eng_vm *vm, const struct mhi_tsc *want)
 {
+	u64 host = vm->e->info.tsc_khz,
+	    apart = host > want->khz ? host - want->khz : want->khz - host;
+	struct mhi_tsc tsc = *want;
+	u64 now = __rdtsc();
+
+	tsc.shift = vm->tsc.shift;
+	if (tsc.ratio && apart * 1000000 <= host * TSC_TOLERANCE) {
+		tsc.offset = mhi_tsc_guest(&tsc, now) - now;
+		tsc.ratio = 0;
+	}
+	return tsc;
+}
+
+static int kvm_tsc(struct mhi_eng_vm *vm, bool set, struct mhi_tsc *tsc)
+{
+	struct mhi_tsc want;
 	u32 i;
 	int rc = 0;
 
 	pthread_mutex_lock(&vm->lock);
+	want = tolerated(vm, tsc);
 	for (i = 0; i < MHK_MAX_VCPUS && set && !rc; i++) {
 		if (vm->vcpu[i])
-			rc = mhi_kvm_tsc_apply(vm->vcpu[i], *offset);
+			rc = mhi_kvm_tsc_apply(vm->vcpu[i], &want);
 	}
 	if (set && !rc)
-		vm->tsc_offset = *offset;
+		vm->tsc = want;
 	if (!rc)
-		*offset = vm->tsc_offset;
+		*tsc = vm->tsc;
 	pthread_mutex_unlock(&vm->lock);
 	return rc;
 }
@@ -533,7 +570,7 @@ const struct mhi_engine_ops mhi_engine_kvm = {
 	.mem_set = kvm_mem_set,
 	.msi = kvm_msi,
 	.doorbell = kvm_doorbell,
-	.tsc_offset = kvm_tsc_offset,
+	.tsc = kvm_tsc,
 	.vcpu_create = mhi_kvm_vcpu_create,
 	.vcpu_destroy = mhi_kvm_vcpu_destroy,
 	.cpuid = kvm_cpuid,

@@ -29,7 +29,7 @@ struct mhi_eng_vm {
 	struct mhi_engine *e;			  /* (c) */
 	int fd;					  /* (c) */
 	pthread_mutex_t lock;			  /* protects what is tagged (m) */
-	u64 tsc_offset;				  /* (m) */
+	struct mhi_tsc tsc;			  /* (m) */
 	struct mhi_eng_vcpu *vcpu[MHK_MAX_VCPUS]; /* (m) by APIC id */
 	struct {
 		u64 addr;
@@ -84,7 +84,7 @@ void mhi_kvm_exit_decode(struct mhi_eng_vcpu *v, u32 *provide);
 bool mhi_kvm_exit_answer(struct mhi_eng_vcpu *v);
 
 /* engine_kvm.c: apply the VM's offset to one vCPU. 0, MH_ENOTSUP. */
-int mhi_kvm_tsc_apply(struct mhi_eng_vcpu *v, u64 offset);
+int mhi_kvm_tsc_apply(struct mhi_eng_vcpu *v, const struct mhi_tsc *tsc);
 int mhi_kvm_error(struct mhi_err *err, const char *what, int error);
 
 #endif

@@ -259,7 +259,7 @@ static void vcpu_attach(struct mhi_eng_vcpu *v)
 
 	pthread_mutex_lock(&vm->lock);
 	vm->vcpu[v->apic_id] = v;
-	mhi_kvm_tsc_apply(v, vm->tsc_offset);
+	mhi_kvm_tsc_apply(v, &vm->tsc);
 	pthread_mutex_unlock(&vm->lock);
 }
 

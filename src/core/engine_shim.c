@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "arch/x86/lapic.h"
 #include "core/err.h"
 #include "core/hw_error.h"
 
@@ -195,15 +196,21 @@ static int shim_doorbell(struct mhi_eng_vm *vm, mh_gpa gpa, int fd, bool on)
 	return ioctl(vm->fd, MHK_DOORBELL, &bell) < 0 ? MH_EIO : 0;
 }
 
-static int shim_tsc_offset(struct mhi_eng_vm *vm, bool set, u64 *offset)
+static int shim_tsc(struct mhi_eng_vm *vm, bool set, struct mhi_tsc *tsc)
 {
-	struct mhk_tsc tsc = { .size = sizeof(tsc),
-			       .flags = set ? MHK_TSC_SET : 0,
-			       .offset = *offset };
+	struct mhk_tsc arg = { .size = sizeof(arg) };
 
-	if (ioctl(vm->fd, MHK_TSC, &tsc) < 0)
+	if (set) {
+		arg.flags = MHK_TSC_SET;
+		arg.offset = tsc->offset;
+		arg.ratio = tsc->ratio;
+	}
+	if (ioctl(vm->fd, MHK_TSC, &arg) < 0)
 		return MH_EIO;
-	*offset = tsc.offset;
+	/* A module of before answers with less: no ratio, and no shift. */
+	tsc->offset = arg.offset;
+	tsc->ratio = arg.ratio;
+	tsc->shift = arg.shift;
 	return 0;
 }
 
@@ -330,6 +337,7 @@ static int shim_stats(struct mhi_eng_vcpu *v, struct mhk_stats *out)
 
 const struct mhi_engine_ops mhi_engine_shim = {
 	.name = "shim",
+	.timer_shift = MHI_LAPIC_TICK_SHIFT,
 	.open = shim_open,
 	.close = shim_close,
 	.info = shim_info,
@@ -338,7 +346,7 @@ const struct mhi_engine_ops mhi_engine_shim = {
 	.mem_set = shim_mem_set,
 	.msi = shim_msi,
 	.doorbell = shim_doorbell,
-	.tsc_offset = shim_tsc_offset,
+	.tsc = shim_tsc,
 	.vcpu_create = shim_vcpu_create,
 	.vcpu_destroy = shim_vcpu_destroy,
 	.cpuid = shim_cpuid,

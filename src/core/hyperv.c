@@ -34,11 +34,16 @@ struct reference_page {
 };
 MHI_STATIC_ASSERT(sizeof(struct reference_page) == 24);
 
+void mhi_hyperv_set_rates(struct mhi_hyperv *hv, u32 tsc_khz, u32 timer_khz)
+{
+	hv->tsc_hz = (tsc_khz ? tsc_khz : 1) * 1000ull;
+	hv->apic_hz = timer_khz * 1000ull;
+}
+
 void mhi_hyperv_init(struct mhi_hyperv *hv, u32 tsc_khz, u32 timer_khz, bool intel)
 {
 	memset(hv, 0, sizeof(*hv));
-	hv->tsc_hz = (tsc_khz ? tsc_khz : 1) * 1000ull;
-	hv->apic_hz = timer_khz * 1000ull;
+	mhi_hyperv_set_rates(hv, tsc_khz, timer_khz);
 	hv->intel = intel;
 	pthread_mutex_init(&hv->lock, NULL);
 }
@@ -76,18 +81,17 @@ static u64 scaled(u64 tsc, u64 scale)
 static struct reference_page reference(const struct mhi_hyperv *hv, const struct mhi_msr_env *env)
 {
 	u64 scale = (u64)(((unsigned __int128)REFERENCE_HZ << 64) / hv->tsc_hz);
-	u64 zero = env->clock->tsc_zero + env->tsc_offset(env->opaque);
 
 	return (struct reference_page){ .sequence = 1,
 					.scale = scale,
-					.offset = -(s64)scaled(zero, scale) };
+					.offset = -(s64)scaled(env->clock->tsc_zero, scale) };
 }
 
 static u64 reference_count(const struct mhi_hyperv *hv, const struct mhi_msr_env *env)
 {
 	const struct reference_page now = reference(hv, env);
 
-	return scaled(__rdtsc() + env->tsc_offset(env->opaque), now.scale) + (u64)now.offset;
+	return scaled(env->guest_tsc(env->opaque, __rdtsc()), now.scale) + (u64)now.offset;
 }
 
 static bool write_reference(struct mhi_hyperv *hv, const struct mhi_msr_env *env, u64 value)

@@ -25,13 +25,15 @@ struct mhi_msr_env;
 
 /* Of a VM. Field tags: (c) constant, (m) under lock. */
 struct mhi_hyperv {
-	u64 tsc_hz, apic_hz; /* (c) */
+	u64 tsc_hz, apic_hz; /* (c) while a vCPU runs */
 	bool intel;	     /* (c) the hypercall is VMCALL, not VMMCALL */
 	pthread_mutex_t lock;
 	u64 guest_os_id, hypercall, reference_tsc; /* (m) as the guest wrote them */
 };
 
 void mhi_hyperv_init(struct mhi_hyperv *hv, u32 tsc_khz, u32 timer_khz, bool intel);
+/* Other ones, while no vCPU runs. */
+void mhi_hyperv_set_rates(struct mhi_hyperv *hv, u32 tsc_khz, u32 timer_khz);
 void mhi_hyperv_fini(struct mhi_hyperv *hv);
 /* As at power-on: while no vCPU runs. */
 void mhi_hyperv_reset(struct mhi_hyperv *hv);

@@ -21,7 +21,7 @@ struct wall_clock {
 };
 MHI_STATIC_ASSERT(sizeof(struct wall_clock) == 12);
 
-void mhi_kvmclock_start(struct mhi_kvmclock *clock, u32 tsc_khz, u64 host_tsc)
+void mhi_kvmclock_start(struct mhi_kvmclock *clock, u32 tsc_khz, u64 guest_tsc)
 {
 	u64 hz = (tsc_khz ? tsc_khz : 1) * 1000ull;
 	unsigned __int128 ratio = ((unsigned __int128)NS_PER_S << 64) / hz; /* ns per tick, 64.64 */
@@ -37,12 +37,12 @@ void mhi_kvmclock_start(struct mhi_kvmclock *clock, u32 tsc_khz, u64 host_tsc)
 		clock->shift--;
 	}
 	clock->mul = (u32)(ratio >> 32);
-	clock->tsc_zero = host_tsc;
+	clock->tsc_zero = guest_tsc;
 }
 
-u64 mhi_kvmclock_ns(const struct mhi_kvmclock *clock, u64 host_tsc)
+u64 mhi_kvmclock_ns(const struct mhi_kvmclock *clock, u64 guest_tsc)
 {
-	u64 ticks = host_tsc - clock->tsc_zero;
+	u64 ticks = guest_tsc - clock->tsc_zero;
 
 	if (clock->shift >= 0)
 		ticks <<= clock->shift;
@@ -76,9 +76,9 @@ static int write_versioned(const struct mhi_gmem *mem, mh_gpa gpa, void *data, u
 }
 
 int mhi_kvmclock_write_time(const struct mhi_kvmclock *clock, const struct mhi_gmem *mem,
-			    mh_gpa gpa, u64 tsc_offset, bool paused, u32 *version)
+			    mh_gpa gpa, bool paused, u32 *version)
 {
-	struct vcpu_time time = { .tsc_timestamp = clock->tsc_zero + tsc_offset,
+	struct vcpu_time time = { .tsc_timestamp = clock->tsc_zero,
 				  .system_time = 0,
 				  .mul = clock->mul,
 				  .shift = clock->shift,

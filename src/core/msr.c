@@ -289,8 +289,8 @@ static bool write_time_page(struct mhi_msrs *msrs, u64 value, bool paused)
 	const struct mhi_msr_env *env = msrs->env;
 
 	return !(value & KVMCLOCK_ENABLE) ||
-	       !mhi_kvmclock_write_time(env->clock, env->mem, value & ~KVMCLOCK_ENABLE,
-					env->tsc_offset(env->opaque), paused, &msrs->time_version);
+	       !mhi_kvmclock_write_time(env->clock, env->mem, value & ~KVMCLOCK_ENABLE, paused,
+					&msrs->time_version);
 }
 
 static bool write_time(struct mhi_msrs *msrs, u64 value)
@@ -315,19 +315,23 @@ static u64 realtime_ns(void)
 	return (u64)now.tv_sec * 1000000000ull + (u64)now.tv_nsec;
 }
 
+static u64 guest_ns(const struct mhi_msr_env *env, u64 host_tsc)
+{
+	return mhi_kvmclock_ns(env->clock, env->guest_tsc(env->opaque, host_tsc));
+}
+
 /*
  * What the wall clock was at guest time 0. A busy host may take the CPU away between the two looks:
  * the guest would be wrong by that for ever. The closest pair of some counts.
  */
-static u64 wall_of_zero(const struct mhi_kvmclock *clock)
+static u64 wall_of_zero(const struct mhi_msr_env *env)
 {
 	u64 best = ~0ull, wall = 0;
 	int i;
 
 	for (i = 0; i < WALL_TRIES && best > WALL_CLOSE_NS; i++) {
-		u64 before = mhi_kvmclock_ns(clock, __rdtsc());
-		u64 real = realtime_ns();
-		u64 apart = mhi_kvmclock_ns(clock, __rdtsc()) - before;
+		u64 first = __rdtsc(), real = realtime_ns(), last = __rdtsc();
+		u64 before = guest_ns(env, first), apart = guest_ns(env, last) - before;
 
 		if (apart < best) {
 			best = apart;
@@ -340,7 +344,7 @@ static u64 wall_of_zero(const struct mhi_kvmclock *clock)
 static bool write_wall(struct mhi_msrs *msrs, u64 value)
 {
 	const struct mhi_msr_env *env = msrs->env;
-	u64 wall = wall_of_zero(env->clock);
+	u64 wall = wall_of_zero(env);
 
 	/* Address 0 is no wish for a clock there: KVM takes it so, too. */
 	if (value && mhi_kvmclock_write_wall(env->mem, value, wall, &msrs->wall_version))

@@ -16,7 +16,7 @@
 struct mhi_msr_env {
 	const struct mhi_gmem *mem;
 	const struct mhi_kvmclock *clock;
-	u64 (*tsc_offset)(void *opaque);
+	u64 (*guest_tsc)(void *opaque, u64 host_tsc);
 	void *opaque;
 	struct mhi_hyperv *hyperv;	 /* NULL: guests see no Hyper-V */
 	const struct mhi_policy *policy; /* NULL: no rules */

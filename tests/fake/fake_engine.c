@@ -38,7 +38,8 @@ void fake_engine_reset(void)
 	f->refuse_state = false;
 	f->lapic_base = MHI_BIT(11) | 0xfee00000;
 	f->lapic_value = f->lapic_offset = 0;
-	f->tsc_offset = 0;
+	f->tsc = (struct mhi_tsc){ 0 };
+	f->tsc_error = 0;
 	f->vms_made = f->msis = 0;
 }
 
@@ -105,11 +106,16 @@ static int fake_msi(struct mhi_eng_vm *vm, u64 addr, u32 data)
 	return 1;
 }
 
-static int fake_tsc_offset(struct mhi_eng_vm *vm, bool set, u64 *offset)
+static int fake_tsc(struct mhi_eng_vm *vm, bool set, struct mhi_tsc *tsc)
 {
+	u32 shift = fake_engine.tsc.shift;
+
+	if (set && fake_engine.tsc_error)
+		return fake_engine.tsc_error;
 	if (set)
-		fake_engine.tsc_offset = *offset;
-	*offset = fake_engine.tsc_offset;
+		fake_engine.tsc = *tsc;
+	fake_engine.tsc.shift = shift;
+	*tsc = fake_engine.tsc;
 	return 0;
 }
 
@@ -277,7 +283,7 @@ int fake_exit_halt(struct mhi_eng_vcpu *v, struct mhk_run *page)
 	{                                                                                          \
 		.name = engine_name, .open = fake_open, .close = fake_close, .info = fake_info,    \
 		.vm_create = fake_vm_create, .vm_destroy = fake_vm_destroy,                        \
-		.mem_set = fake_mem_set, .msi = fake_msi, .tsc_offset = fake_tsc_offset,           \
+		.mem_set = fake_mem_set, .msi = fake_msi, .tsc = fake_tsc, .timer_shift = 1,       \
 		.vcpu_create = fake_vcpu_create, .vcpu_destroy = fake_vcpu_destroy,                \
 		.cpuid = fake_cpuid, .page = fake_page, .fpu_image = fake_fpu_image,               \
 		.debug = fake_debug, .debug_pass = fake_debug_pass, .break_insn = fake_break_insn, \

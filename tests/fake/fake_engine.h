@@ -41,7 +41,8 @@ extern struct fake_engine {
 	bool refuse_state;
 	u64 lapic_base;
 	u32 lapic_value, lapic_offset;
-	u64 tsc_offset;
+	struct mhi_tsc tsc; /* of the VM; shift is the engine's, and the test's */
+	int tsc_error;	    /* what setting it fails with */
 	/* counters */
 	u32 engines, vms, vcpus; /* alive */
 	u32 vms_made, slots, msis;

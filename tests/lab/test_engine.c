@@ -512,19 +512,21 @@ static void test_second_processor(void)
 
 static void test_tsc_offset(void)
 {
-	u64 offset = 0x100000000000, got = 0, before, after, now;
+	struct mhi_tsc tsc = { .offset = 0x100000000000 }, got = { 0 };
+	u64 before, after, now;
 
 	START(guest_tsc);
-	CHECK_EQ(ops->tsc_offset(vm.vm, true, &offset), 0);
-	CHECK_EQ(ops->tsc_offset(vm.vm, false, &got), 0);
-	CHECK_EQ(got, offset);
+	CHECK_EQ(ops->tsc(vm.vm, true, &tsc), 0);
+	CHECK_EQ(ops->tsc(vm.vm, false, &got), 0);
+	CHECK_EQ(got.offset, tsc.offset);
+	CHECK_EQ(got.ratio, 0);
 	before = __rdtsc();
 	vm.page->user.wanted = MHK_G_GPR;
 	CHECK_EQ(vm_run(&vm), MHK_EXIT_IO);
 	after = __rdtsc();
 	now = vm.page->state.gpr[MHK_RDX] << 32 | (u32)vm.page->state.gpr[MHK_RAX];
-	CHECK(now >= before + offset);
-	CHECK(now <= after + offset);
+	CHECK(now >= before + tsc.offset);
+	CHECK(now <= after + tsc.offset);
 	vm_stop(&vm);
 }
 

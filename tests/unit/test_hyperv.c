@@ -4,6 +4,7 @@
 
 #include "unit.h"
 #include "core/msr.h"
+#include "core/tsc.h"
 
 #define TSC_KHZ 2445123u
 #define GUEST_OS_ID 0x40000000u
@@ -24,15 +25,15 @@ static struct mhi_gmem mem;
 static struct mhi_kvmclock guest_clock;
 static struct mhi_hyperv hyperv;
 static struct mhi_msrs msrs;
-static u64 offset;
+static struct mhi_tsc rate;
 static u8 *ram;
 
-static u64 tsc_offset(void *opaque)
+static u64 guest_tsc(void *opaque, u64 host_tsc)
 {
-	return offset;
+	return mhi_tsc_guest(&rate, host_tsc);
 }
 
-static const struct mhi_msr_env env = { &mem, &guest_clock, tsc_offset, NULL, &hyperv, NULL };
+static const struct mhi_msr_env env = { &mem, &guest_clock, guest_tsc, NULL, &hyperv, NULL };
 
 static void set_up(void)
 {
@@ -45,8 +46,8 @@ static void set_up(void)
 	memset(ram, 0, MHI_PAGE_SIZE);
 	slot.hva = (u64)(uintptr_t)ram;
 	ck_assert_int_eq(mhi_slots_set(&mem.slots, 0, &slot, mem.gpa_limit), 0);
-	mhi_kvmclock_start(&guest_clock, TSC_KHZ, now);
-	offset = -now;
+	rate = (struct mhi_tsc){ .offset = -now };
+	mhi_kvmclock_start(&guest_clock, TSC_KHZ, 0);
 	mhi_hyperv_init(&hyperv, TSC_KHZ, 1000000, true);
 	memset(&msrs, 0, sizeof(msrs));
 	mhi_msrs_reset(&msrs, &env, 3);
@@ -96,15 +97,15 @@ static void check_time(void)
 	ck_assert(mhi_msrs_write(&msrs, REFERENCE_TSC, 1));
 	ck_assert_uint_eq(get(REFERENCE_TSC), 1);
 	ck_assert_uint_ne(page->sequence, 0);
-	before = page_time(page, __rdtsc() + offset);
+	before = page_time(page, guest_tsc(NULL, __rdtsc()));
 	count = get(TIME_REF_COUNT);
-	after = page_time(page, __rdtsc() + offset);
+	after = page_time(page, guest_tsc(NULL, __rdtsc()));
 	ck_assert_uint_le(before, count);
 	ck_assert_uint_le(count, after);
-	ck_assert_uint_le(page_time(page, guest_clock.tsc_zero + offset), 1);
+	ck_assert_uint_le(page_time(page, guest_clock.tsc_zero), 1);
 	/* An hour, in 100 ns; both round down. */
-	ck_assert_uint_le(page_time(page, hour + offset), 36000000000ull);
-	ck_assert_uint_ge(page_time(page, hour + offset), 36000000000ull - 20);
+	ck_assert_uint_le(page_time(page, hour), 36000000000ull);
+	ck_assert_uint_ge(page_time(page, hour), 36000000000ull - 20);
 	ck_assert_uint_le(mhi_kvmclock_ns(&guest_clock, hour) / 100, 36000000000ull);
 	ck_assert_uint_ge(mhi_kvmclock_ns(&guest_clock, hour) / 100, 36000000000ull - 20);
 }
@@ -112,7 +113,14 @@ static void check_time(void)
 START_TEST(reference_time)
 {
 	check_time();
-	offset = 0;
+	/* From the host's zero on. */
+	rate.offset = 0;
+	mhi_kvmclock_start(&guest_clock, TSC_KHZ, __rdtsc());
+	check_time();
+	/* At another rate than the host's. */
+	rate.shift = 48;
+	rate.ratio = 7ull << 46;
+	mhi_kvmclock_start(&guest_clock, TSC_KHZ, guest_tsc(NULL, __rdtsc()));
 	check_time();
 }
 END_TEST

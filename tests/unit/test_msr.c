@@ -27,13 +27,14 @@ static struct mhi_kvmclock guest_clock;
 static struct mhi_msrs msrs;
 static u8 *ram;
 
-static u64 tsc_offset(void *opaque)
+/* The guest's TSC goes at half the host's rate. */
+static u64 guest_tsc(void *opaque, u64 host_tsc)
 {
 	ck_assert_ptr_eq(opaque, &mem);
-	return 1000;
+	return host_tsc / 2 + 1000;
 }
 
-static const struct mhi_msr_env env = { &mem, &guest_clock, tsc_offset, &mem, NULL, NULL };
+static const struct mhi_msr_env env = { &mem, &guest_clock, guest_tsc, &mem, NULL, NULL };
 
 static void set_up(void)
 {
@@ -45,7 +46,7 @@ static void set_up(void)
 	memset(ram, 0, MHI_PAGE_SIZE);
 	slot.hva = (u64)(uintptr_t)ram;
 	ck_assert_int_eq(mhi_slots_set(&mem.slots, 0, &slot, mem.gpa_limit), 0);
-	mhi_kvmclock_start(&guest_clock, TSC_KHZ, __rdtsc());
+	mhi_kvmclock_start(&guest_clock, TSC_KHZ, guest_tsc(&mem, __rdtsc()));
 	memset(&msrs, 0, sizeof(msrs));
 	mhi_msrs_reset(&msrs, &env, 0);
 }
@@ -186,11 +187,11 @@ START_TEST(time_page)
 	ck_assert_uint_eq(t->version & 1, 0);
 	ck_assert_uint_ne(t->version, 0);
 	ck_assert_uint_eq(t->flags, 1);
-	ck_assert_uint_eq(t->tsc_timestamp, guest_clock.tsc_zero + 1000);
-	/* Guest TSC = host TSC + 1000: both sides agree on 5 ms. */
-	ck_assert_uint_eq(guest_ns(t, tsc + 1000), mhi_kvmclock_ns(&guest_clock, tsc));
-	ck_assert_uint_ge(guest_ns(t, tsc + 1000), 4999999);
-	ck_assert_uint_le(guest_ns(t, tsc + 1000), 5000000);
+	ck_assert_uint_eq(t->tsc_timestamp, guest_clock.tsc_zero);
+	/* Both sides agree on 5 ms. */
+	ck_assert_uint_eq(guest_ns(t, tsc), mhi_kvmclock_ns(&guest_clock, tsc));
+	ck_assert_uint_ge(guest_ns(t, tsc), 4999999);
+	ck_assert_uint_le(guest_ns(t, tsc), 5000000);
 	version = t->version;
 	ck_assert(mhi_msrs_write(&msrs, 0x12, 0x41));
 	ck_assert_uint_gt(t->version, version);
@@ -212,7 +213,7 @@ START_TEST(time_page_after_pause)
 	ck_assert_uint_eq(t->flags, 3);
 	ck_assert_uint_gt(t->version, version);
 	ck_assert_uint_eq(t->version & 1, 0);
-	ck_assert_uint_eq(t->tsc_timestamp, guest_clock.tsc_zero + 1000);
+	ck_assert_uint_eq(t->tsc_timestamp, guest_clock.tsc_zero);
 	ck_assert(mhi_msrs_write(&msrs, TIME_NEW, 0x41));
 	ck_assert_uint_eq(t->flags, 1);
 	ck_assert(mhi_msrs_write(&msrs, TIME_NEW, 0x40));
@@ -247,7 +248,7 @@ START_TEST(wall_clock)
 	ck_assert_uint_eq(w->version & 1, 0);
 	clock_gettime(CLOCK_REALTIME, &now);
 	wall = w->sec * 1000000000ull + w->nsec;
-	guest = mhi_kvmclock_ns(&guest_clock, __rdtsc());
+	guest = mhi_kvmclock_ns(&guest_clock, guest_tsc(&mem, __rdtsc()));
 	/* Wall clock of guest time 0 plus guest time is now, within a second. */
 	ck_assert_uint_le(wall, (u64)now.tv_sec * 1000000000ull + (u64)now.tv_nsec);
 	ck_assert_uint_ge(wall + guest + 1000000000ull, (u64)now.tv_sec * 1000000000ull);

@@ -2,6 +2,7 @@
 /* Rules about MSRs and CPUID: which one decides, what each comes to, what is refused. */
 #include "api_fixture.h"
 
+#include <x86intrin.h>
 #include <unistd.h>
 
 #include "core/policy.h"
@@ -213,6 +214,80 @@ static const struct mhk_cpuid_entry *find_leaf(u32 vcpu, u32 leaf, u32 subleaf)
 	return NULL;
 }
 
+/* The guest's kHz by KVM's leaf and by the CPU's, and the rate of its local APIC's timer. */
+static void check_clocks(u32 khz)
+{
+	u32 i;
+
+	for (i = 0; i < 2; i++) {
+		ck_assert_uint_eq(find_leaf(i, 0x40000010, 0)->eax, khz);
+		ck_assert_uint_eq(find_leaf(i, 0x40000010, 0)->ebx, khz / 2);
+		ck_assert_uint_eq(find_leaf(i, 0x15, 0)->eax, khz / 2);
+		ck_assert_uint_eq(find_leaf(i, 0x15, 0)->ebx, khz);
+		ck_assert_uint_eq(find_leaf(i, 0x15, 0)->ecx, khz / 2 * 1000);
+		ck_assert_uint_eq(find_leaf(i, 0x16, 0)->eax, khz / 1000);
+	}
+}
+
+START_TEST(tsc_khz)
+{
+	struct mh_vm *vm;
+	u64 before, after;
+
+	fake_engine.info.vendor = MHK_VENDOR_VMX;
+	vm = api_vm(2, MH_VM_BARE, 0);
+	ck_assert_uint_eq(mh_vm_tsc_khz(vm), 2000000);
+	fake_engine.tsc.shift = 48;
+	ck_assert_int_eq(mh_vm_set_tsc_khz(vm, 3000000), 0);
+	ck_assert_uint_eq(mh_vm_tsc_khz(vm), 3000000);
+	check_clocks(3000000);
+	ck_assert_uint_eq(fake_engine.tsc.ratio, 0); /* not before it starts */
+	before = __rdtsc();
+	ck_assert_int_eq(mh_vm_start(vm), 0);
+	after = __rdtsc();
+	ck_assert_uint_eq(fake_engine.tsc.ratio, 3ull << 47);
+	ck_assert_uint_eq(fake_engine.tsc.khz, 3000000);
+	/* It began at 0. */
+	ck_assert_uint_le(-fake_engine.tsc.offset, (u64)((unsigned __int128)after * 3 / 2));
+	ck_assert_uint_ge(-fake_engine.tsc.offset, (u64)((unsigned __int128)before * 3 / 2));
+	ck_assert_int_eq(mh_vm_set_tsc_khz(vm, 2000000), MH_ESTATE);
+	ck_assert_int_eq(mh_vm_pause(vm), 0);
+	ck_assert_int_eq(mh_vm_set_tsc_khz(vm, 2000000), MH_ESTATE);
+	ck_error_has("its guest has seen it");
+	ck_assert_uint_eq(mh_vm_tsc_khz(vm), 3000000);
+	/* The host's again, by its number or by 0. */
+	ck_assert_int_eq(mh_vm_stop(vm), 0);
+	ck_assert_int_eq(mh_vm_set_tsc_khz(vm, 2000000), 0);
+	ck_assert_int_eq(mh_vm_set_tsc_khz(vm, 0), 0);
+	ck_assert_uint_eq(mh_vm_tsc_khz(vm), 2000000);
+	ck_assert_int_eq(mh_vm_start(vm), 0);
+	check_clocks(2000000);
+	ck_assert_uint_eq(fake_engine.tsc.ratio, 0);
+	ck_assert_uint_eq(fake_engine.tsc.khz, 0);
+	ck_assert_int_eq(mh_vm_stop(vm), 0);
+	/* What cannot be. */
+	ck_assert_int_eq(mh_vm_set_tsc_khz(vm, 7843), MH_ERANGE);
+	ck_error_has("choose 7844 to 510000000");
+	ck_assert_int_eq(mh_vm_set_tsc_khz(vm, 510000001), MH_ERANGE);
+	ck_assert_int_eq(mh_vm_set_tsc_khz(vm, 7844), 0);
+	ck_assert_int_eq(mh_vm_set_tsc_khz(vm, 510000000), 0);
+	/* An engine that refuses what it seemed to offer. */
+	fake_engine.tsc_error = MH_EIO;
+	ck_assert_int_eq(mh_vm_start(vm), MH_EIO);
+	ck_error_has("510000000 kHz");
+	fake_engine.tsc_error = 0;
+	fake_engine.tsc.shift = 0;
+	ck_assert_int_eq(mh_vm_set_tsc_khz(vm, 2000001), MH_EMISSING);
+	ck_error_has("lacks TSC scaling");
+	ck_assert_uint_eq(mh_vm_tsc_khz(vm), 510000000);
+	ck_assert_int_eq(mh_vm_set_tsc_khz(vm, 2000000), 0);
+	ck_assert_uint_eq(mh_vm_tsc_khz(vm), 2000000);
+	mh_vm_destroy(vm);
+	ck_assert_int_eq(mh_vm_set_tsc_khz(NULL, 0), MH_EINVAL);
+	ck_assert_uint_eq(mh_vm_tsc_khz(NULL), 0);
+}
+END_TEST
+
 START_TEST(cpuid)
 {
 	struct mh_vm *vm = api_vm(2, MH_VM_BARE, 0);
@@ -313,6 +388,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, callback);
 	tcase_add_test(tcase, msr_rules_refused);
 	tcase_add_test(tcase, cpuid);
+	tcase_add_test(tcase, tsc_khz);
 	tcase_add_test(tcase, cpuid_rules_refused);
 	tcase_add_test(tcase, cpuid_table);
 }
