@@ -132,6 +132,7 @@ enum host_op {
 	CALL_TSC,	 /* ret: the host's TSC */
 	/* by another thread: pause for arg[0] ms; counted as the slots are */
 	CALL_PAUSE,
+	CALL_HOST_KHZ, /* ret: the frequency of the host's TSC */
 };
 
 struct host_call {

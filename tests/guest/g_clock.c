@@ -158,6 +158,78 @@ GUEST(clock_tsc_busy)
 	EXPECT_TRUE(least <= most);
 }
 
+/* The guest's TSC, and the host's at some time between two readings of it. */
+struct tsc_reading {
+	u64 before, host, after;
+};
+
+static struct tsc_reading take_tsc(void)
+{
+	struct tsc_reading r;
+
+	r.before = rdtsc();
+	r.host = host_call(CALL_TSC, 0, 0, 0);
+	r.after = rdtsc();
+	return r;
+}
+
+/* Of the host's ticks the guest's TSC makes as many as their frequencies say. */
+GUEST(clock_tsc_rate)
+{
+	u64 khz = host_call(CALL_HOST_KHZ, 0, 0, 0), ticks;
+	struct tsc_reading a, b;
+
+	if (!khz)
+		guest_skip("the host's frequency is unknown");
+	a = take_tsc();
+	delay_ms(200);
+	b = take_tsc();
+	ticks = (b.host - a.host) * tsc_per_ms() / khz;
+	EXPECT_RANGE(ticks, b.before - a.after - 2, b.after - a.before + 2);
+}
+
+/* Whoever computes it, the CPU for RDTSC and RDTSCP or the engine for RDMSR, gets the same TSC. */
+GUEST(clock_tsc_ways)
+{
+	u64 last = 0, now, i, bad = 0;
+	u32 low, high, aux;
+
+	if (!(cpuid(0x80000001, 0).edx & 1u << 27))
+		guest_skip("no RDTSCP");
+	for (i = 0; i < 200; i++) {
+		now = rdtsc();
+		bad += now < last;
+		last = rdmsr(MSR_TSC);
+		bad += last < now;
+		__asm__ volatile("rdtscp" : "=a"(low), "=d"(high), "=c"(aux));
+		now = (u64)high << 32 | low;
+		bad += now < last;
+		last = now;
+	}
+	EXPECT(bad, 0);
+	EXPECT_TRUE(last != 0);
+}
+
+/*
+ * A deadline on the guest's TSC comes when so much of the host's time has passed: not early, and
+ * not as late as one that forgets that the guest's TSC is the faster one.
+ */
+GUEST(clock_deadline)
+{
+	u64 khz = host_call(CALL_HOST_KHZ, 0, 0, 0), ms = 100, begin, took, most = ~0ull;
+
+	if (khz && tsc_per_ms() >= 2 * khz)
+		most = ms * NS_PER_MS * (1 + tsc_per_ms() / khz) / 2;
+	apic_enable();
+	set_handler(0x54, count_irq);
+	apic_write(APIC_LVT_TIMER, LVT_DEADLINE | 0x54);
+	begin = host_call(CALL_TIME, 0, 0, 0);
+	wrmsr(MSR_TSC_DEADLINE, rdtsc() + ms * tsc_per_ms());
+	EXPECT_TRUE(wait_irqs(1, 5000));
+	took = host_call(CALL_TIME, 0, 0, 0) - begin;
+	EXPECT_RANGE(took, ms * NS_PER_MS * 98 / 100, most);
+}
+
 static volatile u64 latest;
 
 static void read_on(void *arg)

@@ -3,7 +3,8 @@
  * Runs the guests of the image, one line each: "ok NAME", "FAIL NAME: why", "skip NAME: why".
  *
  * Usage: guest-runner [--engine shim|kvm] [--list] [--only PATTERN]... [--not PATTERN]...
- *                     [--timeout SECONDS] [--verbose]
+ *                     [--timeout SECONDS] [--verbose] [--tsc TIMES/PARTS]
+ * --tsc: the guests' TSC goes at that rate of the host's.
  * Exit status: 0, 1 when a guest failed, 2 for a wrong call, 77 when none could be run.
  */
 #include "runner.h"
@@ -20,6 +21,7 @@ struct options {
 	enum guest_engine engine;
 	bool list, verbose;
 	int timeout_ms;
+	uint32_t times, parts;
 	const char *only[PATTERNS], *not [PATTERNS];
 	size_t onlys, nots;
 };
@@ -40,12 +42,25 @@ static bool parse_engine(struct options *o, const char *name)
 	return o->engine == ENGINE_KVM || strcmp(name, "shim") == 0;
 }
 
+static bool parse_tsc(struct options *o, const char *value)
+{
+	char *end;
+
+	o->times = (uint32_t)strtoul(value, &end, 10);
+	if (*end != '/')
+		return false;
+	o->parts = (uint32_t)strtoul(end + 1, &end, 10);
+	return !*end && o->times && o->parts;
+}
+
 static bool parse_value(struct options *o, const char *option, const char *value)
 {
 	if (!value)
 		return false;
 	if (strcmp(option, "--engine") == 0)
 		return parse_engine(o, value);
+	if (strcmp(option, "--tsc") == 0)
+		return parse_tsc(o, value);
 	if (strcmp(option, "--timeout") == 0)
 		return (o->timeout_ms = (int)strtol(value, NULL, 10) * 1000) > 0;
 	if (strcmp(option, "--only") == 0 && o->onlys < PATTERNS)
@@ -87,6 +102,8 @@ static enum run_result run_one(const struct options *o, const struct guest_entry
 	r->guest = guest;
 	r->name = image_text(guest->name);
 	r->verbose = o->verbose;
+	r->times = o->times;
+	r->parts = o->parts;
 	config.engine = o->engine == ENGINE_KVM ? MH_ENGINE_KVM : MH_ENGINE_SHIM;
 	config.log = o->verbose ? log_line : NULL;
 	config.log_level = MH_LOG_INFO;
@@ -106,15 +123,16 @@ static enum run_result run_one(const struct options *o, const struct guest_entry
 int main(int argc, char **argv)
 {
 	const struct image_header *h = image_at(IMAGE_GPA, sizeof(*h));
-	struct options o = { .timeout_ms = TIMEOUT_MS };
+	struct options o = { .timeout_ms = TIMEOUT_MS, .times = 1, .parts = 1 };
 	size_t count[3] = { 0 };
 	uint64_t at;
 
 	/* A host that dies takes what is not written yet along. */
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (!parse(&o, argv) || h->magic != IMAGE_MAGIC) {
-		fprintf(stderr, "usage: guest-runner [--engine shim|kvm] [--list] [--only PATTERN] "
-				"[--not PATTERN] [--timeout SECONDS] [--verbose]\n");
+		fprintf(stderr,
+			"usage: guest-runner [--engine shim|kvm] [--list] [--only PATTERN] "
+			"[--not PATTERN] [--timeout SECONDS] [--verbose] [--tsc TIMES/PARTS]\n");
 		return 2;
 	}
 	for (at = h->table; at < h->table_end; at += sizeof(struct guest_entry)) {

@@ -35,9 +35,11 @@ struct run {
 	const char *name;		 /* (c) */
 	enum guest_engine engine;	 /* (c) */
 	bool verbose;			 /* (c) */
-	struct mh_ctx *ctx;		 /* (c) */
-	struct mh_vm *vm;		 /* (c) */
-	uint8_t *rom, *loose;		 /* (c) */
+	uint32_t times, parts; /* (c) the guest's TSC goes at times/parts of the host's rate */
+	uint32_t host_khz;     /* (c) the host's TSC */
+	struct mh_ctx *ctx;    /* (c) */
+	struct mh_vm *vm;      /* (c) */
+	uint8_t *rom, *loose;  /* (c) */
 
 	pthread_mutex_t lock;
 	enum run_result result; /* (m) */

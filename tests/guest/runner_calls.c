@@ -200,6 +200,8 @@ static uint64_t serve(struct run *r, struct host_call *call)
 		return 0;
 	case CALL_TSC:
 		return __rdtsc();
+	case CALL_HOST_KHZ:
+		return r->host_khz;
 	case CALL_SLOT_COUNT:
 		return count_slots(r);
 	case CALL_MUNMAP:

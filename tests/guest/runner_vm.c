@@ -319,6 +319,14 @@ static int set_start(struct run *r, const struct image_header *h)
 	return rc ? rc : mh_vcpu_set_regs(r->vm, 0, &regs);
 }
 
+static int set_tsc(struct run *r)
+{
+	r->host_khz = mh_vm_tsc_khz(r->vm);
+	if (r->times == r->parts)
+		return 0;
+	return mh_vm_set_tsc_khz(r->vm, (uint32_t)((uint64_t)r->host_khz * r->times / r->parts));
+}
+
 static int make_vm(struct run *r, enum guest_engine engine)
 {
 	const struct image_header *h = image_at(IMAGE_GPA, sizeof(*h));
@@ -331,6 +339,8 @@ static int make_vm(struct run *r, enum guest_engine engine)
 	config.cpus = r->guest->cpus;
 	config.flags = MH_VM_BARE | (r->guest->hyperv ? MH_VM_HYPERV : 0);
 	rc = mh_vm_create(r->ctx, &config, &r->vm);
+	if (!rc)
+		rc = set_tsc(r);
 	if (!rc)
 		rc = add_memory(r);
 	if (!rc)
