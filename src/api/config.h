@@ -148,6 +148,7 @@ struct mh_config {
 	struct mhi_cfg_chunk *chunks;
 	char *source, *folder; /* folder NULL: paths stay relative */
 	u32 schema, engine, console;
+	u32 tsc_khz; /* 0: the host's */
 	struct mh_vm_config vm;
 	struct mh_boot_config boot; /* kernel and firmware NULL: the firmware that is installed */
 	struct mhi_cfg_gdb gdb;

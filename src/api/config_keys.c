@@ -305,6 +305,7 @@ static const struct mhi_cfg_key root_keys[] = {
 	{ CHOICE("engine", ROOT(engine), engines) },
 	{ CHOICE("console", ROOT(console), consoles) },
 	{ FLAG("hyperv", ROOT(vm.flags), MH_VM_HYPERV) },
+	{ NUMBER("tsc_khz", ROOT(tsc_khz), 1, UINT32_MAX) },
 	{ FLAG("stop_on_reset", ROOT(vm.flags), MH_VM_STOP_ON_RESET) },
 	{ KEY("gdb", MHI_CFG_OBJECT, ROOT(gdb)), .object = &gdb },
 	{ KEY("vnc", MHI_CFG_OBJECT, ROOT(vnc)), .object = &vnc },

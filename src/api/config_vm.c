@@ -206,6 +206,16 @@ static int add_boot(struct mhi_cfg_at *at, struct build *b)
 	return rc;
 }
 
+static int set_tsc(struct mhi_cfg_at *at, struct build *b)
+{
+	u32 khz = at->config->tsc_khz;
+	int rc = khz ? mh_vm_set_tsc_khz(b->vm, khz) : 0;
+
+	if (rc)
+		mhi_err_wrap(at->err, "%s: /tsc_khz", at->config->source);
+	return rc;
+}
+
 static int add_gdb(struct mhi_cfg_at *at, struct build *b)
 {
 	const struct mhi_cfg_gdb *gdb = &at->config->gdb;
@@ -261,7 +271,9 @@ int mh_config_create(struct mh_ctx *ctx, const struct mh_config *config,
 		rc = mh_vm_create(ctx, &config->vm, &b.vm);
 	if (rc)
 		return rc;
-	rc = add_boot(&at, &b);
+	rc = set_tsc(&at, &b);
+	if (!rc)
+		rc = add_boot(&at, &b);
 	if (!rc)
 		rc = add_devices(&at, &b);
 	if (!rc)

@@ -73,6 +73,11 @@ static const struct vmx_row vmx_rows[] = {
 	  1u << 21,
 	  "ept_ad",
 	  MHK_F_ACCESSED_DIRTY },
+	{ { "tsc-scale", "TSC scaling", "IA32_VMX_PROCBASED_CTLS2[57]", MH_PROBE_OPTIONAL, "" },
+	  MSR_VMX_PROCBASED_CTLS2,
+	  ALLOWED_1(25),
+	  "tsc_scaling",
+	  MHK_F_TSC_SCALING },
 };
 
 /* A feature of SVM: bit of CPUID.8000000AH:EDX. */

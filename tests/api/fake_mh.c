@@ -87,6 +87,12 @@ const char *mh_last_error(struct mh_ctx *ctx)
 	return ctx->error.text;
 }
 
+int mh_vm_set_tsc_khz(struct mh_vm *vm, uint32_t khz)
+{
+	printf("tsc %u kHz\n", khz);
+	return 0;
+}
+
 int mh_vm_create(struct mh_ctx *ctx, const struct mh_vm_config *config, struct mh_vm **out)
 {
 	struct mh_vm *vm;

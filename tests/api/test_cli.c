@@ -295,6 +295,7 @@ static const struct {
 	{ "--cpus", "0", "--cpus" },
 	{ "--cpus", "65", "--cpus" },
 	{ "--cpus", "2x", "--cpus" },
+	{ "--tsc-khz", "0", "--tsc-khz" },
 	{ "--engine", "vmware", "--engine" },
 	{ "--escape", "xy", "--escape" },
 	{ "--grace", "-1", "--grace" },
@@ -413,15 +414,16 @@ START_TEST(options_reach_the_library)
 {
 	struct run r;
 
-	start_pipes(&r,
-		    ARGS("run", "--kernel", "bz", "--initrd", "rd", "--cmdline", "a b", "--memory",
-			 "2G", "--cpus", "4", "--stop-on-reset", "--hyperv", "--stats", "--share",
-			 "a:b:t", "--share", "d:u,readonly,owners=mapped,uid=7,gid=8", "--share",
-			 "d:v,type=virtiofs", "--gdb", "unix:s,wait"));
+	start_pipes(&r, ARGS("run", "--kernel", "bz", "--initrd", "rd", "--cmdline", "a b",
+			     "--memory", "2G", "--cpus", "4", "--stop-on-reset", "--hyperv",
+			     "--tsc-khz", "2400000", "--stats", "--share", "a:b:t", "--share",
+			     "d:u,readonly,owners=mapped,uid=7,gid=8", "--share",
+			     "d:v,type=virtiofs", "--gdb", "unix:s,wait"));
 	type(&r, "off\n");
 	close(r.in);
 	ck_assert_int_eq(finish(&r), 0);
 	ck_assert_ptr_nonnull(strstr(r.text, "memory 2147483648 cpus 4 flags 5\n"));
+	ck_assert_ptr_nonnull(strstr(r.text, "tsc 2400000 kHz\n"));
 	ck_assert_ptr_nonnull(strstr(r.text, "kernel bz initrd rd cmdline a b\n"));
 	ck_assert_ptr_nonnull(strstr(r.text, "12345"));
 	ck_assert_ptr_nonnull(strstr(r.text, "gdb unix:s flags 1\n"));

@@ -65,11 +65,11 @@ static const struct {
 	{ "{\"schema\": \"macrohard.vm/1\"}", "/name: missing; write a text of 1 to 64 bytes" },
 	{ "{\"schema\": \"macrohard.vm/1\", \"name\": \"n\"}", "/memory: missing; " SIZES },
 	{ DOC("\"cpu\": 1"), "/cpu: no such key; here may be: schema, name, memory, cpus, engine, "
-			     "console, hyperv, stop_on_reset, gdb, vnc, boot, devices" },
+			     "console, hyperv, tsc_khz, stop_on_reset, gdb, vnc, boot, devices" },
 	{ DOC("\"Cpus\": 1"), "/Cpus: no such key: write it as \"cpus\"" },
 	{ DOC("\"a/b~\\n\": 1"),
 	  "/a~1b~0?: no such key; here may be: schema, name, memory, cpus, "
-	  "engine, console, hyperv, stop_on_reset, gdb, vnc, boot, devices" },
+	  "engine, console, hyperv, tsc_khz, stop_on_reset, gdb, vnc, boot, devices" },
 	{ DOC("\"cpus\": 1, \"cpus\": 2"), "/cpus: given twice; remove one" },
 	{ DOC("\"cpus\": 1, \"CPUS\": 2"), "/CPUS: no such key: write it as \"cpus\"" },
 	{ DISKS("{\"path\": \"a\"}, {\"path\": \"b\", \"\": 1}"),
@@ -101,6 +101,8 @@ static const struct {
 	{ "{\"name\": \"12345678901234567890123456789012345678901234567890123456789012345\"}",
 	  "/name: 65 bytes; at most 64 are possible: shorten it" },
 	{ DOC("\"hyperv\": 1"), "/hyperv: wrong type; write true or false" },
+	{ DOC("\"tsc_khz\": 0"),
+	  "/tsc_khz: out of range; write a whole number from 1 to 4294967295" },
 	{ DOC("\"engine\": \"vmware\""),
 	  "/engine: this is not known; write one of \"shim\", \"kvm\"" },
 	{ DOC("\"boot\": \"vmlinuz\""), "/boot: wrong type; write an object: { ... }" },

@@ -172,7 +172,7 @@ static const char create_usage[] =
 	"  --cmdline TEXT   kernel command line (default: console=ttyS0, or hvc0)\n"
 	"  --console KIND   serial (default): the first serial port; virtio: virtio-console\n"
 	"  --engine NAME    shim (default): our kernel module; kvm: the host's KVM\n"
-	"  --hyperv         for Windows' clock: speak for Hyper-V, too\n"
+	"  --hyperv, --tsc-khz KHZ  speak for Hyper-V, too (Windows' clock); the TSC's rate\n"
 	"  --gdb unix:PATH|tcp:[HOST:]PORT[,wait], --vnc unix:PATH  let gdb attach; VNC clients\n"
 	"  --stop-on-reset  stop when the guest resets itself, instead of starting it again\n"
 	"\n"

@@ -118,7 +118,7 @@ static const char run_usage[] =
 	"  --vsock CID[,NAME=VALUE...]      sockets to this host (AF_VSOCK); '--vsock help'\n"
 	"  --rng, --balloon SIZE, --watchdog ACTION, --display WxH, --input KIND, --agent KIND\n"
 	"  --engine NAME    shim (default): our kernel module; kvm: the host's KVM\n"
-	"  --hyperv         for Windows' clock: speak for Hyper-V, too\n"
+	"  --hyperv, --tsc-khz KHZ  speak for Hyper-V, too (Windows' clock); the TSC's rate\n"
 	"  --gdb unix:PATH|tcp:[HOST:]PORT[,wait], --vnc unix:PATH  let gdb attach; VNC clients\n"
 	"  --stop-on-reset  end when the guest resets itself, instead of starting it again\n"
 	"  --escape KEY     the key that ends the VM: '^]' (default), 'ctrl-a', 'none'\n"

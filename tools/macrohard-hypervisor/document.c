@@ -72,13 +72,13 @@ static bool set_memory(struct document *d, const char *value)
 	return true;
 }
 
-static bool set_cpus(struct document *d, const char *value)
+static bool set_number(struct document *d, const char *key, const char *value, uint32_t most)
 {
-	uint32_t cpus;
+	uint32_t number;
 
-	if (!cli_parse_number(value, 1, CPUS_MAX, &cpus))
+	if (!cli_parse_number(value, 1, most, &number))
 		return false;
-	set(d, d->root, "cpus", cJSON_CreateNumber(cpus));
+	set(d, d->root, key, cJSON_CreateNumber(number));
 	return true;
 }
 
@@ -140,7 +140,9 @@ static int machine_option(struct document *d, const char *option, char *value)
 	if (!strcmp(option, "memory"))
 		return set_memory(d, value);
 	if (!strcmp(option, "cpus"))
-		return set_cpus(d, value);
+		return set_number(d, option, value, CPUS_MAX);
+	if (!strcmp(option, "tsc-khz"))
+		return set_number(d, "tsc_khz", value, UINT32_MAX);
 	if (!strcmp(option, "gdb"))
 		return set_gdb(d, value);
 	if (!strcmp(option, "vnc"))

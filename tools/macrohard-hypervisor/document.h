@@ -8,18 +8,19 @@
 #include <cjson/cJSON.h>
 
 /* Of "create" and "run" alike. */
-#define DOCUMENT_OPTIONS                                                                     \
-	{ "kernel", CLI_FILE, 0 }, { "initrd", CLI_FILE, 0 }, { "cmdline", "TEXT", 0 },      \
-		{ "firmware", CLI_FILE, 0 }, { "memory", "SIZE", 0 }, { "cpus", "N", 0 },    \
-		{ "engine", "shim|kvm", 0 }, { "console", "serial|virtio", 0 },              \
-		{ "hyperv", NULL, 0 }, { "stop-on-reset", NULL, 0 }, { "name", "TEXT", 0 },  \
-		{ "disk", CLI_FILE, 0 }, { "net", "user|tap=|fd=|none", 0 },                 \
-		{ "share", CLI_FOLDER, 0 }, { "vsock", "CID", 0 }, { "rng", NULL, 0 },       \
-		{ "balloon", "SIZE", 0 }, { "gdb", "unix:|tcp:", 0 }, { "vnc", "unix:", 0 }, \
-		{ "input", "keyboard|tablet|touch|mouse|ps2", 0 }, { "display", "WxH", 0 },  \
-		{ "agent", "virtio|serial", 0 },                                             \
-	{                                                                                    \
-		"watchdog", "reset|poweroff|pause|none", 0                                   \
+#define DOCUMENT_OPTIONS                                                                      \
+	{ "kernel", CLI_FILE, 0 }, { "initrd", CLI_FILE, 0 }, { "cmdline", "TEXT", 0 },       \
+		{ "firmware", CLI_FILE, 0 }, { "memory", "SIZE", 0 }, { "cpus", "N", 0 },     \
+		{ "engine", "shim|kvm", 0 }, { "console", "serial|virtio", 0 },               \
+		{ "hyperv", NULL, 0 }, { "tsc-khz", "KHZ", 0 }, { "stop-on-reset", NULL, 0 }, \
+		{ "name", "TEXT", 0 }, { "disk", CLI_FILE, 0 },                               \
+		{ "net", "user|tap=|fd=|none", 0 }, { "share", CLI_FOLDER, 0 },               \
+		{ "vsock", "CID", 0 }, { "rng", NULL, 0 }, { "balloon", "SIZE", 0 },          \
+		{ "gdb", "unix:|tcp:", 0 }, { "vnc", "unix:", 0 },                            \
+		{ "input", "keyboard|tablet|touch|mouse|ps2", 0 }, { "display", "WxH", 0 },   \
+		{ "agent", "virtio|serial", 0 },                                              \
+	{                                                                                     \
+		"watchdog", "reset|poweroff|pause|none", 0                                    \
 	}
 
 struct document {

@@ -8,4 +8,5 @@ const bool engine_is_fake = true;
 __attribute__((constructor)) static void begin(void)
 {
 	fake_engine_reset();
+	fake_engine.tsc.shift = 48;
 }

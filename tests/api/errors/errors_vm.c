@@ -359,6 +359,28 @@ static int cpuid_seen(void)
 	return mh_vm_cpuid_rule(vm, &rule);
 }
 
+static int tsc_unscaled(void)
+{
+	int rc = mh_vm_set_tsc_khz(vm, mh_vm_tsc_khz(vm) / 2);
+
+	return rc ? rc : CANNOT; /* a CPU that can */
+}
+
+static int tsc_beyond(void)
+{
+	int rc = mh_vm_set_tsc_khz(vm, 1);
+
+	return rc == MH_EMISSING ? CANNOT : rc;
+}
+
+static int tsc_seen(void)
+{
+	start_bare();
+	if (mh_vm_pause(vm))
+		die(mh_last_error(ctx));
+	return mh_vm_set_tsc_khz(vm, 2000000);
+}
+
 static const struct error_row rule_rows[] = {
 	{ "MSRs from high to low", rule_backwards, MH_EINVAL, "MSR rule of VM \"web\"",
 	  "MSRs 0x200 to 0x100: first is above last", "exchange them", NULL },
@@ -381,8 +403,19 @@ static const struct error_row rule_rows[] = {
 	{ "a CPUID rule for a guest that has begun", cpuid_seen, MH_ESTATE,
 	  "CPUID rule of VM \"bare\"", "it is paused, and its guest has seen CPUID",
 	  "add rules before the start, or stop it", NULL },
+	{ "a TSC frequency that the CPU cannot make", tsc_unscaled, MH_EMISSING,
+	  "TSC of VM \"web\"",
+	  "* kHz: the CPU lacks TSC scaling, or the engine does not use it, and the host's TSC has "
+	  "* "
+	  "kHz",
+	  "choose that, or 0, or another CPU", NULL },
+	{ "a TSC frequency beyond what CPUs scale to", tsc_beyond, MH_ERANGE, "TSC of VM \"web\"",
+	  "1 kHz: the host's TSC has * kHz", "choose * to *", NULL },
+	{ "a TSC frequency for a guest that has begun", tsc_seen, MH_ESTATE, "TSC of VM \"bare\"",
+	  "it is paused, and its guest has seen it",
+	  "set its frequency before the start, or stop it", NULL },
 };
-ERROR_GROUP(rule_errors, "Rules about ports, MSRs and CPUID", NEEDS_VM, rule_rows);
+ERROR_GROUP(rule_errors, "Rules about ports, MSRs, CPUID and the TSC", NEEDS_VM, rule_rows);
 
 /* ---- the sandbox ---- */
 
