@@ -336,6 +336,30 @@ static void without_memory(void)
 	box_free(&b);
 }
 
+/* On a CPU that cannot scale every ratio is one. */
+static void bad_ratios(int vm, uint32_t shift)
+{
+	struct mhk_tsc tsc = { .size = sizeof(tsc), .flags = MHK_TSC_SET, .ratio = ~0ull };
+
+	CHECK_VAL(shift == 0 || shift == 32 || shift == 48, shift);
+	tsc.ratio = shift ? 256ull << shift : 1;
+	if (tsc.ratio)
+		FAILS(EINVAL, ioctl(vm, MHK_TSC, &tsc));
+	tsc.ratio = 0;
+	tsc.pad = 1;
+	FAILS(EINVAL, ioctl(vm, MHK_TSC, &tsc));
+	tsc.flags = 0;
+	FAILS(EINVAL, ioctl(vm, MHK_TSC, &tsc));
+	tsc.pad = 0;
+	WORKS(ioctl(vm, MHK_TSC, &tsc));
+	CHECK(tsc.offset == ~0ull && tsc.ratio == 0);
+	/* As programs of before call it. */
+	tsc.size = 16;
+	tsc.ratio = 7;
+	WORKS(ioctl(vm, MHK_TSC, &tsc));
+	CHECK(tsc.offset == ~0ull && tsc.ratio == 7);
+}
+
 static void without_vcpus(void)
 {
 	struct mhk_vm_create create = { .size = sizeof(create) };
@@ -356,6 +380,7 @@ static void without_vcpus(void)
 	tsc.offset = 0;
 	WORKS(ioctl(b.vm, MHK_TSC, &tsc));
 	CHECK(tsc.offset == ~0ull);
+	bad_ratios(b.vm, tsc.shift);
 	WORKS(box_mem(&b, 0, 0, page, 4096, 0));
 	FAILS(ENOTTY, ioctl(b.vm, MHK_RUN));
 	FAILS(ENOTTY, ioctl(b.dev, MHK_RUN));

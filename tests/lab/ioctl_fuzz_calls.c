@@ -170,6 +170,7 @@ static void fill_tsc(struct thrower *t, union arg *a)
 	a->tsc.size = sizeof(a->tsc);
 	a->tsc.flags = pick(&t->dice, 2) ? MHK_TSC_SET : 0;
 	a->tsc.offset = throw(&t->dice);
+	a->tsc.ratio = pick(&t->dice, 2) ? throw(&t->dice) : 0;
 }
 
 static void fill_vcpu(struct thrower *t, union arg *a)

@@ -530,6 +530,37 @@ static void test_tsc_offset(void)
 	vm_stop(&vm);
 }
 
+/* What the CPU makes of each ratio is what the library takes it to make. */
+static void test_tsc_ratio(void)
+{
+	static const u64 whole[] = { 1, 3, 511 }; /* of halves */
+	struct mhi_tsc tsc = { 0 }, got;
+	u64 before, after, now, i;
+
+	START(guest_tsc);
+	CHECK_EQ(ops->tsc(vm.vm, false, &tsc), 0);
+	vm_stop(&vm);
+	if (!tsc.shift || ops != &mhi_engine_shim)
+		return;
+	for (i = 0; i < 5; i++) {
+		START(guest_tsc);
+		tsc.ratio = i < 3    ? whole[i] << (tsc.shift - 1)
+			    : i == 3 ? 1
+				     : (256ull << tsc.shift) - 1;
+		tsc.offset = 0x123456789abcdef;
+		CHECK_EQ(ops->tsc(vm.vm, true, &tsc), 0);
+		CHECK_EQ(ops->tsc(vm.vm, false, &got), 0);
+		CHECK_EQ(got.ratio, tsc.ratio);
+		before = mhi_tsc_guest(&tsc, __rdtsc());
+		vm.page->user.wanted = MHK_G_GPR;
+		CHECK_EQ(vm_run(&vm), MHK_EXIT_IO);
+		after = mhi_tsc_guest(&tsc, __rdtsc());
+		now = vm.page->state.gpr[MHK_RDX] << 32 | (u32)vm.page->state.gpr[MHK_RAX];
+		CHECK(now - before <= after - before);
+		vm_stop(&vm);
+	}
+}
+
 /* ---- all ---- */
 
 static const struct {
@@ -560,6 +591,7 @@ static const struct {
 	{ "interrupt and EOI", test_interrupt_and_eoi },
 	{ "second processor", test_second_processor },
 	{ "tsc offset", test_tsc_offset },
+	{ "tsc ratio", test_tsc_ratio },
 };
 
 static bool wanted(int argc, char **argv, const char *name)
