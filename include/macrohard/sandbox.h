@@ -15,6 +15,7 @@
 extern "C" {
 #endif
 
+struct mh_config;
 struct mh_vm;
 
 enum mh_sandbox_level {
@@ -55,6 +56,25 @@ struct mh_sandbox_config {
 	{                                                                                   \
 		sizeof(struct mh_sandbox_config), MH_SANDBOX_PROCESS, 0, MH_SANDBOX_SECCOMP \
 	}
+
+/* Namespaces that a process has for itself. */
+#define MH_SANDBOX_NS_NETWORK (1u << 0) /* no interface but its own loopback; abstract sockets */
+#define MH_SANDBOX_NS_IPC (1u << 1)	/* System V IPC, POSIX message queues */
+#define MH_SANDBOX_NS_UTS (1u << 2)	/* the host's name */
+#define MH_SANDBOX_NS_USER (1u << 3)	/* users: to be allowed to have the others */
+
+/**
+ * Move the process into namespaces of its own, as far as the host permits it and a VM of @config
+ * can do with that: with a user network, a tap interface or a debugger by TCP it stays in the
+ * host's network; with shares it stays among the host's users, whom guests see as owners. Sockets
+ * that have paths work as before. Call it first of all, before mh_ctx_create: a process of several
+ * threads can have no user namespace. Children that are not to be moved are older.
+ * @out  MH_SANDBOX_NS_*: what it has now; 0: nothing was permitted, and all is as before
+ * Thread: the process's only one
+ * Returns 0; MH_EINVAL (an argument is NULL), MH_EIO (it is moved, but its user is not: end it).
+ * Spec: unshare(2), user_namespaces(7).   Since: 1.0
+ */
+MH_API int mh_sandbox_namespaces(const struct mh_config *config, uint32_t *out);
 
 /**
  * Confine the process, for good, to what the devices need that the context's VMs have now: what is

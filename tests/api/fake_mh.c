@@ -284,6 +284,12 @@ int mh_sandbox_enter(struct mh_ctx *ctx, const struct mh_sandbox_config *config)
 	return config->level == MH_SANDBOX_PROCESS ? 0 : MH_EINVAL;
 }
 
+int mh_sandbox_namespaces(const struct mh_config *config, uint32_t *out)
+{
+	*out = 0;
+	return 0;
+}
+
 int mh_sandbox_info(struct mh_ctx *ctx, struct mh_sandbox_info *info)
 {
 	info->level = MH_SANDBOX_PROCESS;

@@ -50,6 +50,20 @@ confined()
 	done
 }
 
+# apart PID NAMESPACE...: these are not the host's, all others are.
+apart()
+{
+	process=$1
+	shift
+	for space in net ipc uts user; do
+		theirs=$(readlink "/proc/$process/ns/$space")
+		case " $* " in
+		*" $space "*) [ "$theirs" != "$(readlink /proc/self/ns/$space)" ] ;;
+		*) [ "$theirs" = "$(readlink /proc/self/ns/$space)" ] ;;
+		esac || fail "namespaces: not $*, as $space is $theirs"
+	done
+}
+
 # intrude THREAD CALL RESULT: the thread whose name begins so makes the call; its result.
 intrude()
 {
@@ -122,6 +136,7 @@ macrohard-hypervisor start box || fail "it does not start"
 macrohard-hypervisor list --json | grep -q '"sandbox":[[:space:]]*"on"' || fail "list does not say it is on"
 said 'waiting for the power button'
 confined
+apart "$(pid)" ipc uts
 intrude_all
 DISPLAY=:1 macrohard-hypervisor window box && fail "a window, where no X server is"
 [ "$(ls /tmp/share)" = file ] || fail "something was made"
@@ -147,4 +162,29 @@ for thread in vcpu0 macrohard; do
 	macrohard-hypervisor list | grep -q '^box .*crashed' || fail "it lives on"
 done
 macrohard-hypervisor destroy box || fail "it cannot be destroyed"
+
+# Without a user network there is none of the host's; who is not root is among no other users.
+alone()
+{
+	cli="$* macrohard-hypervisor"
+	$cli create --name alone --memory 384 --kernel /lab/bin/vmlinuz --initrd /lab/bin/initramfs \
+		--cmdline mh.run=power --net none && $cli start alone ||
+		fail "it does not start: $cli"
+	process=$($cli list --json | sed -n 's/.*"pid":[^0-9]*\([0-9]*\).*/\1/p')
+}
+
+alone env
+apart "$process" net ipc uts
+macrohard-hypervisor stop --force alone
+mkdir /tmp/user
+echo "user:x:1000:1000::/tmp/user:/bin/sh" >>/etc/passwd
+chown 1000 /tmp/user /dev/macrohard
+cat >/tmp/as-user <<END
+#!/bin/sh
+exec su user -c "exec env HOME=/tmp/user PATH=$PATH \$*"
+END
+chmod +x /tmp/as-user
+alone /tmp/as-user
+apart "$process" net ipc uts user
+/tmp/as-user macrohard-hypervisor stop --force alone
 exit $failed

@@ -55,6 +55,14 @@ static void hand_over_sockets(struct process *p)
 			steward_remove(&p->steward, address.sun_path);
 }
 
+int confine_apart(struct process *p)
+{
+	uint32_t spaces;
+	int error = p->no_sandbox ? 0 : mh_sandbox_namespaces(p->config, &spaces);
+
+	return error ? cli_library_error(NULL, error) : CLI_OK;
+}
+
 int confine(struct process *p)
 {
 	struct mh_sandbox_config config = MH_SANDBOX_CONFIG_INIT;

@@ -432,8 +432,12 @@ int process_run(struct process *p)
 		   block_signals(p)) {
 		status = system_error("cannot prepare the console");
 	} else {
-		error = mh_ctx_create(&config, &p->ctx);
-		status = error ? cli_library_error(NULL, error) : make_vm(p);
+		status = confine_apart(p);
+		error = status ? 0 : mh_ctx_create(&config, &p->ctx);
+		if (error)
+			status = cli_library_error(NULL, error);
+		if (!status)
+			status = make_vm(p);
 		mh_ctx_destroy(p->ctx);
 	}
 	terminal_restore(&p->terminal);

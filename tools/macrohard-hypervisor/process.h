@@ -115,6 +115,8 @@ void vnc_end(struct process *p);
 
 /* Before anything is opened: descriptors that whoever started us left open. */
 void confine_note_strangers(struct process *p);
+/* Before there are threads, with the steward outside; CLI_OK, or a status after a message. */
+int confine_apart(struct process *p);
 /* Before the VM starts; CLI_OK, or a status after a message. */
 int confine(struct process *p);
 /* In the log: what is not as it should be. */
