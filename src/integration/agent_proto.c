@@ -34,19 +34,22 @@ const char *mhi_agent_name(uint32_t type)
 	return message ? message->name : NULL;
 }
 
-/*
- * A step through a message's structure: its fields lie where C puts them, each at the next multiple
- * of its own alignment.
- */
-static void *step(char **at, size_t bytes, size_t align)
-{
-	char *field = (char *)(((uintptr_t)*at + align - 1) & ~(uintptr_t)(align - 1));
+/* A place in a message's structure. */
+struct place {
+	char *msg;
+	size_t at;
+};
 
-	*at = field + bytes;
-	return field;
+/* A step to the next field: it lies where C puts it, at the next multiple of its own alignment. */
+static void *step(struct place *p, size_t bytes, size_t align)
+{
+	size_t field = (p->at + align - 1) & ~(align - 1);
+
+	p->at = field + bytes;
+	return p->msg + field;
 }
 
-#define STEP(at, type) ((type *)step(&(at), sizeof(type), _Alignof(type)))
+#define STEP(p, type) ((type *)step(p, sizeof(type), _Alignof(type)))
 
 static uint32_t get_u32(const uint8_t *p)
 {
@@ -57,41 +60,6 @@ static void put_u32(uint8_t *p, uint32_t v)
 {
 	for (int n = 0; n < 4; n++)
 		p[n] = (uint8_t)(v >> (8 * n));
-}
-
-/* Bytes of the UTF-8 character at p; 0: none begins there (RFC 3629, 4: syntax of UTF-8). */
-static size_t character(const uint8_t *p, size_t left)
-{
-	size_t bytes = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
-	uint8_t low = p[0] == 0xe0 ? 0xa0 : p[0] == 0xf0 ? 0x90 : 0x80;
-	uint8_t high = p[0] == 0xed ? 0x9f : p[0] == 0xf4 ? 0x8f : 0xbf;
-
-	if (!p[0] || p[0] > 0xf4 || bytes > left)
-		return 0;
-	if (bytes > 1 && (p[1] < low || p[1] > high))
-		return 0;
-	for (size_t n = 2; n < bytes; n++)
-		if ((p[n] & 0xc0) != 0x80)
-			return 0;
-	return bytes;
-}
-
-static bool is_text(const uint8_t *p, size_t bytes)
-{
-	while (bytes) {
-		size_t n = character(p, bytes);
-
-		if (!n)
-			return false;
-		p += n;
-		bytes -= n;
-	}
-	return true;
-}
-
-int mhi_agent_is_text(const void *data, size_t bytes)
-{
-	return is_text(data, bytes);
 }
 
 /* ---- encoding ---- */
@@ -133,7 +101,7 @@ static void write_text(struct writer *w, const char *text)
 {
 	size_t bytes = text ? strlen(text) : 0;
 
-	if (bytes >= MHI_AGENT_PAYLOAD || (text && !is_text((const uint8_t *)text, bytes))) {
+	if (bytes >= MHI_AGENT_PAYLOAD || (text && !mhi_agent_is_text(text, bytes))) {
 		w->failed = true;
 		return;
 	}
@@ -141,25 +109,25 @@ static void write_text(struct writer *w, const char *text)
 	write_bytes(w, text ? text : "", bytes + 1);
 }
 
-static void write_field(struct writer *w, char letter, char **at)
+static void write_field(struct writer *w, char letter, struct place *at)
 {
 	uint64_t number;
 	const struct mhi_agent_rest *rest;
 
 	switch (letter) {
 	case 'U':
-		write_u32(w, *STEP(*at, uint32_t));
+		write_u32(w, *STEP(at, uint32_t));
 		break;
 	case 'L':
-		number = *STEP(*at, uint64_t);
+		number = *STEP(at, uint64_t);
 		write_u32(w, (uint32_t)number);
 		write_u32(w, (uint32_t)(number >> 32));
 		break;
 	case 'S':
-		write_text(w, *STEP(*at, const char *));
+		write_text(w, *STEP(at, const char *));
 		break;
 	default:
-		rest = STEP(*at, struct mhi_agent_rest);
+		rest = STEP(at, struct mhi_agent_rest);
 		write_bytes(w, rest->data, rest->bytes);
 	}
 }
@@ -168,7 +136,7 @@ size_t mhi_agent_encode(uint8_t *out, size_t room, uint32_t type, uint32_t seria
 {
 	const struct message *message = find(type);
 	struct writer w = { out, out + (room < MHI_AGENT_FRAME ? room : MHI_AGENT_FRAME), false };
-	char *at = (char *)(uintptr_t)msg;
+	struct place at = { (char *)(uintptr_t)msg, 0 };
 
 	write_u32(&w, MHI_AGENT_MAGIC);
 	write_u32(&w, type);
@@ -228,31 +196,31 @@ static const char *read_text(struct reader *r)
 	uint32_t bytes = read_u32(r);
 	const uint8_t *p = take(r, bytes);
 
-	if (p && bytes && !p[bytes - 1] && is_text(p, bytes - 1))
+	if (p && bytes && !p[bytes - 1] && mhi_agent_is_text(p, bytes - 1))
 		return (const char *)p;
 	r->failed = true;
 	return "";
 }
 
-static void read_field(struct reader *r, char letter, char **at)
+static void read_field(struct reader *r, char letter, struct place *at)
 {
 	struct mhi_agent_rest *rest;
 	uint64_t *number;
 
 	switch (letter) {
 	case 'U':
-		*STEP(*at, uint32_t) = read_u32(r);
+		*STEP(at, uint32_t) = read_u32(r);
 		break;
 	case 'L':
-		number = STEP(*at, uint64_t);
+		number = STEP(at, uint64_t);
 		*number = read_u32(r);
 		*number |= (uint64_t)read_u32(r) << 32;
 		break;
 	case 'S':
-		*STEP(*at, const char *) = read_text(r);
+		*STEP(at, const char *) = read_text(r);
 		break;
 	default:
-		rest = STEP(*at, struct mhi_agent_rest);
+		rest = STEP(at, struct mhi_agent_rest);
 		rest->bytes = (uint32_t)(r->end - r->at);
 		rest->data = take(r, rest->bytes);
 	}
@@ -262,7 +230,7 @@ int mhi_agent_decode(const uint8_t *frame, struct mhi_agent_msg *msg)
 {
 	struct reader r = { frame + MHI_AGENT_HEADER, frame + MHI_AGENT_HEADER, false };
 	const struct message *message;
-	char *at = (char *)&msg->u;
+	struct place at = { (char *)&msg->u, 0 };
 
 	memset(msg, 0, sizeof(*msg));
 	msg->type = get_u32(frame + 4);

@@ -121,10 +121,11 @@ static int check_table(struct mhi_q2 *q, const char *field, u64 offset, u64 byte
 
 static int check_places(struct mhi_q2 *q, struct mhi_err *err)
 {
-	u64 per_l2 = q->cluster << (q->cluster_bits - 3), needed;
+	/* Of the disk's bytes that one L2 table, a cluster of 8-byte entries, maps. */
+	u32 l2_bits = 2 * q->cluster_bits - 3;
+	u64 needed = (q->blk.size + MHI_BIT(l2_bits) - 1) >> l2_bits;
 	int rc;
 
-	needed = q->blk.size / per_l2 + (q->blk.size % per_l2 != 0);
 	if (needed * 8 > Q2_L1_BYTES_MOST)
 		return bad(err, "size", q->blk.size, "too large for this cluster size");
 	if (q->l1_size * 8ull > Q2_L1_BYTES_MOST)

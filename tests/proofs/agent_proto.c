@@ -8,15 +8,12 @@
  * text: judging a text reads only the text.
  * Bounds: at most 5 bytes.
  *
- * Not proved is the decoder itself, whose steps through a structure by address CBMC cannot follow;
- * fuzz_agent_proto is about it.
- *
- * source: src/integration/agent_proto.c
+ * source: src/integration/agent_proto.c src/integration/agent_text.c
  * prove: frame --unwind 6
  * fault: frame src/integration/agent_proto.c s/bytes < 4 ? bytes : 4/4/
  * fault: frame src/integration/agent_proto.c s/> MHI_AGENT_PAYLOAD/> 2 * MHI_AGENT_PAYLOAD/
  * prove: text --unwind 7
- * fault: text src/integration/agent_proto.c s/|| bytes > left)/)/
+ * fault: text src/integration/agent_text.c s/|| bytes > left)/)/
  */
 #include "integration/agent_proto.h"
 #include "proof.h"
