@@ -6,6 +6,7 @@
  * stream, nobody keeps more than may be kept, and what belongs to a client goes with it.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -64,6 +65,8 @@ static const char *const words[] = {
 	"i",
 	"1e999",
 	"\r\n",
+	"\"auth_name\":\"a\"",
+	"\"auth_data\":\"00ff\"",
 };
 
 #define WORDS (sizeof(words) / sizeof(words[0]))
@@ -308,9 +311,11 @@ const char *confine_state(struct process *p)
 	return "on";
 }
 
-int desk_show(struct process *p, enum desk_part part, const char *display, const char *authority)
+int desk_show(struct process *p, enum desk_part part, const struct desk_place *place)
 {
-	snprintf(p->why, sizeof(p->why), "no display \"%s\"", display);
+	if (place->socket.fd >= 0 && fcntl(place->socket.fd, F_GETFD) < 0)
+		fuzz_die("desk_show", "the descriptor that came along is closed");
+	snprintf(p->why, sizeof(p->why), "no display \"%s\"", place->display);
 	return MH_ENOENT;
 }
 
@@ -409,7 +414,25 @@ static void hear(unsigned int n)
 	}
 }
 
-static void say(unsigned int n, struct fuzz_input *in)
+/* along: with a descriptor */
+static void transmit(int fd, char *text, size_t bytes, bool along)
+{
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = { .header = { CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS } };
+	struct iovec piece = { text, bytes };
+	struct msghdr message = { .msg_iov = &piece, .msg_iovlen = 1 };
+
+	memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+	if (along) {
+		message.msg_control = &control;
+		message.msg_controllen = CMSG_LEN(sizeof(int));
+	}
+	sendmsg(fd, &message, MSG_NOSIGNAL);
+}
+
+static void say(unsigned int n, bool along, struct fuzz_input *in)
 {
 	char text[2048];
 	size_t used = 0, count = fuzz_take(in, 1);
@@ -425,7 +448,7 @@ static void say(unsigned int n, struct fuzz_input *in)
 		used += bytes;
 	}
 	if (peer[n] >= 0 && used)
-		send(peer[n], text, used, MSG_NOSIGNAL);
+		transmit(peer[n], text, used, along);
 }
 
 /* ---- the loop ---- */
@@ -442,7 +465,7 @@ static void check_clients(void)
 			fuzz_die("client", "more than its buffer holds");
 		if (c->out_bytes > OUT_MOST || c->out_bytes > c->out_room)
 			fuzz_die("client", "more is kept for it than may be");
-		if (c->fd < 0 && (c->out || c->relay || c->line_bytes))
+		if (c->fd < 0 && (c->out || c->relay || c->line_bytes || c->given >= 0))
 			fuzz_die("client", "it is gone, and something of it is left");
 		streamed |= stream;
 		streams += c->console || c->events || c->relay;
@@ -500,9 +523,18 @@ static void step(struct fuzz_input *in)
 	default:
 		if (peer[n] < 0)
 			ring_up(n);
-		say(n, in);
+		say(n, what >> 5 == 7, in);
 	}
 	serve();
+}
+
+/* The lowest one that is free: it is another one when one has been left open. */
+static int free_descriptor(void)
+{
+	int fd = dup(process.output.wake);
+
+	close(fd);
+	return fd;
 }
 
 static void start(void)
@@ -527,9 +559,11 @@ static void start(void)
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	struct fuzz_input in = { data, data + size };
+	int first;
 
 	if (!process.output.wake && output_init(&process.output, NULL, NULL))
 		fuzz_die("output_init", strerror(errno));
+	first = free_descriptor();
 	start();
 	attached = fuzz_take(&in, 1) != 0;
 	for (unsigned int n = 0; n < OPS_MOST && fuzz_more(&in); n++)
@@ -544,5 +578,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	for (unsigned int n = 0; n < TRANSFERS; n++)
 		if (agent.transfer[n].id)
 			finish(&agent.transfer[n], MH_ESTATE);
+	if (free_descriptor() != first)
+		fuzz_die("descriptors", "one is left open");
 	return 0;
 }
