@@ -51,6 +51,7 @@ extern const struct guest guest_out;   /* OUT to port 0x10, for ever */
 extern const struct guest guest_halt;  /* CLI, HLT */
 extern const struct guest guest_sweep; /* counts in each page of LOOSE, then at COUNTER */
 extern const struct guest guest_read;  /* reads LOOSE once, then counts at COUNTER */
+extern const struct guest guest_last;  /* HLT when the TSC is at COUNTER below 2^64, in 32 bits */
 extern const struct guest guest_crash; /* triple fault */
 
 extern unsigned int failures;

@@ -161,6 +161,32 @@ static void pending(void)
 	box_free(&b);
 }
 
+/* The guest's TSC begins anew while the guest halts, or just after: a signal ends that as ever. */
+static void at_the_last_tick(void)
+{
+	const struct itimerval soon = { .it_value = { .tv_usec = 40000 } };
+	struct sigaction act = { .sa_handler = on_tick };
+	struct mhk_tsc tsc = { .size = sizeof(tsc), .flags = MHK_TSC_SET };
+	uint64_t left, lead = __builtin_ia32_rdtsc();
+	struct box b;
+
+	sigaction(SIGALRM, &act, NULL);
+	nap_ms(10);
+	lead = __builtin_ia32_rdtsc() - lead;
+	for (left = 500; left < 60000; left += quick ? 4000 : 1500) {
+		box_make(&b, &guest_last);
+		put32(b.ram + COUNTER, (uint32_t)-left);
+		tsc.offset = -(__builtin_ia32_rdtsc() + lead);
+		WORKS(ioctl(b.vm, MHK_TSC, &tsc));
+		ticks = 0;
+		setitimer(ITIMER_REAL, &soon, NULL);
+		while (!ticks && (!ioctl(b.vcpu, MHK_RUN) || errno == EINTR))
+			CHECK_VAL(b.page->exit.reason == MHK_EXIT_NONE, b.page->exit.reason);
+		CHECK_VAL(ticks == 1, ticks);
+		box_free(&b);
+	}
+}
+
 static void stop_and_go(void)
 {
 	struct box seen;
@@ -181,6 +207,7 @@ void test_signals(void)
 {
 	timers();
 	pending();
+	at_the_last_tick();
 	stop_and_go();
 }
 

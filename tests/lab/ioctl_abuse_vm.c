@@ -24,6 +24,8 @@ GUEST(guest_sweep, "1: movl $0x200000, %ebx\n"
 		   "incl 0x2000; jmp 1b\n");
 GUEST(guest_read, "movl $0x200000, %ebx; movl (%ebx), %eax\n"
 		  "1: incl 0x2000; jmp 1b\n");
+GUEST(guest_last, "1: rdtsc; cmpl $-1, %edx; jne 1b; cmpl 0x2000, %eax; jb 1b\n"
+		  "cli; hlt; incl 0x2004; jmp 1b\n");
 GUEST(guest_crash, "lidt 0x3000; int3\n"); /* a table of zeros */
 
 #define FAILURES_MAX 100 /* more of them say nothing new */

@@ -420,6 +420,22 @@ START_TEST(near)
 }
 END_TEST
 
+/* Where the TSC begins anew there is neither an expiry nor an end of the wait for one. */
+START_TEST(near_the_end)
+{
+	begin(1);
+	wr(V(0), O_TIMER, DEADLINE | VEC);
+	vm.tsc_offset = 0;
+	fake_tsc = ~0ull - 990;
+	mhi_lapic_timer_near(V(0)); /* off */
+	ck_assert_uint_eq(fake_tsc, ~0ull - 990);
+	/* Looked at every 40 ticks, the last moment is missed. */
+	ck_assert_int_eq(mhi_lapic_wrmsr(V(0), MHI_MSR_TSC_DEADLINE, ~0ull), 0);
+	mhi_lapic_timer_near(V(0));
+	ck_assert(fake_tsc < 40 && H.armed && !take());
+}
+END_TEST
+
 static void add_tests(TCase *t)
 {
 	tcase_add_test(t, one_shot);
@@ -438,6 +454,7 @@ static void add_tests(TCase *t)
 	tcase_add_test(t, masked_and_illegal);
 	tcase_add_test(t, stops);
 	tcase_add_test(t, near);
+	tcase_add_test(t, near_the_end);
 }
 
 UNIT_MAIN("lapic_timer", add_tests)

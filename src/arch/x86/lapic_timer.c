@@ -111,11 +111,12 @@ void mhi_lapic_timer_near(struct mhi_vcpu *v)
 {
 	u64 now = guest_tsc(v);
 
-	/* Neither one that is off, which is 0, nor one that has passed already. */
-	if (until_expiry(v, now) >= NEAR_TICKS)
-		return;
-	for (; !expired(v, now) && !mhi_lapic_has_work(v); now = guest_tsc(v))
+	/* Asked each time: the TSC goes past 2^64 - 1, and guests and users set it at will. */
+	for (; v->lapic.tsc_deadline && until_expiry(v, now) < NEAR_TICKS; now = guest_tsc(v)) {
+		if (mhi_lapic_has_work(v))
+			return;
 		mhi_pause();
+	}
 	if (expired(v, now))
 		expire(v, now);
 }
