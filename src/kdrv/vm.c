@@ -21,11 +21,12 @@ static void vm_free(struct kref *ref)
 	struct drv_vm *vm = container_of(ref, struct drv_vm, ref);
 	unsigned int i;
 
+	/* First: until then memory that changes has all vCPUs looked at. */
+	mhi_mem_fini(vm);
 	for (i = 0; i < MHK_MAX_VCPUS; i++)
 		if (vm->arch.vcpu[i])
 			mhi_vcpu_free(to_drv(vm->arch.vcpu[i]));
 	mhi_doorbell_fini(vm);
-	mhi_mem_fini(vm);
 	ida_free(&vpid_blocks, vm->vpid_block);
 	mmdrop(vm->mm);
 	kvfree(vm);

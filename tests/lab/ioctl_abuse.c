@@ -33,6 +33,7 @@ static const struct {
 	{ "slot-memory", test_slot_memory },
 	{ "memory-moves", test_memory_moves },
 	{ "memory-fork", test_memory_fork },
+	{ "memory-end", test_memory_end },
 	{ "memory-free", test_memory_free },
 	{ "memory-huge", test_memory_huge },
 	{ "memory-ahead", test_memory_ahead },

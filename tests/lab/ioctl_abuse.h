@@ -117,6 +117,7 @@ void test_slots(void);
 void test_slot_memory(void);
 void test_memory_moves(void);
 void test_memory_fork(void);
+void test_memory_end(void);
 void test_memory_free(void);
 void test_memory_huge(void);
 void test_memory_ahead(void);

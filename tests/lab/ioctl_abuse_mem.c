@@ -259,6 +259,43 @@ void test_memory_fork(void)
 	munmap(p, LOOSE_BYTES);
 }
 
+struct changer {
+	uint8_t *memory;
+	int stop; /* atomic */
+};
+
+static void *changer_main(void *opaque)
+{
+	struct changer *c = opaque;
+
+	while (!__atomic_load_n(&c->stop, __ATOMIC_RELAXED)) {
+		mprotect(c->memory, LOOSE_BYTES, PROT_READ);
+		mprotect(c->memory, LOOSE_BYTES, PROT_READ | PROT_WRITE);
+		memset(c->memory, 1, LOOSE_BYTES);
+	}
+	return NULL;
+}
+
+/* Another thread changes the memory while the VM ends: what looks at vCPUs for that finds them. */
+void test_memory_end(void)
+{
+	struct changer c = { .memory = map_pages(LOOSE_BYTES) };
+	pthread_t thread;
+	struct box b;
+	int i;
+
+	if (pthread_create(&thread, NULL, changer_main, &c))
+		fatal("pthread_create");
+	for (i = 0; i < (quick ? 20 : 200); i++) {
+		box_make(&b, &guest_out);
+		WORKS(box_mem(&b, LOOSE_SLOT, LOOSE, c.memory, LOOSE_BYTES, 0));
+		box_free(&b);
+	}
+	__atomic_store_n(&c.stop, 1, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	munmap(c.memory, LOOSE_BYTES);
+}
+
 /*
  * MADV_FREE gives pages away until somebody writes to them. The guest does: they must be kept. (The
  * host's page tables know nothing of the guest's writes: a page that the guest may write was once
