@@ -99,14 +99,12 @@ int mh_vm_cpuid_rule(struct mh_vm *vm, const struct mh_cpuid_rule *rule)
 
 /* ---- the TSC's frequency ---- */
 
-/* Of the host's frequency, at most and at least; MHK_TSC_RATIO_MAX. */
-#define TSC_TIMES 255u
-
 /* 0; the frequency cannot be had. Of the engine's VM, which is there. */
 static int check_tsc(struct mh_vm *vm, u32 khz, u32 host_khz, struct mhi_err *err)
 {
 	struct mhi_tsc tsc = { 0 };
-	u64 least = (host_khz + TSC_TIMES - 1) / TSC_TIMES, most = (u64)host_khz * TSC_TIMES;
+	u64 least = (host_khz + MHK_TSC_RATIO_MAX - 1) / MHK_TSC_RATIO_MAX,
+	    most = (u64)host_khz * MHK_TSC_RATIO_MAX;
 
 	if (khz == host_khz)
 		return 0;

@@ -100,8 +100,7 @@ void rpc_close(struct rpc *rpc)
 	rpc->fd = -1;
 }
 
-/* A descriptor goes with the first bytes. */
-static ssize_t send_some(int to, const char *text, size_t bytes, int fd)
+ssize_t rpc_send_some(int to, const void *data, size_t bytes, int fd)
 {
 	union {
 		struct cmsghdr header;
@@ -109,7 +108,7 @@ static ssize_t send_some(int to, const char *text, size_t bytes, int fd)
 	} control = { .header = { .cmsg_len = CMSG_LEN(sizeof(int)),
 				  .cmsg_level = SOL_SOCKET,
 				  .cmsg_type = SCM_RIGHTS } };
-	struct iovec piece = { (void *)text, bytes };
+	struct iovec piece = { (void *)data, bytes };
 	struct msghdr message = { .msg_iov = &piece, .msg_iovlen = 1 };
 
 	if (fd >= 0) {
@@ -123,7 +122,7 @@ static ssize_t send_some(int to, const char *text, size_t bytes, int fd)
 static bool send_all(int to, const char *text, size_t bytes, int fd)
 {
 	while (bytes) {
-		ssize_t n = send_some(to, text, bytes, fd);
+		ssize_t n = rpc_send_some(to, text, bytes, fd);
 
 		if (n < 0 && errno != EINTR)
 			return false;

@@ -23,6 +23,8 @@ enum rpc_error {
 
 /* The socket's file, seen from everywhere: its own path may be too long for a socket address. */
 int rpc_listen(const struct store_vm *vm);
+/* As send, without SIGPIPE; a descriptor, if it is not -1, goes with the first bytes and stays. */
+ssize_t rpc_send_some(int to, const void *data, size_t bytes, int fd);
 
 /* ---- the CLI's side ---- */
 

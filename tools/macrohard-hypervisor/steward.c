@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The steward, and who asks it. */
 #include "steward.h"
+#include "rpc.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -120,21 +121,8 @@ static void clean_up(const struct office *o)
 static void reply(const struct office *o, int error, int fd)
 {
 	struct answer answer = { error };
-	union {
-		struct cmsghdr header;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control = { .header = { .cmsg_len = CMSG_LEN(sizeof(int)),
-				  .cmsg_level = SOL_SOCKET,
-				  .cmsg_type = SCM_RIGHTS } };
-	struct iovec piece = { &answer, sizeof(answer) };
-	struct msghdr message = { .msg_iov = &piece, .msg_iovlen = 1 };
 
-	if (fd >= 0) {
-		memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
-		message.msg_control = &control;
-		message.msg_controllen = sizeof(control);
-	}
-	sendmsg(o->fd, &message, MSG_NOSIGNAL);
+	rpc_send_some(o->fd, &answer, sizeof(answer), fd);
 	if (fd >= 0)
 		close(fd);
 }
