@@ -295,25 +295,19 @@ static void rounds(int selector, unsigned int cpus, int breakpoint)
 int main(int argc, char **argv)
 {
 	unsigned int cpus = (unsigned int)sysconf(_SC_NPROCESSORS_ONLN);
-	bool breakpoints = true, ldt = true;
-	int breakpoint = -1, i;
+	bool breakpoints = argc < 2 || strcmp(argv[1], "--no-breakpoints");
+	int breakpoint = -1;
 
-	for (i = 1; i < argc; i++) {
-		breakpoints &= strcmp(argv[i], "--no-breakpoints") != 0;
-		ldt &= strcmp(argv[i], "--no-ldt") != 0;
-	}
 	guest_make();
-	if (ldt)
-		ldt_make();
+	ldt_make();
 	__asm__ volatile("mov %0, %%ds; mov %0, %%es" : : "r"(0x2b));
 	need(ioperm(HOST_PORT, 1, 1) == 0, "ioperm");
 	if (breakpoints) {
 		breakpoint = breakpoint_make();
 		need(breakpoint >= 0, "perf_event_open of a breakpoint");
 	}
-	if (ldt)
-		rounds(1, cpus, breakpoint);
+	rounds(1, cpus, breakpoint);
 	rounds(0, cpus, breakpoint);
-	printf("%u runs on %u CPUs, %u failures\n", ldt ? 2 * RUNS : RUNS, cpus, failures);
+	printf("%u runs on %u CPUs, %u failures\n", 2 * RUNS, cpus, failures);
 	return failures ? 1 : 0;
 }

@@ -10,6 +10,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/hpet.h>
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
@@ -45,6 +46,7 @@ struct host {
 	int argc, envc, modulec;
 	bool leaks;    /* (c) look for leaks at the end: the kernel has kmemleak */
 	bool coverage; /* (c) send what gcov counted: the module is built for that */
+	bool tick;     /* (c) the emulator loses interrupts: let there be others */
 	bool tty;      /* (c) the command gets a terminal fed by the second serial port */
 	unsigned int rows, cols;
 	int kmsg;    /* kernel log */
@@ -171,6 +173,8 @@ static int read_conf(struct host *h)
 			h->leaks = true;
 		else if (rec[0] == 'g')
 			h->coverage = true;
+		else if (rec[0] == 'i')
+			h->tick = true;
 		else if (rec[0] == 't')
 			h->tty = sscanf(rec + 1, "%u %u", &h->rows, &h->cols) >= 0;
 		else
@@ -240,6 +244,15 @@ static void name_disk(void)
 		if (!access(path, F_OK) && symlink(names[i], "/dev/disk"))
 			framef('m', "cannot make /dev/disk: %s\n", strerror(errno));
 	}
+}
+
+/* Two interrupts a second, of a timer that Linux does not use, as long as this process lives. */
+static void start_tick(void)
+{
+	int fd = open("/dev/hpet", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || ioctl(fd, HPET_IRQFREQ, 2ul) || ioctl(fd, HPET_IE_ON))
+		framef('m', "no interrupts of the HPET: %s\n", strerror(errno));
 }
 
 /* A module that stays busy after every process is gone has lost a reference. */
@@ -509,6 +522,8 @@ int main(void)
 	for (i = 0; i < h.modulec; i++)
 		load_module(&h, h.modules[i]);
 	name_disk();
+	if (h.tick)
+		start_tick();
 	pump_kmsg(&h);
 	take_precedence();
 	frame('b', "", 0);

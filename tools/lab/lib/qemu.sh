@@ -31,6 +31,8 @@ qemu_command()
 	# The TSC is this machine's. Linux would measure it by timers that may come late here: seen on a busy
 	# machine was a host whose clock ran seven times too fast.
 	append="$append tsc_early_khz=$khz"
+	# The lines that the HPET may use: by default only 2, which is Linux' own.
+	EMULATOR+=(-global "hpet.hpet-intcap=0xff0004")
 	EMULATOR+=(-cpu "$cpu" -m "$OPT_MEMORY" -smp "$OPT_SMP" -nodefaults -no-user-config -no-reboot
 		-display none -monitor none -d cpu_reset -D "$RUN_DIR/resets"
 		-chardev "file,id=console,path=$RUN_DIR/console" -serial chardev:console
