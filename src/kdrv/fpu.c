@@ -33,7 +33,8 @@ void mhi_fpu_load(struct drv_vcpu *vcpu)
 {
 	u64 mask = vcpu->vm->arch.caps.xcr0;
 
-	kernel_fpu_begin();
+	/* FNINIT, too: not all of AMD's CPUs load the pointers of the last x87 instruction. */
+	kernel_fpu_begin_mask(KFPU_387 | KFPU_MXCSR);
 	if (mask)
 		mhi_xrstor(vcpu->fpu, mask);
 	else

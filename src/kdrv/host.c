@@ -43,6 +43,8 @@ void mhi_host_kick(struct mhi_vcpu *v)
 	struct drv_vcpu *vcpu = to_drv(v);
 
 	smp_mb();
+	/* A CPU that runs a section now does not go offline before it was kicked. */
+	preempt_disable();
 	switch (READ_ONCE(vcpu->mode)) {
 	case DRV_IN_SECTION:
 		smp_send_reschedule(READ_ONCE(vcpu->cpu));
@@ -51,6 +53,7 @@ void mhi_host_kick(struct mhi_vcpu *v)
 		swake_up_one(&vcpu->wq);
 		break;
 	}
+	preempt_enable();
 }
 
 static void nothing(void *unused)
@@ -97,7 +100,7 @@ void mhi_host_timer_set(struct mhi_vcpu *v, u64 ticks)
 {
 	/* Ten years are never; beyond, the quotient below may not fit 64 bits, which is a #DE. */
 	u64 never = 10ull * 365 * 86400 * MSEC_PER_SEC * tsc_khz;
-	u64 ns = mul_u64_u32_div(min(ticks, never), USEC_PER_SEC, tsc_khz);
+	u64 ns = mul_u64_u32_div(min(ticks, never), USEC_PER_SEC, max(tsc_khz, 1u));
 
 	hrtimer_start(&to_drv(v)->timer, ktime_add_ns(ktime_get(), ns), HRTIMER_MODE_ABS);
 }

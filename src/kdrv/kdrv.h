@@ -17,7 +17,6 @@
 #include <linux/mutex.h>
 #include <linux/rwsem.h>
 #include <linux/sched.h>
-#include <linux/spinlock.h>
 #include <linux/swait.h>
 
 #include "arch/x86/run.h"

@@ -217,6 +217,7 @@ static int life_pm(struct notifier_block *nb, unsigned long event, void *unused)
 {
 	atomic_t err = ATOMIC_INIT(0);
 
+	cpus_read_lock();
 	mutex_lock(&life.lock);
 	switch (event) {
 	case PM_SUSPEND_PREPARE:
@@ -229,12 +230,13 @@ static int life_pm(struct notifier_block *nb, unsigned long event, void *unused)
 	case PM_POST_HIBERNATION:
 	case PM_POST_RESTORE:
 		/* A CPU that somebody else took meanwhile stays off: its vCPUs are told so. */
-		if (life.users)
+		if (life.users && !life.stopping)
 			on_each_cpu(cpu_on_here, &err, 1);
 		WRITE_ONCE(life.suspended, false);
 		break;
 	}
 	mutex_unlock(&life.lock);
+	cpus_read_unlock();
 	return NOTIFY_DONE;
 }
 

@@ -63,8 +63,9 @@ static int slot_add(struct drv_vm *vm, const struct mhk_mem *arg)
 	struct drv_watch *w;
 	int err;
 
+	/* access_ok takes addresses with tags, under which the notifier would not be told. */
 	if (!PAGE_ALIGNED(arg->hva) || !arg->bytes ||
-	    !access_ok((void __user *)(unsigned long)arg->hva, arg->bytes))
+	    !mhi_range_within(arg->hva, arg->bytes, TASK_SIZE_MAX))
 		return -EINVAL;
 	w = kzalloc(sizeof(*w), GFP_KERNEL_ACCOUNT);
 	if (!w)
@@ -115,7 +116,9 @@ long mhi_mem_set(void *object, union drv_arg *arg)
 	if (mem->pad || mem->slot >= MHK_MAX_SLOTS)
 		return -EINVAL;
 	arg->mem.slot = mhi_index_nospec(mem->slot, MHK_MAX_SLOTS);
-	down_write(&vm->slots_sem);
+	/* Whose reader may wait for a page as long as user space likes. */
+	if (down_write_killable(&vm->slots_sem))
+		return -EINTR;
 	err = mem->flags & MHK_MEM_CLEAR ? slot_clear(vm, mem->slot) : slot_add(vm, mem);
 	up_write(&vm->slots_sem);
 	return err;
@@ -254,7 +257,8 @@ int mhi_mem_fault(struct drv_vcpu *vcpu, mh_gpa gpa, u8 access)
 
 	vcpu->arch.stats.faults++;
 	gpa &= PAGE_MASK;
-	down_read(&vm->slots_sem);
+	if (down_read_killable(&vm->slots_sem))
+		return -EINTR;
 	slot = mhi_slots_find(&vm->slots, gpa);
 	if (slot)
 		pages = pages_ahead(vcpu, slot, gpa);

@@ -3,6 +3,7 @@
 #include <linux/anon_inodes.h>
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/interrupt.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -41,7 +42,9 @@ static enum mhi_run run_sections(struct drv_vcpu *vcpu, u32 wanted, u32 *valid)
 		WRITE_ONCE(vcpu->mode, DRV_OUTSIDE);
 		local_irq_enable();
 		vcpu->arch.stats.sections++;
-	} while (r == MHI_RUN_HOST && v->cpu->on && !mhi_host_wants_out(v));
+		/* From 6.15 on softirqs wait, too, while the FPU is the guest's. */
+	} while (r == MHI_RUN_HOST && v->cpu->on && !mhi_host_wants_out(v) &&
+		 !local_softirq_pending());
 	mhi_compat_guest_ran();
 	mhi_fpu_save(vcpu);
 	return r;

@@ -15,11 +15,11 @@
 #define NPT_ADDR 0x000ffffffffff000ull
 
 /*
- * SDM 3C 29.3.2 "EPT Translation Mechanism". Bits 5:3 of a leaf are its memory type; bit 6,
- * ignore-PAT, stays 0: the guest's PAT combines with the type.
+ * SDM 3C 29.3.2 "EPT Translation Mechanism". Bits 5:3 of a leaf are its memory type; bit 6 is
+ * ignore-PAT: the host has the page as write-back, and a page has one type (SDM 3A 12.12.4).
  */
 #define EPT_X MHI_BIT(2)
-#define EPT_WRITE_BACK (6ull << 3)
+#define EPT_WRITE_BACK (6ull << 3 | 1ull << 6)
 #define EPT_BITS .leaf = EPT_WRITE_BACK, .table = MHI_NPT_R | MHI_NPT_W | EPT_X, .exec = EPT_X
 
 const struct mhi_npt_fmt mhi_npt_ept = { EPT_BITS };

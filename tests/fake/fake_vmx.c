@@ -2,6 +2,7 @@
 /* VMX operation as far as the rules go that software must keep: SDM 3C 23, 24 and 30. */
 #include "fake_vmx.h"
 #include "arch/x86/vmx/vmx.h"
+#include <assert.h>
 #include <stdlib.h>
 
 #define MAX_VMCS 4
@@ -343,8 +344,9 @@ void mhi_load_fs(u16 sel)
 	fake_msr_set(MHI_MSR_FS_BASE, 0);
 }
 
-void mhi_load_gs(u16 sel)
+void mhi_load_gs(u16 sel, u64 base)
 {
+	assert((s64)base >= 0);
 	fake_vmx.gs = sel;
 	fake_msr_set(MHI_MSR_KERNEL_GS_BASE, 0);
 }

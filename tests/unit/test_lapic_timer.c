@@ -436,6 +436,24 @@ START_TEST(near_the_end)
 }
 END_TEST
 
+/* At its lowest rate the guest's clock stands still, here at the deadline. */
+START_TEST(near_for_ever)
+{
+	u64 start = 5ull << 48;
+
+	begin(1);
+	vm.caps.tsc_shift = 48;
+	vm.tsc_ratio = 1;
+	vm.tsc_offset = 0;
+	fake_tsc = start;
+	wr(V(0), O_TIMER, DEADLINE | VEC);
+	wrmsr(V(0), MHI_MSR_TSC_DEADLINE, 1005);
+	vm.tsc_offset = 1000;
+	mhi_lapic_timer_near(V(0));
+	ck_assert(fake_tsc - start < 100000 && take());
+}
+END_TEST
+
 static void add_tests(TCase *t)
 {
 	tcase_add_test(t, one_shot);
@@ -455,6 +473,7 @@ static void add_tests(TCase *t)
 	tcase_add_test(t, stops);
 	tcase_add_test(t, near);
 	tcase_add_test(t, near_the_end);
+	tcase_add_test(t, near_for_ever);
 }
 
 UNIT_MAIN("lapic_timer", add_tests)

@@ -93,10 +93,10 @@ static u64 leaf_entry(mh_hpa hpa, unsigned int level, unsigned int prot)
 START_TEST(ept_format)
 {
 	begin(_i ? &mhi_npt_ept_ad : &mhi_npt_ept, 3, 48);
-	ck_assert(leaf_entry(0x123456789000, 1, MHI_NPT_RWX) == 0x123456789037);
-	ck_assert(leaf_entry(0x40200000, 2, MHI_NPT_R | MHI_NPT_W) == 0x402000b3);
-	ck_assert(leaf_entry(0x80000000, 3, MHI_NPT_R) == 0x800000b1);
-	ck_assert(leaf_entry(0x1000, 1, MHI_NPT_R | MHI_NPT_X) == 0x1035);
+	ck_assert(leaf_entry(0x123456789000, 1, MHI_NPT_RWX) == 0x123456789077);
+	ck_assert(leaf_entry(0x40200000, 2, MHI_NPT_R | MHI_NPT_W) == 0x402000f3);
+	ck_assert(leaf_entry(0x80000000, 3, MHI_NPT_R) == 0x800000f1);
+	ck_assert(leaf_entry(0x1000, 1, MHI_NPT_R | MHI_NPT_X) == 0x1075);
 	ck_assert((*(u64 *)npt.root & 0xfff) == 7);
 	ck_assert(npt.fmt->accessed_dirty == (_i == 1));
 	end();

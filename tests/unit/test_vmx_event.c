@@ -175,6 +175,35 @@ START_TEST(nmi)
 }
 END_TEST
 
+/* CPUs may open the NMI window while STI blocks; the other one opens when it no longer does. */
+START_TEST(nmi_behind_sti)
+{
+	begin();
+	set_rflags(2 | MHI_RFLAGS_IF);
+	vcpu.nmi_pending = true;
+	fake_vmcs_set(VMCS_GUEST_INTERRUPTIBILITY, BLOCKED_BY_STI);
+	enter_with(-1);
+	ck_assert_uint_eq(script.injected & MHI_EVENT_VALID, 0);
+	ck_assert_uint_eq(script.proc & PROC_WINDOWS, PROC_INTR_WINDOW);
+	put();
+}
+END_TEST
+
+/* What is injected would take a pending #DB with it. */
+START_TEST(trap_before_interrupt)
+{
+	begin();
+	set_rflags(2 | MHI_RFLAGS_IF | MHI_RFLAGS_TF);
+	vcpu.nmi_pending = true;
+	fake_vmcs_set(VMCS_GUEST_PENDING_DEBUG, PENDING_DEBUG_BS);
+	enter_with(0x31);
+	ck_assert_uint_eq(script.injected & MHI_EVENT_VALID, 0);
+	ck_assert_uint_eq(script.proc & PROC_WINDOWS, PROC_NMI_WINDOW | PROC_INTR_WINDOW);
+	ck_assert(vcpu.nmi_pending && !vcpu.irq_taken);
+	put();
+}
+END_TEST
+
 START_TEST(nmi_asked_for_as_event)
 {
 	begin();
@@ -288,6 +317,8 @@ static void add_tests(TCase *tc)
 	tcase_add_test(tc, stale_vectoring_field);
 	tcase_add_test(tc, real_mode_has_no_error_codes);
 	tcase_add_test(tc, nmi);
+	tcase_add_test(tc, nmi_behind_sti);
+	tcase_add_test(tc, trap_before_interrupt);
 	tcase_add_test(tc, nmi_asked_for_as_event);
 	tcase_add_test(tc, interrupted_nmi);
 	tcase_add_test(tc, faulting_iret);

@@ -43,12 +43,12 @@ static enum mhi_run on_again(struct mhi_vcpu *v, const struct mhi_exit *x)
 
 /*
  * #DB and #AC are intercepted only so that a guest cannot loop in their delivery; it gets them all
- * the same.
+ * the same. What is injected comes before any interrupt of the host, whose turn is between.
  */
 static enum mhi_run on_exception(struct mhi_vcpu *v, const struct mhi_exit *x)
 {
 	mhi_inject_exception(v, x->vector, x->vector == MHI_VEC_AC, x->error);
-	return MHI_RUN_AGAIN;
+	return MHI_RUN_HOST;
 }
 
 static enum mhi_run on_ud(struct mhi_vcpu *v, const struct mhi_exit *x)
@@ -89,7 +89,8 @@ static enum mhi_run on_hlt(struct mhi_vcpu *v, const struct mhi_exit *x)
 {
 	v->vm->ops->skip(v, x);
 	v->halt_irqs = (v->vm->ops->rflags(v) & MHI_RFLAGS_IF) != 0;
-	if (v->debug & MHK_DEBUG_STEP)
+	/* A #DB that comes after it ends it, too: SDM 2A "HLT". */
+	if (v->debug & MHK_DEBUG_STEP || v->vm->ops->rflags(v) & MHI_RFLAGS_TF)
 		return MHI_RUN_AGAIN;
 	v->mp_state = MHK_MP_HALTED;
 	mhi_lapic_timer_near(v);
@@ -104,9 +105,7 @@ static enum mhi_run on_hypercall(struct mhi_vcpu *v, const struct mhi_exit *x)
 
 static enum mhi_run on_cr_write(struct mhi_vcpu *v, const struct mhi_exit *x)
 {
-	if (!mhi_cr_write(v, x->cr.nr, x->cr.value))
-		return on_gp(v, x);
-	return on_skip(v, x);
+	return mhi_cr_write(v, x->cr.nr, x->cr.value) ? on_skip(v, x) : on_gp(v, x);
 }
 
 static enum mhi_run on_cr_read(struct mhi_vcpu *v, const struct mhi_exit *x)
@@ -174,16 +173,12 @@ static enum mhi_run eoi_to_user(struct mhi_vcpu *v, const struct mhi_exit *x)
 static enum mhi_run msr_result(struct mhi_vcpu *v, const struct mhi_exit *x,
 			       enum mhi_msr_result result, u64 value)
 {
-	switch (result) {
-	case MHI_MSR_DONE:
-		v->vm->ops->skip(v, x);
-		return v->lapic.eoi_pending ? eoi_to_user(v, x) : MHI_RUN_AGAIN;
-	case MHI_MSR_USER:
+	if (result == MHI_MSR_USER)
 		return msr_to_user(v, x, value);
-	case MHI_MSR_GP:
-	default:
+	if (result == MHI_MSR_GP)
 		return on_gp(v, x);
-	}
+	v->vm->ops->skip(v, x);
+	return v->lapic.eoi_pending ? eoi_to_user(v, x) : MHI_RUN_AGAIN;
 }
 
 static enum mhi_run on_rdmsr(struct mhi_vcpu *v, const struct mhi_exit *x)
@@ -205,9 +200,9 @@ static enum mhi_run on_wrmsr(struct mhi_vcpu *v, const struct mhi_exit *x)
 
 static enum mhi_run on_xsetbv(struct mhi_vcpu *v, const struct mhi_exit *x)
 {
-	if (v->vm->ops->cpl(v) != 0 || (u32)v->gpr[MHK_RCX] != 0 || !mhi_xcr0_write(v, edx_eax(v)))
-		return on_gp(v, x);
-	return on_skip(v, x);
+	bool may = v->vm->ops->cpl(v) == 0 && (u32)v->gpr[MHK_RCX] == 0;
+
+	return may && mhi_xcr0_write(v, edx_eax(v)) ? on_skip(v, x) : on_gp(v, x);
 }
 
 /*
@@ -251,9 +246,8 @@ static enum mhi_run on_fault(struct mhi_vcpu *v, const struct mhi_exit *x)
 	if (kind == MHI_GPA_NONE && write && doorbell(v, x, &r))
 		return r;
 	v->exit.u.mmio.gpa = x->fault.gpa;
-	v->exit.u.mmio.flags = write ? MHK_MMIO_WRITE : 0;
-	if (x->fault.access & MHI_FAULT_FETCH)
-		v->exit.u.mmio.flags |= MHK_MMIO_FETCH;
+	v->exit.u.mmio.flags = (write ? MHK_MMIO_WRITE : 0) |
+			       (x->fault.access & MHI_FAULT_FETCH ? MHK_MMIO_FETCH : 0);
 	v->exit.u.mmio.insn_len = x->fault.insn_bytes;
 	memcpy(v->exit.u.mmio.insn, x->fault.insn, sizeof(v->exit.u.mmio.insn));
 	return mhi_exit_to_user(v, x, MHK_EXIT_MMIO, G_EMULATE);

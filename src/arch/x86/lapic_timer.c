@@ -110,9 +110,14 @@ void mhi_lapic_timer_sync(struct mhi_vcpu *v)
 void mhi_lapic_timer_near(struct mhi_vcpu *v)
 {
 	u64 now = guest_tsc(v);
+	unsigned int looks = NEAR_TICKS / 16;
 
-	/* Asked each time: the TSC goes past 2^64 - 1, and guests and users set it at will. */
-	for (; v->lapic.tsc_deadline && until_expiry(v, now) < NEAR_TICKS; now = guest_tsc(v)) {
+	/*
+	 * Asked each time and not for ever: the TSC goes past 2^64 - 1, guests and users set it at
+	 * will, and at its lowest rate it stands still for a day.
+	 */
+	for (; v->lapic.tsc_deadline && until_expiry(v, now) < NEAR_TICKS && looks;
+	     now = guest_tsc(v), looks--) {
 		if (mhi_lapic_has_work(v))
 			return;
 		mhi_pause();

@@ -162,10 +162,11 @@ MHI_SEG_LOAD(fs) /* changes the FS base too */
  * knows: a user GS base active, the kernel's in KERNEL_GS_BASE. The latter is changed by this.
  */
 /* clang-format off */
-static inline void mhi_load_gs(u16 sel)
+static inline void mhi_load_gs(u16 sel, u64 base)
 {
 	u32 value = sel;
 
+	mhi_wrmsr(MHI_MSR_KERNEL_GS_BASE, base);
 	asm volatile("swapgs\n\t"
 		     "1: movl %k0, %%gs\n\t"
 		     "swapgs\n\t"

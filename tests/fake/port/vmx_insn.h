@@ -42,7 +42,7 @@ u16 mhi_read_gs(void);
 void mhi_load_ds(u16 sel);
 void mhi_load_es(u16 sel);
 void mhi_load_fs(u16 sel);
-void mhi_load_gs(u16 sel);
+void mhi_load_gs(u16 sel, u64 base);
 void mhi_reload_tr(u16 sel);
 void mhi_reraise_nmi(void);
 

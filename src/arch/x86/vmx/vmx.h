@@ -106,6 +106,7 @@
 #define BLOCKED_BY_MOV_SS (1u << 1)
 #define BLOCKED_BY_INSN (BLOCKED_BY_STI | BLOCKED_BY_MOV_SS)
 #define BLOCKED_BY_NMI (1u << 3)
+#define PENDING_DEBUG_BP (1u << 12)
 #define PENDING_DEBUG_BS (1u << 14)
 
 /* In the fields of SDM 3C 24.9.2 and 24.9.3: an IRET had unblocked NMIs. */

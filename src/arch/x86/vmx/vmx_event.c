@@ -39,9 +39,13 @@ static u32 inject_asynchronous(struct mhi_vcpu *v)
 	u32 windows = 0;
 	bool injected = false;
 
+	/* Entries that inject these lose a #DB that is pending; it comes before the windows. */
+	if (vmreadn(&h->ref, VMCS_GUEST_PENDING_DEBUG) & (PENDING_DEBUG_BP | PENDING_DEBUG_BS))
+		blocked |= BLOCKED_BY_MOV_SS;
 	if (v->nmi_pending) {
 		if (blocked & (BLOCKED_BY_INSN | BLOCKED_BY_NMI)) {
-			windows |= PROC_NMI_WINDOW;
+			/* The NMI window may open while STI blocks, again and again. */
+			windows |= blocked & BLOCKED_BY_STI ? PROC_INTR_WINDOW : PROC_NMI_WINDOW;
 		} else {
 			inject(v, MHI_EVENT_VALID | MHI_EVENT_NMI << 8 | MHI_VEC_NMI);
 			v->nmi_pending = false;

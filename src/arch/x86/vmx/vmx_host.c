@@ -137,7 +137,7 @@ static void restore_segments(const struct vmx_host *host)
 		mhi_wrmsr(MHI_MSR_FS_BASE, host->fs_base);
 	}
 	if (host->gs)
-		mhi_load_gs(host->gs);
+		mhi_load_gs(host->gs, host->kernel_gs_base);
 }
 
 void mhi_vmx_host_restore(struct mhi_vcpu *v)
