@@ -58,6 +58,8 @@ GUEST(irq_sti_shadow)
 	AFTER_STI("nop");
 	AFTER_STI("cpuid");
 	AFTER_STI("outb %%al, $0xe0");
+	/* Executed by the library. */
+	AFTER_STI("movabs %%eax, 0xd0000000");
 }
 
 /* CLI right behind STI: the window never opens. */

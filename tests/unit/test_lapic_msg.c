@@ -248,6 +248,8 @@ START_TEST(signals)
 	x1_ipi(V(0), 1, ICR_SIPI | 0x09); /* the first is still pending */
 	ck_assert_uint_eq(V(1)->lapic.signals, MHI_SIG_SIPI);
 	ck_assert_uint_eq(V(1)->lapic.sipi_vector, 8);
+	x1_ipi(V(0), 1, ICR_INIT); /* it was sent to a CPU that did not wait for it */
+	ck_assert_uint_eq(V(1)->lapic.signals, MHI_SIG_INIT);
 	V(1)->lapic.signals = 0;
 	x1_ipi(V(0), 1, ICR_SMI);
 	x1_ipi(V(0), 1, 0x300 | 0x55);

@@ -335,10 +335,13 @@ START_TEST(shadows)
 	ck_assert_uint_eq(fake_vmcs(VMCS_GUEST_INTERRUPTIBILITY), BLOCKED_BY_STI | BLOCKED_BY_NMI);
 	ck_assert_uint_eq(fake_vmcs(VMCS_GUEST_PENDING_DEBUG), PENDING_DEBUG_BS);
 	s.rflags = 2;
-	hv_state_set(&vcpu, MHK_G_RIP, &s);
+	hv_state_set(&vcpu, MHK_G_RIP | MHK_G_MISC, &s);
 	ck_assert_uint_eq(fake_vmcs(VMCS_GUEST_INTERRUPTIBILITY),
 			  BLOCKED_BY_MOV_SS | BLOCKED_BY_NMI);
 	ck_assert_uint_eq(fake_vmcs(VMCS_GUEST_PENDING_DEBUG), 0);
+	/* It is over with the instruction that somebody else executed. */
+	hv_state_set(&vcpu, MHK_G_RIP, &s);
+	ck_assert_uint_eq(fake_vmcs(VMCS_GUEST_INTERRUPTIBILITY), BLOCKED_BY_NMI);
 	put();
 }
 END_TEST

@@ -135,6 +135,8 @@ static bool arrive(struct mhi_vcpu *t, const struct msg *m)
 		signal_vcpu(t, MHI_SIG_NMI);
 		return true;
 	case DM_INIT:
+		/* A SIPI that was not taken until now is none: SDM 3A 9.4. */
+		mhi_fetch_and32(&t->lapic.signals, ~MHI_SIG_SIPI);
 		signal_vcpu(t, MHI_SIG_INIT);
 		return true;
 	case DM_SIPI:

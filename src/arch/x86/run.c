@@ -65,14 +65,14 @@ static void provide(struct mhi_vcpu *v, u32 groups, struct mhk_state *out)
 }
 
 /*
- * INIT keeps memory and FPU; the rest is as after RESET, waiting for SIPI: SDM 3A 9.4
+ * INIT keeps memory, FPU and MSRs; the rest is as after RESET, waiting for SIPI: SDM 3A 9.4
  * "Multiple-Processor Initialization".
  */
 static void take_init(struct mhi_vcpu *v)
 {
 	mhi_reset_state(&v->commit_state, v->apic_id == 0);
 	v->commit_state.xcr0 = v->xcr0;
-	v->commit = MHK_G_ALL & ~MHK_G_FPU;
+	v->commit = MHK_G_ALL & ~(MHK_G_FPU | MHK_G_MSR);
 	v->event = 0;
 	v->nmi_pending = false;
 	v->pending = MHI_PEND_NONE;

@@ -14,7 +14,7 @@ static void follow_up(struct mhi_vcpu *v, struct mhi_exit *x)
 
 	if (x->reason == MHI_X_CR_WRITE) {
 		x->cr.value = x->cr.gpr == MHK_RSP ? st->rsp : v->gpr[x->cr.gpr];
-		if (!(st->efer & MHI_EFER_LMA))
+		if (!svm_in_code64(st))
 			x->cr.value &= 0xffffffffu;
 	} else if (x->reason == MHI_X_EXCEPTION && x->vector == MHI_VEC_MC) {
 		mhi_raise_mce();

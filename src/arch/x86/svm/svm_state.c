@@ -321,6 +321,7 @@ void mhi_svm_state_set(struct mhi_vcpu *v, u32 groups, const struct mhk_state *s
 		v->rip = s->rip;
 		v->rip_dirty = true;
 		vmcb->state.rflags = s->rflags | MHI_RFLAGS_FIXED;
+		vmcb->control.interrupt_shadow = 0;
 		mhi_svm_nmi_set(v, svm->nmi != SVM_NMI_OPEN); /* a step in progress is void */
 	}
 	if (groups & MHK_G_SEG)

@@ -45,6 +45,7 @@ static const struct vmx_kind kinds[] = {
 	[55] = { MHI_X_XSETBV, INSN },
 	[59 ... 60] = { MHI_X_VIRT_INSN, INSN }, /* INVVPID; ENCLS: no enclaves, #UD as well */
 	[70] = { MHI_X_VIRT_INSN, INSN },	 /* ENCLV */
+	[76 ... 77] = { MHI_X_VIRT_INSN, INSN }, /* SEAMCALL, TDCALL */
 };
 
 static const struct vmx_kind unhandled = { MHI_X_UNHANDLED, REPORT };

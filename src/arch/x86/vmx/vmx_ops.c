@@ -205,7 +205,7 @@ static bool prepare(struct mhi_vcpu *v, struct mhi_exit *x)
 		/* The run loop makes the page present and comes back. */
 		x->reason = MHI_X_FETCH;
 		x->raw = EXIT_EPT_VIOLATION;
-		x->fault.gpa = mhi_vmx_cr_get(v, 3);
+		x->fault.gpa = (u32)mhi_vmx_cr_get(v, 3);
 		x->fault.access = MHI_FAULT_READ;
 		return false;
 	}
@@ -231,6 +231,8 @@ static void read_parts(struct mhi_vcpu *v, u32 needs, struct vmx_raw *raw)
 	if (needs & VMX_NEED_CR) {
 		gpr = (u32)mhi_bits(raw->qualification, 11, 8);
 		raw->reg = gpr == MHK_RSP ? vmreadn(r, VMCS_GUEST_RSP) : v->gpr[gpr];
+		if (!mhi_vmx_in_code64(vmx_of(v)))
+			raw->reg = (u32)raw->reg;
 		raw->cr0 = mhi_vmx_cr_get(v, 0);
 	}
 }

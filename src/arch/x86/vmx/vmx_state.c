@@ -379,5 +379,5 @@ void mhi_vmx_state_set(struct mhi_vcpu *v, u32 groups, const struct mhk_state *s
 	if (groups & MHK_G_MISC)
 		shadow_set(&h->ref, s->shadow);
 	else if (groups & MHK_G_RIP)
-		shadow_set(&h->ref, shadow_get(&h->ref));
+		shadow_set(&h->ref, shadow_get(&h->ref) & MHK_SHADOW_NMI);
 }
