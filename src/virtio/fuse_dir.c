@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #define ENTRIES 32768u
-/* The host's entry with the longest name. */
-#define ENTRY_MOST (offsetof(struct dirent64, d_name) + 256)
+/* The host's entry with the longest name that the client gets. */
+#define ENTRY_MOST (offsetof(struct dirent64, d_name) + MHI_TREE_NAME)
 #define NOWHERE UINT64_MAX
 #define PLUS sizeof(struct fuse_entry_out)
 #define PLUS_GROWTH 5
@@ -69,7 +69,7 @@ static bool put_entry(struct reader *r, const struct dirent64 *d)
 	bool up = !r->use->f.node->parent && !strcmp(d->d_name, "..");
 	/* A regular file may be a device in the client's eyes. */
 	bool unsure = t->config.ids == MHI_TREE_MAPPED && d->d_type == DT_REG;
-	u8 entry[PLUS + FUSE_NAME_OFFSET + 256 + 8] __attribute__((aligned(8))) = { 0 };
+	u8 entry[PLUS + FUSE_NAME_OFFSET + MHI_TREE_NAME + 8] __attribute__((aligned(8))) = { 0 };
 	struct fuse_dirent *out = (void *)(entry + (r->plus ? PLUS : 0));
 
 	if (bytes > r->room - r->at)
@@ -86,28 +86,25 @@ static bool put_entry(struct reader *r, const struct dirent64 *d)
 	return true;
 }
 
-/* With the handle's lock held. */
-static int read_entries(struct reader *r, u64 offset)
+/* One system call's; *end: there are no more. */
+static int read_some(struct reader *r, bool *end)
 {
 	struct fuse_handle *handle = r->use->handle;
 	u64 buf[ENTRIES / 8];
 	/* The client's entries are never smaller than the host's; mostly by far with files. */
 	size_t room = r->plus ? r->room / PLUS_GROWTH : r->room;
 	size_t want = room < ENTRY_MOST ? ENTRY_MOST : room;
-	ssize_t n;
+	ssize_t n = getdents64(handle->fd, buf, want < sizeof(buf) ? want : sizeof(buf));
 
-	if (offset != handle->dir_pos && lseek(handle->fd, (off_t)offset, SEEK_SET) < 0) {
+	if (n < 0) {
 		handle->dir_pos = NOWHERE;
 		return -errno;
 	}
-	n = getdents64(handle->fd, buf, want < sizeof(buf) ? want : sizeof(buf));
-	handle->dir_pos = n < 0 ? NOWHERE : offset;
-	if (n < 0)
-		return -errno;
+	*end = !n;
 	for (ssize_t at = 0; at < n;) {
 		const struct dirent64 *d = (const struct dirent64 *)((const char *)buf + at);
 
-		if (!put_entry(r, d)) {
+		if (mhi_tree_nameable(d->d_name) && !put_entry(r, d)) {
 			handle->dir_pos = NOWHERE;
 			return r->at ? 0 : -EINVAL;
 		}
@@ -115,6 +112,24 @@ static int read_entries(struct reader *r, u64 offset)
 		at += d->d_reclen;
 	}
 	return 0;
+}
+
+/* With the handle's lock held. */
+static int read_entries(struct reader *r, u64 offset)
+{
+	struct fuse_handle *handle = r->use->handle;
+	bool end = false;
+	int error = 0;
+
+	if (offset != handle->dir_pos && lseek(handle->fd, (off_t)offset, SEEK_SET) < 0) {
+		handle->dir_pos = NOWHERE;
+		return -errno;
+	}
+	handle->dir_pos = offset;
+	/* No bytes would mean the end. */
+	while (!error && !end && !r->at)
+		error = read_some(r, &end);
+	return error;
 }
 
 static int read_dir(struct fuse_ctx *c, bool plus)

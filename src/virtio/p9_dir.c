@@ -36,7 +36,7 @@ static void put_entry(struct reader *r, const struct dirent64 *d, u64 dev)
 {
 	const struct mhi_p9_req *req = r->c->req;
 	size_t len = strlen(d->d_name);
-	u8 entry[ENTRY_FIXED + 256];
+	u8 entry[ENTRY_FIXED + MHI_TREE_NAME];
 	struct mhi_p9_out out = { entry, 0, sizeof(entry), false };
 	struct mhi_p9_qid qid = { .type = type_of(d) };
 	bool up = r->top && !strcmp(d->d_name, "..");
@@ -62,16 +62,20 @@ static int read_entries(struct reader *r, struct p9_use *use, u64 offset, size_t
 			return -errno;
 		fid->dir_pos = offset;
 	}
-	n = getdents64(use->f.io_fd, buf, bytes < sizeof(buf) ? bytes : sizeof(buf));
-	if (n < 0)
-		return -errno;
-	for (ssize_t at = 0; at < n;) {
-		const struct dirent64 *d = (const struct dirent64 *)((const char *)buf + at);
+	/* No bytes would mean the end. */
+	do {
+		n = getdents64(use->f.io_fd, buf, bytes < sizeof(buf) ? bytes : sizeof(buf));
+		if (n < 0)
+			return -errno;
+		for (ssize_t at = 0; at < n;) {
+			const struct dirent64 *d = (const void *)((const char *)buf + at);
 
-		put_entry(r, d, use->f.node->id.dev);
-		fid->dir_pos = (u64)d->d_off;
-		at += d->d_reclen;
-	}
+			if (mhi_tree_nameable(d->d_name))
+				put_entry(r, d, use->f.node->id.dev);
+			fid->dir_pos = (u64)d->d_off;
+			at += d->d_reclen;
+		}
+	} while (n && r->at == P9_READ_HEADER);
 	return 0;
 }
 

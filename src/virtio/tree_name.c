@@ -16,3 +16,8 @@ int mhi_tree_name(const char *name, size_t len, char *buf)
 	buf[len] = 0;
 	return 0;
 }
+
+bool mhi_tree_nameable(const char *entry)
+{
+	return strlen(entry) < MHI_TREE_NAME;
+}

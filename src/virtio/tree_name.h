@@ -13,5 +13,10 @@
  * or has a NUL or a '/' in it; -ENAMETOOLONG.
  */
 int mhi_tree_name(const char *name, size_t len, char *buf);
+/*
+ * Can a client name this entry of a folder? On vfat, NTFS and FUSE there are longer ones: 255
+ * characters, not bytes.
+ */
+bool mhi_tree_nameable(const char *entry);
 
 #endif

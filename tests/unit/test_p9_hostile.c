@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "long_names.h"
 #include "p9_client.h"
 
 static struct p9_client c;
@@ -387,6 +388,34 @@ START_TEST(names)
 }
 END_TEST
 
+/* Host names that are too long for the client made a reply that could not be read: left out. */
+START_TEST(long_names)
+{
+	u64 offset = 0;
+
+	begin("9P2000.L");
+	long_names_next = 1;
+	for (u32 n = 0; n < 2; n++) {
+		struct mhi_p9_str name;
+
+		ck_assert_int_eq(p9_call(&c, P9_TREADDIR, "484", 5, offset, 60000), 0);
+		ck_assert_uint_eq(mhi_p9_get32(&c.in), c.in.left);
+		ck_assert_uint_eq(mhi_p9_get8(&c.in), P9_QTFILE);
+		mhi_p9_get32(&c.in);
+		mhi_p9_get64(&c.in);
+		offset = mhi_p9_get64(&c.in);
+		ck_assert_uint_eq(mhi_p9_get8(&c.in), DT_REG);
+		name = mhi_p9_get_str(&c.in);
+		ck_assert(mhi_p9_str_is(name, n ? "z" : long_name(LONGEST)));
+		ck_assert(!c.in.bad && !c.in.left);
+	}
+	ck_assert_int_eq(p9_call(&c, P9_TREADDIR, "484", 5, offset, 60000), 0);
+	ck_assert_uint_eq(mhi_p9_get32(&c.in), 0);
+	long_names_next = 0;
+	p9_stop(&c);
+}
+END_TEST
+
 START_TEST(links_that_lead_out)
 {
 	u32 n;
@@ -573,6 +602,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, bad_fids);
 	tcase_add_test(tcase, too_many);
 	tcase_add_test(tcase, names);
+	tcase_add_test(tcase, long_names);
 	tcase_add_test(tcase, links_that_lead_out);
 	tcase_add_test(tcase, races);
 	tcase_add_test(tcase, threads);
