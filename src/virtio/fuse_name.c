@@ -138,6 +138,9 @@ int mhi_fuse_do_batch_forget(struct fuse_ctx *c)
 	size_t at = FUSE_HEADER + sizeof(*in);
 	u32 left = (u32)((c->head.len - at) / sizeof(*list));
 
+	/* A chain may name the same memory again and again, and be far longer than any request. */
+	if (left > FUSE_DATA_MAX / sizeof(*list))
+		left = FUSE_DATA_MAX / sizeof(*list);
 	if (in->count < left)
 		left = in->count;
 	while (left) {

@@ -171,6 +171,41 @@ START_TEST(forget_floods)
 }
 END_TEST
 
+/*
+ * A chain may name the same memory again and again: one request's list had no end, and those who
+ * wait for the request waited with it.
+ */
+START_TEST(forget_without_end)
+{
+	static struct fuse_forget_one one[1000];
+	struct fuse_batch_forget_in batch = { .count = ~0u };
+	struct fuse_in_header head = { .opcode = FUSE_BATCH_FORGET };
+	struct iovec out[202] = { { &head, sizeof(head) }, { &batch, sizeof(batch) } };
+	struct mhi_fuse_req req = { .out = out, .outs = MHI_COUNT(out) };
+	const u64 many = 1 << 20, most = FUSE_DATA_MAX / sizeof(one[0]);
+	struct fuse_inode *f;
+
+	fc_start(&c, NULL);
+	fc_host_file(&c, "f", "");
+	one[0] = (struct fuse_forget_one){ fc_lookup(&c, ROOT, "f"), 1 };
+	for (u32 i = 1; i < MHI_COUNT(one); i++)
+		one[i] = one[0];
+	for (u32 i = 2; i < MHI_COUNT(out); i++)
+		out[i] = (struct iovec){ one, sizeof(one) };
+	head.len = (u32)(sizeof(head) + sizeof(batch) + 200 * sizeof(one));
+	f = c.f->inode[(u32)one[0].nodeid - ROOT];
+	ck_assert_uint_eq(f->lookups, 1);
+	f->lookups = many;
+	mhi_fuse_run(c.f, &req);
+	ck_assert_uint_eq(f->lookups, many - most);
+	/* Nothing that a client's list may hold is left out. */
+	batch.count = (u32)most - 1;
+	mhi_fuse_run(c.f, &req);
+	ck_assert_uint_eq(f->lookups, many - 2 * most + 1);
+	fc_stop(&c);
+}
+END_TEST
+
 /* Host names that are too long for the client overran the reply: they are left out. */
 static void list_long_names(u32 op, size_t before)
 {
@@ -394,6 +429,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, names);
 	tcase_add_test(tcase, forged_numbers);
 	tcase_add_test(tcase, forget_floods);
+	tcase_add_test(tcase, forget_without_end);
 	tcase_add_test(tcase, long_names);
 	tcase_add_test(tcase, limits);
 	tcase_add_test(tcase, readonly);
