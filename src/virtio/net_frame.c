@@ -100,7 +100,8 @@ bool mhi_net_todo_sane(const struct mhi_net_todo *todo, u64 bytes)
 	if (!todo->gso)
 		return true;
 	/* 5.1.6.2.1: segmentation goes with a checksum; ECN and nothing else is no kind of it. */
-	return (needs & (MHI_NET_TSO4 | MHI_NET_TSO6)) && (needs & MHI_NET_CSUM) && todo->gso_size;
+	return (needs & (MHI_NET_TSO4 | MHI_NET_TSO6)) && (needs & MHI_NET_CSUM) &&
+	       todo->gso_size >= MHI_NET_GSO_SIZE_MIN;
 }
 
 /* ---- checksums ---- */

@@ -14,6 +14,11 @@ struct mhi_net_todo {
 struct mhi_net_todo mhi_net_todo_get(const u8 *hdr);
 /* Offloads that the frame asks for. */
 u32 mhi_net_todo_needs(const struct mhi_net_todo *todo);
+/*
+ * No TCP has smaller segments: what Linux, whose are the smallest, leaves of its least MSS when all
+ * options are set (TCP_MIN_GSO_SIZE).
+ */
+#define MHI_NET_GSO_SIZE_MIN 8
 /* Can a frame of so many bytes be as its header says? */
 bool mhi_net_todo_sane(const struct mhi_net_todo *todo, u64 bytes);
 

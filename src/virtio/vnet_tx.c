@@ -6,7 +6,7 @@
  */
 #include "virtio/vnet_priv.h"
 
-/* Frames and segments in one turn. */
+/* Frames and segments in one turn, which ends with the frame that reaches it. */
 #define TURN 64
 
 /* What the driver may ask for. */
@@ -114,13 +114,13 @@ static u32 fill(struct vnet *v, unsigned int q)
 	return n;
 }
 
-/* Sends tx [0, count) as far as the back end takes them; returns where it stopped. */
+/* Sends tx [0, count) until the turn is over or the back end full; returns where it stopped. */
 static u32 send_batch(struct vnet *v, u32 pair, u32 count, u32 *frames)
 {
 	struct mhi_net_frame frame[VNET_TX_BATCH];
 	u32 done = 0;
 
-	while (done < count) {
+	while (done < count && *frames < TURN) {
 		u32 n = 0, taken;
 
 		while (done + n < count && as_it_is(v, &v->tx[done + n])) {
@@ -162,10 +162,10 @@ void vnet_tx_kick(struct vnet *v, u32 pair)
 			count_frame(v, &v->tx[n]);
 		}
 		mhi_vdev_push_all(&v->dev, q, used, done);
-		/* The rest stays the driver's until the back end has room. */
+		/* The rest stays the driver's until the back end has room, or for another turn. */
 		for (u32 n = count; n > done; n--)
 			mhi_vdev_unpop(&v->dev, q, v->tx[n - 1].chain.id);
-		if (done < VNET_TX_BATCH)
+		if (done < VNET_TX_BATCH && frames < TURN)
 			return;
 	}
 	mhi_vdev_again(&v->dev, q);

@@ -71,7 +71,7 @@ START_TEST(segments)
 	struct rng r = { 9 };
 
 	for (unsigned int n = 0; n < 400; n++) {
-		u16 size = (u16)(1 + rng_below(&r, 3000));
+		u16 size = (u16)(MHI_NET_GSO_SIZE_MIN + rng_below(&r, 3000));
 		size_t payload = rng_below(&r, 64000) + 1, at = 0;
 		struct mhi_net_todo todo;
 		struct mhi_net_cut cut;
@@ -138,12 +138,27 @@ START_TEST(lies)
 }
 END_TEST
 
+/* A frame cut into single bytes kept the loop busy; what the smallest TCPs send is cut. */
+START_TEST(tiny_segments)
+{
+	make_tcp(&p, false, false, 0, 1000);
+	for (u16 size = 0; size < 100; size++) {
+		struct mhi_net_todo todo = tso(size);
+
+		ck_assert_int_eq(mhi_net_todo_sane(&todo, p.bytes), size >= 8);
+		todo.gso |= MHI_NET_GSO_ECN;
+		ck_assert_int_eq(mhi_net_todo_sane(&todo, p.bytes), size >= 8);
+	}
+}
+END_TEST
+
 static void add_tests(TCase *tcase)
 {
 	tcase_add_test(tcase, checksums);
 	tcase_add_test(tcase, never_zero);
 	tcase_add_test(tcase, segments);
 	tcase_add_test(tcase, lies);
+	tcase_add_test(tcase, tiny_segments);
 }
 
 UNIT_MAIN("net_frame", add_tests)

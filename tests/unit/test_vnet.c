@@ -136,6 +136,35 @@ START_TEST(segmentation_offload)
 }
 END_TEST
 
+/*
+ * Frames in very small segments: a turn ended with a batch of them only, a million segments later.
+ * It ends with the frame that makes it long, and the others have turns of their own.
+ */
+START_TEST(turns)
+{
+	const u32 frames = 4, segments = 100;
+	u8 hdr[MHI_NET_HDR];
+	u32 len, got = 0;
+
+	for (unsigned int f = 0; f < 2; f++) {
+		setup(0, 0, 1, CSUM | HOST_TSO4 | (f ? VIRTIO_F_RING_PACKED : 0));
+		make_tcp(&packet, false, false, 0, 8 * segments);
+		header(hdr, 1, 1, 8);
+		for (u32 n = 0; n < frames; n++)
+			queue_frame(&a, hdr, packet.data, packet.bytes, 100000);
+		net->net.user->writable(net->net.opaque, 0);
+		ck_assert_uint_eq(net->sents, segments);
+		/* Others are next, and nobody has to kick for the rest. */
+		vd_sync(&a.d);
+		ck_assert_uint_eq(net->sents, frames * segments);
+		for (got = 0; vr_get(&a.tx, &len) >= 0; got++)
+			ck_assert_uint_eq(len, 0);
+		ck_assert_uint_eq(got, frames);
+		end();
+	}
+}
+END_TEST
+
 /* Frames that make no sense are dropped and given back; good ones around them go out. */
 START_TEST(bad_frames)
 {
@@ -341,6 +370,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, batches_and_room);
 	tcase_add_test(tcase, checksum_offload);
 	tcase_add_test(tcase, segmentation_offload);
+	tcase_add_test(tcase, turns);
 	tcase_add_test(tcase, bad_frames);
 	tcase_add_test(tcase, reception);
 	tcase_add_test(tcase, mergeable_buffers);
