@@ -102,11 +102,12 @@ static size_t link_receive(struct mhi_net *net, u32 queue, const struct iovec *i
 			memset(iov[0].iov_base, 0, MHI_NET_HDR);
 			return (size_t)bytes;
 		}
-		if (!bytes && l->seqpacket)
-			lose(l, "it was closed");
-		else if (bytes < 0 && errno == EAGAIN)
+		/* Empty datagrams are no frames; who sends nothing else must not keep us here. */
+		if (bytes ? errno == EAGAIN : !l->seqpacket)
 			return 0;
-		else if (bytes < 0 && errno != EINTR)
+		if (!bytes)
+			lose(l, "it was closed");
+		else if (errno != EINTR)
 			lose(l, strerror(errno));
 	}
 	return 0;

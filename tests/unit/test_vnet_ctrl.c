@@ -2,6 +2,8 @@
 /* virtio-net: the filter, every control command, many queues, links between two devices. */
 #include "vnet_card.h"
 
+#include <netinet/in.h>
+
 /* ---- control ---- */
 
 static u8 command(struct card *c, u8 class, u8 cmd, const void *data, u32 bytes)
@@ -225,6 +227,46 @@ START_TEST(links)
 }
 END_TEST
 
+/*
+ * Empty datagrams are no frames, and were skipped without end by who found them: now each ends the
+ * turn, and others have theirs.
+ */
+START_TEST(empty_datagrams)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM, 0), peer = socket(AF_INET, SOCK_DGRAM, 0);
+	struct sockaddr_in to = { .sin_family = AF_INET };
+	socklen_t bytes = sizeof(to);
+	struct mhi_err err = { 0 };
+	struct mhi_net *back_end;
+	u32 len, turns = 0;
+	int id = -1;
+
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&to, &bytes), 0);
+	ck_assert_int_eq(connect(peer, (struct sockaddr *)&to, sizeof(to)), 0);
+	vd_init(&a.d);
+	ck_assert_int_eq(mhi_net_socket_open(&a.d.env, fd, 1500, &back_end, &err), 0);
+	attach(&a, back_end);
+	begin(&a, MRG, 2);
+	offer(&a, 0, 10, 2048);
+	make_tcp(&packet, false, false, 0, 100);
+	for (unsigned int n = 0; n < 100; n++)
+		ck_assert_int_eq(send(peer, NULL, 0, 0), 0);
+	ck_assert_int_eq(send(peer, packet.data, packet.bytes, 0), (ssize_t)packet.bytes);
+	for (; turns < 200 && id < 0; turns++) {
+		vd_sync(&a.d);
+		id = vr_get(&a.rx, &len);
+	}
+	ck_assert_int_ge(id, 0);
+	ck_assert_uint_eq(len, MHI_NET_HDR + packet.bytes);
+	ck_assert_uint_eq(turns, 101);
+	vd_fini(&a.d);
+	close(fd);
+	close(peer);
+}
+END_TEST
+
 /* The receiver is slow: the sender's chains wait, and none is lost. */
 START_TEST(slow_link)
 {
@@ -279,6 +321,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, commands_that_cannot_be);
 	tcase_add_test(tcase, many_queues);
 	tcase_add_test(tcase, links);
+	tcase_add_test(tcase, empty_datagrams);
 	tcase_add_test(tcase, slow_link);
 }
 
