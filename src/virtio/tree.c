@@ -9,16 +9,21 @@
 #include <unistd.h>
 
 #define FDS_DEFAULT_MAX 16384u
-#define FDS_MIN 32u
+/* This part of the process' descriptors is left to others. */
+#define FDS_OTHERS 8
 
-static u32 fds_default(void)
+static void set_limits(struct mhi_tree *t)
 {
 	struct rlimit limit;
-	u64 half = FDS_MIN;
+	u64 fds = 0;
 
 	if (!getrlimit(RLIMIT_NOFILE, &limit))
-		half = limit.rlim_cur / 2;
-	return half < FDS_DEFAULT_MAX ? (u32)half : FDS_DEFAULT_MAX;
+		fds = limit.rlim_cur;
+	t->fd_end = fds - fds / FDS_OTHERS;
+	if (!t->config.fds_max)
+		t->config.fds_max = fds / 2 < FDS_DEFAULT_MAX ? (u32)(fds / 2) : FDS_DEFAULT_MAX;
+	if (t->config.fds_max < TREE_FDS_MIN)
+		t->config.fds_max = TREE_FDS_MIN;
 }
 
 static int open_error(struct mhi_err *err, const char *path)
@@ -97,10 +102,7 @@ int mhi_tree_init(struct mhi_tree *t, const struct mhi_tree_config *config, stru
 	t->root_fd = t->proc_fd = -1;
 	t->config = *config;
 	t->config.path = NULL;
-	if (!t->config.fds_max)
-		t->config.fds_max = fds_default();
-	if (t->config.fds_max < FDS_MIN)
-		t->config.fds_max = FDS_MIN;
+	set_limits(t);
 	t->euid = geteuid();
 	t->egid = getegid();
 	if (!config->path || !*config->path)

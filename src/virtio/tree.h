@@ -27,6 +27,7 @@
 #include "virtio/tree_name.h"
 
 #define TREE_BUCKETS 16384u
+#define TREE_FDS_MIN 32u     /* so many descriptors a tree may have in any case */
 #define TREE_DEPTH_MAX 2048u /* what a path of PATH_MAX could reach */
 
 struct tree_id {
@@ -60,6 +61,7 @@ struct tree_node {
 struct mhi_tree {
 	struct mhi_tree_config config; /* (c) but for path */
 	int root_fd, proc_fd;	       /* (c) the folder; /proc/self/fd */
+	u64 fd_end;		       /* (c) descriptors from here on are left to others */
 	u32 euid, egid;		       /* (c) */
 	struct tree_id root_id;	       /* (c) */
 	pthread_mutex_t lock;

@@ -21,7 +21,11 @@ struct mhi_tree_config {
 	bool readonly;
 	enum mhi_tree_ids ids;
 	u32 uid, gid; /* whose the server's files are for the client */
-	u32 fds_max;  /* open descriptors; 0: half of the process' limit, at most 16384 */
+	/*
+	 * Open descriptors; 0: half of the process' limit, at most 16384. More than 32 are opened
+	 * only where an eighth of the limit stays free, whatever other folders there are.
+	 */
+	u32 fds_max;
 };
 
 #endif

@@ -83,9 +83,21 @@ static bool close_oldest(struct mhi_tree *t)
 	return node;
 }
 
+/* Has the process one to spare? A new one is the lowest that is free. */
+static bool spare(const struct mhi_tree *t)
+{
+	int fd = fcntl(t->root_fd, F_DUPFD_CLOEXEC, 0);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0 && (u64)fd < t->fd_end;
+}
+
 int mhi_tree_fd_take(struct mhi_tree *t)
 {
-	if (t->fds >= t->config.fds_max && !close_oldest(t))
+	bool full = t->fds >= t->config.fds_max || (t->fds >= TREE_FDS_MIN && !spare(t));
+
+	if (full && !close_oldest(t))
 		return -EMFILE;
 	t->fds++;
 	return 0;

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -274,6 +275,41 @@ START_TEST(limits)
 }
 END_TEST
 
+/* Two shares took all descriptors of the process, and nobody else could open or accept. */
+START_TEST(shared_descriptors)
+{
+	static struct fuse_client other;
+	struct fuse_client *const client[] = { &c, &other };
+	struct rlimit old, few;
+	u32 opened, left = 0;
+	int fd[160];
+	u64 node;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
+	few = old;
+	few.rlim_cur = MHI_COUNT(fd);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	fc_start(&c, NULL);
+	fc_start(&other, NULL);
+	for (u32 n = 0; n < MHI_COUNT(client); n++) {
+		char name[16] = "0";
+
+		for (opened = 0; fc_create(client[n], ROOT, name, 0600, &node) != UINT64_MAX;)
+			snprintf(name, sizeof(name), "%u", ++opened);
+		ck_assert_uint_ge(opened, 30);
+	}
+	while (left < MHI_COUNT(fd) && (fd[left] = dup(c.dir)) >= 0)
+		left++;
+	ck_assert_uint_ge(left, MHI_COUNT(fd) / 8);
+	while (left)
+		close(fd[--left]);
+	mhi_fuse_reset(c.f);
+	fc_stop(&other);
+	fc_stop(&c);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
+}
+END_TEST
+
 START_TEST(readonly)
 {
 	const struct mhi_fuse_config config = { .tree.readonly = true };
@@ -432,6 +468,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, forget_without_end);
 	tcase_add_test(tcase, long_names);
 	tcase_add_test(tcase, limits);
+	tcase_add_test(tcase, shared_descriptors);
 	tcase_add_test(tcase, readonly);
 	tcase_add_test(tcase, resets);
 	tcase_add_test(tcase, storms);
