@@ -53,9 +53,10 @@ static void start(struct mhi_x_part *part)
 
 /* ---- windows ---- */
 
+/* Ending one may wait for the agent's thread, which may wait for the lock. */
 static void remove_gone(struct mh_x11_seamless *s, bool all)
 {
-	struct mhi_x_win **at, *w;
+	struct mhi_x_win **at, *w, *gone = NULL;
 
 	pthread_mutex_lock(&s->lock);
 	for (at = &s->wins; (w = *at);) {
@@ -65,11 +66,16 @@ static void remove_gone(struct mh_x11_seamless *s, bool all)
 		}
 		*at = w->next;
 		s->win_count--;
-		/* Nobody else has it any more. */
+		w->next = gone;
+		gone = w;
+	}
+	pthread_mutex_unlock(&s->lock);
+	/* Nobody else has them any more. */
+	while ((w = gone)) {
+		gone = w->next;
 		mhi_x_view_end(s, w);
 		mhi_x_win_free(w);
 	}
-	pthread_mutex_unlock(&s->lock);
 }
 
 static bool has_parent(struct mh_x11_seamless *s, struct mhi_x_win *w)
