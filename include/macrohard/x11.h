@@ -88,8 +88,8 @@ MH_API int mh_x11_dial(const struct mh_x11_config *config, struct mh_x11_socket 
  * Ownership: it lives until mh_x11_disconnect.
  * Thread: [any]
  * Returns 0; MH_EINVAL (config), MH_ENOENT (nobody answers there, or the server lets nobody in with
- * that authority), MH_ENOTSUP (the server has no 24-bit TrueColor, or another byte order),
- * MH_ENOMEM. config->ops->tell says more.   Since: 1.0
+ * that authority), MH_ENOTSUP (the server has no screen, no 24-bit TrueColor, or another
+ * byte order), MH_ENOMEM. config->ops->tell says more.   Since: 1.0
  */
 MH_API int mh_x11_connect(const struct mh_x11_config *config, struct mh_x11 **out);
 

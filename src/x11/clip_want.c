@@ -112,6 +112,7 @@ static bool read_content(struct mh_x11_clipboard *clip, xcb_atom_t *type, size_t
 	xcb_atom_t property = MHI_X_ATOM(clip->part.x, MH_CONTENT);
 	xcb_get_property_reply_t *r;
 	bool more = true, good = true;
+	size_t came;
 	uint32_t at = 0;
 
 	*type = XCB_NONE;
@@ -127,11 +128,11 @@ static bool read_content(struct mh_x11_clipboard *clip, xcb_atom_t *type, size_t
 			return false;
 		*type = r->type;
 		more = r->bytes_after;
+		came = mhi_x_value_bytes(r);
 		if (r->type != MHI_X_ATOM(clip->part.x, INCR))
-			good = mhi_x_bytes_add(&clip->fetched, xcb_get_property_value(r),
-					       (size_t)xcb_get_property_value_length(r),
+			good = mhi_x_bytes_add(&clip->fetched, xcb_get_property_value(r), came,
 					       clip->most);
-		*bytes += (size_t)xcb_get_property_value_length(r);
+		*bytes += came;
 		at += READ_MAX;
 		free(r);
 	}

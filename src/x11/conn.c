@@ -72,6 +72,7 @@ static void find_render(struct mh_x11 *x)
 	xcb_render_query_pict_formats_reply_t *formats;
 	xcb_render_query_version_reply_t *v;
 	xcb_render_pictforminfo_iterator_t i;
+	size_t came;
 
 	if (!present(x, &xcb_render_id))
 		return;
@@ -80,11 +81,27 @@ static void find_render(struct mh_x11 *x)
 						      NULL);
 	if (v && formats && (v->major_version || v->minor_version >= 5)) {
 		i = xcb_render_query_pict_formats_formats_iterator(formats);
-		for (; i.rem && !x->argb; xcb_render_pictforminfo_next(&i))
+		/* The server may tell of more than came. */
+		came = formats->length * (size_t)4 / sizeof(*i.data);
+		for (; i.rem && came-- && !x->argb; xcb_render_pictforminfo_next(&i))
 			x->argb = is_argb(i.data) ? i.data->id : 0;
 	}
 	free(formats);
 	free(v);
+}
+
+/* Whether the server's answer has all of what it tells of the screen. */
+static bool whole(const xcb_setup_t *setup, const xcb_screen_t *screen)
+{
+	const void *end = (const uint8_t *)&setup->release_number + 4 * (size_t)setup->length;
+	xcb_depth_iterator_t d;
+
+	if ((const void *)(screen + 1) > end)
+		return false;
+	d = xcb_screen_allowed_depths_iterator(screen);
+	while (d.rem && (const void *)(d.data + 1) <= end)
+		xcb_depth_next(&d);
+	return !d.rem && (const void *)d.data <= end;
 }
 
 static bool find_visual(struct mh_x11 *x)
@@ -186,9 +203,15 @@ static int look(struct mh_x11 *x, const char *display, int screen)
 {
 	xcb_screen_iterator_t i = xcb_setup_roots_iterator(xcb_get_setup(x->c));
 
-	while (screen-- > 0 && i.rem > 1)
+	while (i.rem && whole(xcb_get_setup(x->c), i.data) && screen-- > 0 && i.rem > 1)
 		xcb_screen_next(&i);
 	x->screen = i.data;
+	if (!i.rem || !whole(xcb_get_setup(x->c), i.data)) {
+		mhi_x_tell(x, MH_ENOTSUP,
+			   "connecting to the X server %s: it has no screen; use one that has",
+			   display);
+		return MH_ENOTSUP;
+	}
 	if (xcb_get_setup(x->c)->image_byte_order != XCB_IMAGE_ORDER_LSB_FIRST || !find_visual(x)) {
 		mhi_x_tell(x, MH_ENOTSUP,
 			   "connecting to the X server %s: it has no TrueColor visual of depth 24 "

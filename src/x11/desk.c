@@ -38,7 +38,7 @@ static void read_scale(struct mh_x11 *x)
 		xcb_get_property(x->c, 0, x->screen->root, XCB_ATOM_RESOURCE_MANAGER,
 				 XCB_ATOM_STRING, 0, RESOURCES_MAX),
 		NULL);
-	size_t bytes = r ? (size_t)xcb_get_property_value_length(r) : 0;
+	size_t bytes = r ? mhi_x_value_bytes(r) : 0;
 	char *text = bytes ? strndup(xcb_get_property_value(r), bytes) : NULL, *line, *rest = NULL;
 	unsigned long dpi = 0;
 

@@ -81,6 +81,13 @@ void mhi_x_drawn(struct mh_x11 *x)
 	x->drawing = true;
 }
 
+size_t mhi_x_value_bytes(const xcb_get_property_reply_t *r)
+{
+	uint64_t told = (uint64_t)r->value_len * (r->format / 8), came = (uint64_t)r->length * 4;
+
+	return (size_t)(told < came ? told : came);
+}
+
 uint32_t *mhi_x_values(struct mh_x11 *x, xcb_window_t window, xcb_atom_t property, uint32_t max,
 		       uint32_t *count)
 {
@@ -91,14 +98,16 @@ uint32_t *mhi_x_values(struct mh_x11 *x, xcb_window_t window, xcb_atom_t propert
 	uint32_t *values = NULL;
 
 	*count = 0;
-	if (r && r->format == 32 && xcb_get_property_value_length(r) >= 4) {
-		*count = (uint32_t)xcb_get_property_value_length(r) / 4;
+	if (r && r->format == 32)
+		*count = (uint32_t)(mhi_x_value_bytes(r) / sizeof(*values));
+	if (*count > max)
+		*count = max;
+	if (*count)
 		values = calloc(*count, sizeof(*values));
-		if (values)
-			memcpy(values, xcb_get_property_value(r), *count * sizeof(*values));
-		else
-			*count = 0;
-	}
+	if (values)
+		memcpy(values, xcb_get_property_value(r), *count * sizeof(*values));
+	else
+		*count = 0;
 	free(r);
 	return values;
 }

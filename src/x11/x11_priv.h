@@ -138,6 +138,8 @@ void mhi_x_tell(struct mh_x11 *x, int error, const char *fmt, ...)
 bool mhi_x_may_draw(struct mh_x11 *x);
 void mhi_x_drawn(struct mh_x11 *x);
 void *mhi_x_thread(void *opaque);
+/* The bytes of a property's value that came: a server may tell of more. */
+size_t mhi_x_value_bytes(const xcb_get_property_reply_t *r);
 /* A property's 32-bit values, at most max; to be freed; NULL: there are none. */
 uint32_t *mhi_x_values(struct mh_x11 *x, xcb_window_t window, xcb_atom_t property, uint32_t max,
 		       uint32_t *count);
