@@ -85,17 +85,20 @@ MH_API int mh_x11_dial(const struct mh_x11_config *config, struct mh_x11_socket 
  * Connect to an X server.
  * @config  NULL: defaults; its texts are not kept, nor its socket, whose descriptor is duplicated
  * @out     for all functions below
+ * A server that does not answer is given up after 10 seconds, one that XCB finds by display alone
+ * (no authority, no socket) only once it has let this user in.
  * Ownership: it lives until mh_x11_disconnect.
  * Thread: [any]
- * Returns 0; MH_EINVAL (config), MH_ENOENT (nobody answers there, or the server lets nobody in with
- * that authority), MH_ENOTSUP (the server has no screen, no 24-bit TrueColor, or another
- * byte order), MH_ENOMEM. config->ops->tell says more.   Since: 1.0
+ * Returns 0; MH_EINVAL (config; its socket is no stream socket), MH_ENOENT (nobody answers there,
+ * or the server lets nobody in with that authority), MH_ENOTSUP (the server has no screen, no
+ * 24-bit TrueColor, or another byte order), MH_ENOMEM. config->ops->tell says more.   Since: 1.0
  */
 MH_API int mh_x11_connect(const struct mh_x11_config *config, struct mh_x11 **out);
 
 /**
  * Close all that is on it, and the connection; NULL is a no-op. When it has returned nothing is
- * called any more.
+ * called any more. A server that does not answer is given up after 10 seconds, here and when
+ * something on it is closed: then the connection is lost.
  * Thread: [any], but no callback.   Since: 1.0
  */
 MH_API void mh_x11_disconnect(struct mh_x11 *x11);

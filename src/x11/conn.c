@@ -123,7 +123,7 @@ static bool find_visual(struct mh_x11 *x)
 	return false;
 }
 
-static int find_atoms(struct mh_x11 *x)
+static void find_atoms(struct mh_x11 *x)
 {
 #define TEXT(name, text) text,
 	static const char *const names[] = { MHI_X_ATOMS(TEXT) };
@@ -137,7 +137,6 @@ static int find_atoms(struct mh_x11 *x)
 		x->atom[n] = r ? r->atom : XCB_NONE;
 		free(r);
 	}
-	return xcb_connection_has_error(x->c) ? MH_ENOENT : 0;
 }
 
 static void make_shared(struct mh_x11 *x)
@@ -180,10 +179,23 @@ static xcb_connection_t *open_socket(struct mh_x11_socket *socket)
 	return xcb_connect_to_fd(socket->fd, *socket->auth_name ? &auth : NULL);
 }
 
+static bool keep_socket(struct mh_x11 *x, int fd)
+{
+	bool kept;
+
+	pthread_mutex_lock(&x->lock);
+	x->socket = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	kept = x->socket >= 0;
+	pthread_mutex_unlock(&x->lock);
+	return kept;
+}
+
 /* NULL, or with an error: nobody answers. */
-static xcb_connection_t *open_display(const struct mh_x11_config *config, int *screen)
+static xcb_connection_t *open_display(struct mh_x11 *x, int *screen)
 {
 	struct mh_x11_socket own = MH_X11_SOCKET_INIT;
+	const struct mh_x11_config *config = x->config;
+	xcb_connection_t *c;
 
 	if (config->socket) {
 		own = *config->socket;
@@ -191,15 +203,20 @@ static xcb_connection_t *open_display(const struct mh_x11_config *config, int *s
 		if (own.fd < 0)
 			return NULL;
 	} else if (!config->authority) {
-		return xcb_connect(config->display, screen);
+		c = xcb_connect(config->display, screen);
+		keep_socket(x, xcb_get_file_descriptor(c));
+		return c;
 	} else if (!mhi_x_dial(config, &own)) {
 		return NULL;
 	}
 	*screen = (int)own.screen;
-	return open_socket(&own);
+	if (keep_socket(x, own.fd))
+		return open_socket(&own);
+	close(own.fd);
+	return NULL;
 }
 
-static int look(struct mh_x11 *x, const char *display, int screen)
+static int look(struct mh_x11 *x, int screen)
 {
 	xcb_screen_iterator_t i = xcb_setup_roots_iterator(xcb_get_setup(x->c));
 
@@ -207,16 +224,12 @@ static int look(struct mh_x11 *x, const char *display, int screen)
 		xcb_screen_next(&i);
 	x->screen = i.data;
 	if (!i.rem || !whole(xcb_get_setup(x->c), i.data)) {
-		mhi_x_tell(x, MH_ENOTSUP,
-			   "connecting to the X server %s: it has no screen; use one that has",
-			   display);
+		x->why = "it has no screen; use one that has";
 		return MH_ENOTSUP;
 	}
 	if (xcb_get_setup(x->c)->image_byte_order != XCB_IMAGE_ORDER_LSB_FIRST || !find_visual(x)) {
-		mhi_x_tell(x, MH_ENOTSUP,
-			   "connecting to the X server %s: it has no TrueColor visual of depth 24 "
-			   "with little-endian pixels; use one that has",
-			   display);
+		x->why = "it has no TrueColor visual of depth 24 with little-endian pixels; use "
+			 "one that has";
 		return MH_ENOTSUP;
 	}
 	find_shm(x);
@@ -224,7 +237,17 @@ static int look(struct mh_x11 *x, const char *display, int screen)
 	find_render(x);
 	x->shape = present(x, &xcb_shape_id);
 	make_shared(x);
-	return find_atoms(x);
+	find_atoms(x);
+	mhi_x_desk_start(x);
+	return xcb_connection_has_error(x->c) ? MH_ENOENT : 0;
+}
+
+int mhi_x_open(struct mh_x11 *x)
+{
+	int screen = 0;
+
+	x->c = open_display(x, &screen);
+	return !x->c || xcb_connection_has_error(x->c) ? MH_ENOENT : look(x, screen);
 }
 
 /* The embedder's signals are not for this thread. */
@@ -240,18 +263,59 @@ static int start_thread(struct mh_x11 *x)
 	return error ? MH_ENOMEM : 0;
 }
 
+/* The thread does it, as waiting for a server has to be given up some time. */
 static int connect_to(struct mh_x11 *x, const struct mh_x11_config *config)
 {
-	int screen = 0, error;
+	int error;
 
-	x->c = open_display(config, &screen);
-	if (!x->c || xcb_connection_has_error(x->c))
-		return mhi_x_nobody(config);
-	error = look(x, mhi_x_name(config), screen);
+	x->config = config;
+	error = start_thread(x);
 	if (error)
 		return error;
-	mhi_x_desk_start(x);
-	return start_thread(x);
+	pthread_mutex_lock(&x->lock);
+	mhi_x_await(x, &x->tried);
+	pthread_mutex_unlock(&x->lock);
+	if (!x->error)
+		return 0;
+	pthread_join(x->thread, NULL);
+	if (!x->why)
+		return mhi_x_nobody(config);
+	mhi_x_tell(x, x->error, "connecting to the X server %s: %s", mhi_x_name(config), x->why);
+	return x->error;
+}
+
+static struct mh_x11 *new_connection(const struct mh_x11_config *config)
+{
+	struct mh_x11 *x = calloc(1, sizeof(*x));
+	pthread_condattr_t attr;
+
+	if (!x)
+		return NULL;
+	if (config->ops)
+		x->ops = *config->ops;
+	x->opaque = config->opaque;
+	x->socket = -1;
+	pthread_mutex_init(&x->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&x->ended, &attr);
+	pthread_condattr_destroy(&attr);
+	x->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return x;
+}
+
+/* Its thread has ended, or never was. */
+static void free_connection(struct mh_x11 *x)
+{
+	if (x->c)
+		xcb_disconnect(x->c);
+	if (x->socket >= 0)
+		close(x->socket);
+	if (x->wake >= 0)
+		close(x->wake);
+	pthread_cond_destroy(&x->ended);
+	pthread_mutex_destroy(&x->lock);
+	free(x);
 }
 
 int mh_x11_connect(const struct mh_x11_config *config, struct mh_x11 **out)
@@ -262,27 +326,14 @@ int mh_x11_connect(const struct mh_x11_config *config, struct mh_x11 **out)
 
 	if (!out || !mhi_x_config_read(config, &own))
 		return MH_EINVAL;
-	x = calloc(1, sizeof(*x));
+	x = new_connection(&own);
 	if (!x)
 		return MH_ENOMEM;
-	if (own.ops)
-		x->ops = *own.ops;
-	x->opaque = own.opaque;
-	pthread_mutex_init(&x->lock, NULL);
-	pthread_cond_init(&x->ended, NULL);
-	x->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	error = x->wake < 0 ? MH_ENOMEM : connect_to(x, &own);
-	if (!error) {
+	if (error)
+		free_connection(x);
+	else
 		*out = x;
-		return 0;
-	}
-	if (x->c)
-		xcb_disconnect(x->c);
-	if (x->wake >= 0)
-		close(x->wake);
-	pthread_cond_destroy(&x->ended);
-	pthread_mutex_destroy(&x->lock);
-	free(x);
 	return error;
 }
 
@@ -296,12 +347,9 @@ void mh_x11_disconnect(struct mh_x11 *x)
 		part->ops->close(part);
 	pthread_mutex_lock(&x->lock);
 	x->quit = true;
-	pthread_mutex_unlock(&x->lock);
 	mhi_x_wake(x);
+	mhi_x_await(x, &x->done);
+	pthread_mutex_unlock(&x->lock);
 	pthread_join(x->thread, NULL);
-	xcb_disconnect(x->c);
-	close(x->wake);
-	pthread_cond_destroy(&x->ended);
-	pthread_mutex_destroy(&x->lock);
-	free(x);
+	free_connection(x);
 }

@@ -19,9 +19,18 @@
 
 /* ---- what a caller wants ---- */
 
+/* One that can be shut down: whoever waits for it must be able to stop. */
+static bool is_stream(int fd)
+{
+	socklen_t bytes = sizeof(int);
+	int type;
+
+	return !getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &bytes) && type == SOCK_STREAM;
+}
+
 static bool socket_ok(const struct mh_x11_socket *s)
 {
-	return s->size == sizeof(*s) && s->fd >= 0 && s->auth_bytes <= sizeof(s->auth_data) &&
+	return s->size == sizeof(*s) && is_stream(s->fd) && s->auth_bytes <= sizeof(s->auth_data) &&
 	       memchr(s->auth_name, '\0', sizeof(s->auth_name));
 }
 

@@ -2,12 +2,16 @@
 /* A connection's thread: events, deadlines, and what other threads have changed. */
 #include "x11_priv.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 #include <xcb/xcbext.h>
+
+#define PATIENCE_S 10 /* for a server that says nothing */
 
 int64_t mhi_x_now(void)
 {
@@ -15,6 +19,21 @@ int64_t mhi_x_now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+void mhi_x_await(struct mh_x11 *x, const bool *done)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += PATIENCE_S;
+	while (!*done) {
+		if (pthread_cond_timedwait(&x->ended, &x->lock, &until) != ETIMEDOUT)
+			continue;
+		if (x->socket >= 0)
+			shutdown(x->socket, SHUT_RDWR);
+		until.tv_sec += PATIENCE_S;
+	}
 }
 
 void mhi_x_wake(struct mh_x11 *x)
@@ -52,8 +71,7 @@ void mhi_x_part_remove(struct mhi_x_part *part)
 	pthread_mutex_lock(&x->lock);
 	part->closing = true;
 	mhi_x_wake(x);
-	while (!part->ended)
-		pthread_cond_wait(&x->ended, &x->lock);
+	mhi_x_await(x, &part->ended);
 	pthread_mutex_unlock(&x->lock);
 }
 
@@ -285,9 +303,8 @@ static void wait_for_owner(struct mh_x11 *x)
 	}
 }
 
-void *mhi_x_thread(void *opaque)
+static void serve(struct mh_x11 *x)
 {
-	struct mh_x11 *x = opaque;
 	xcb_generic_event_t *event;
 	int64_t deadline;
 
@@ -308,5 +325,24 @@ void *mhi_x_thread(void *opaque)
 	if (!quitting(x))
 		wait_for_owner(x);
 	turn_over(x, true);
+}
+
+static void tell_owner(struct mh_x11 *x, bool *what)
+{
+	pthread_mutex_lock(&x->lock);
+	*what = true;
+	pthread_cond_broadcast(&x->ended);
+	pthread_mutex_unlock(&x->lock);
+}
+
+void *mhi_x_thread(void *opaque)
+{
+	struct mh_x11 *x = opaque;
+
+	x->error = mhi_x_open(x);
+	tell_owner(x, &x->tried);
+	if (!x->error)
+		serve(x);
+	tell_owner(x, &x->done);
 	return NULL;
 }

@@ -106,18 +106,24 @@ struct mh_x11 {
 	int wake;			   /* (c) an eventfd */
 	pthread_t thread;		   /* (c) */
 
-	xcb_timestamp_t time;	     /* (x) of the last event that had one */
-	struct mh_rect work_area;    /* (x) */
-	uint32_t width, height;	     /* (x) of the screen */
-	uint32_t scale;		     /* (x) in 1/120 */
-	uint32_t desk_serial;	     /* (x) changes with the three above */
-	uint32_t order_serial;	     /* (x) changes with the order of the server's windows */
-	bool drawing;		     /* (x) the server has not done the last drawing yet */
-	unsigned int drawing_serial; /* (x) of the answer that tells */
+	const struct mh_x11_config *config; /* (x) while it connects */
+	xcb_timestamp_t time;		    /* (x) of the last event that had one */
+	struct mh_rect work_area;	    /* (x) */
+	uint32_t width, height;		    /* (x) of the screen */
+	uint32_t scale;			    /* (x) in 1/120 */
+	uint32_t desk_serial;		    /* (x) changes with the three above */
+	uint32_t order_serial;		    /* (x) changes with the order of the server's windows */
+	bool drawing;			    /* (x) the server has not done the last drawing yet */
+	unsigned int drawing_serial;	    /* (x) of the answer that tells */
 
 	pthread_mutex_t lock;	  /* parts, and their closing and ended; a leaf */
-	pthread_cond_t ended;	  /* (m) a part has, or the thread */
+	pthread_cond_t ended;	  /* (m) a part has, or connecting, or the thread */
 	struct mhi_x_part *parts; /* (m) */
+	int socket;		  /* (m) the connection's, whatever XCB closes; -1: not yet */
+	bool tried;		  /* (m) connecting has ended */
+	int error;		  /* (c) from then on: how */
+	const char *why;	  /* (c) from then on: what the server lacks; NULL: an answer */
+	bool done;		  /* (m) the thread has ended */
 	bool quit;		  /* (m) */
 	bool lost;		  /* (m) */
 };
@@ -125,6 +131,13 @@ struct mh_x11 {
 /* ---- conn.c, thread.c ---- */
 
 int64_t mhi_x_now(void);
+/*
+ * With the lock, until what the thread is about to do is done. If that takes too long the server is
+ * given up, so that no call of XCB waits for it.
+ */
+void mhi_x_await(struct mh_x11 *x, const bool *done);
+/* On the connection's thread: connect as x->config says. */
+int mhi_x_open(struct mh_x11 *x);
 /* Any thread: have all parts synced. */
 void mhi_x_wake(struct mh_x11 *x);
 /* Any thread but the connection's. MH_ESTATE: the server is gone. */

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <xcb/xfixes.h>
 
@@ -82,10 +83,15 @@ static void do_configs(struct host *h, const struct args *a)
 {
 	struct mh_x11_socket socket = MH_X11_SOCKET_INIT, out = MH_X11_SOCKET_INIT;
 	struct mh_x11_config config = MH_X11_CONFIG_INIT;
+	int ends[2];
 
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
+		return;
 	config.socket = &socket;
 	result("no descriptor", mh_x11_connect(&config, &h->x11));
-	socket.fd = 0;
+	socket.fd = h->vm.fd;
+	result("no socket", mh_x11_connect(&config, &h->x11));
+	socket.fd = ends[0];
 	socket.auth_bytes = sizeof(socket.auth_data) + 1;
 	result("long authority", mh_x11_connect(&config, &h->x11));
 	socket.auth_bytes = 0;
@@ -102,6 +108,8 @@ static void do_configs(struct host *h, const struct args *a)
 	config.socket = (void *)1;
 	config.size = offsetof(struct mh_x11_config, socket);
 	result("older", mh_x11_connect(&config, &h->x11));
+	close(ends[0]);
+	close(ends[1]);
 }
 
 static void do_disconnect(struct host *h, const struct args *a)
