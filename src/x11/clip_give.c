@@ -34,21 +34,25 @@ static xcb_atom_t atom_of(struct mh_x11 *x, const struct target *t)
 void mhi_x_give_offers(struct mh_x11_clipboard *clip)
 {
 	struct mh_x11 *x = clip->part.x;
-	bool acquire = false;
+	bool acquire = false, new;
+	uint32_t kinds;
 
-	pthread_mutex_lock(&clip->lock);
 	for (uint32_t n = 0; n < MHI_X_SELECTIONS; n++) {
-		if (!clip->offer_new[n])
-			continue;
+		pthread_mutex_lock(&clip->lock);
+		new = clip->offer_new[n];
 		clip->offer_new[n] = false;
-		if (clip->offer[n])
+		kinds = clip->offer[n];
+		pthread_mutex_unlock(&clip->lock);
+		if (!new)
+			continue;
+		/* Without the lock: the agent's thread does not wait for the server. */
+		if (kinds)
 			acquire = clip->acquire[n] = true;
 		else if (clip->kinds[n])
 			xcb_set_selection_owner(x->c, XCB_NONE, mhi_x_selection_atom(x, n),
 						clip->since[n]);
-		clip->kinds[n] = clip->offer[n];
+		clip->kinds[n] = kinds;
 	}
-	pthread_mutex_unlock(&clip->lock);
 	/* ICCCM 2.1 "Acquiring Selection Ownership": with the server's time, which this tells. */
 	if (acquire)
 		xcb_change_property(x->c, XCB_PROP_MODE_APPEND, clip->window,
