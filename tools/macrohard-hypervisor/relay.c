@@ -12,7 +12,7 @@
 #define GO_ON_AT (64u << 10)
 
 struct relay {
-	pthread_mutex_t lock; /* protects (m); nothing is called inside it */
+	pthread_mutex_t lock; /* protects (m); nothing of the library is called inside it */
 	struct mh_agent *agent;
 	uint64_t id; /* of the transfer; 0: none */
 	int wake;
@@ -412,12 +412,13 @@ static void on_info(void *opaque, int rc, const struct mh_agent_info *info)
 	append(r, "\n", 1);
 	r->over = true;
 	abandoned = r->abandoned;
+	/* Whoever sees that it is over frees it. The descriptor outlives the library's threads. */
+	if (!abandoned)
+		ring(r);
 	pthread_mutex_unlock(&r->lock);
 	cJSON_free(text);
 	if (abandoned)
 		destroy(r);
-	else
-		ring(r);
 }
 
 int relay_info(struct mh_agent *agent, cJSON *answer, int wake, struct relay **out)
