@@ -29,6 +29,7 @@
 #define MANY 500
 #define AT_ONCE 40
 #define LEAK_KIB 65536
+#define CONSOLE "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"console\"}\n"
 
 static const char *cli(int *status, char *const *args)
 {
@@ -116,6 +117,25 @@ static unsigned int vm_descriptors(pid_t pid, long *highest)
 	return count;
 }
 
+static long vm_ticks(pid_t pid)
+{
+	char path[64], text[1024];
+	unsigned long user, system;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	f = fopen(path, "re");
+	ck_assert_ptr_nonnull(f);
+	ck_assert_ptr_nonnull(fgets(text, sizeof(text), f));
+	fclose(f);
+	ck_assert_int_eq(sscanf(strrchr(text, ')'),
+				") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u "
+				"%*u %lu %lu",
+				&user, &system),
+			 2);
+	return (long)(user + system);
+}
+
 static int join(void)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -181,7 +201,7 @@ END_TEST
 START_TEST(too_many_streams)
 {
 	static const char events[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"events\"}\n";
-	static const char console[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"console\"}\n";
+	static const char console[] = CONSOLE;
 	int fd[2 * STREAMS];
 	char text[4096];
 
@@ -274,6 +294,67 @@ START_TEST(garbage)
 }
 END_TEST
 
+/* What is typed reaches the guest, though who typed it has closed the console meanwhile. */
+START_TEST(typed_and_gone)
+{
+	static const char console[] = CONSOLE;
+	char typed[6000], want[6000], answer[4096];
+	struct run r;
+
+	set_up();
+	start_pipes(&r, ARGS("logs", "-f", NAME));
+	for (int n = 0; n < 2; n++) {
+		int fd = join(), bytes;
+
+		/* Answered while it is typed: that nobody hears it is no reason to stop. */
+		bytes = snprintf(typed, sizeof(typed), "%sfirst%d\n%05000d\n", n ? console : "", n,
+				 n);
+		snprintf(want, sizeof(want), "got first%d\r\ngot %05000d\r\n", n, n);
+		if (!n) {
+			say(fd, console, sizeof(console) - 1);
+			hear(fd, answer, sizeof(answer));
+		}
+		say(fd, typed, (size_t)bytes);
+		close(fd);
+		expect(&r, want);
+	}
+	kill(r.pid, SIGTERM);
+	ck_assert_int_eq(waitpid(r.pid, NULL, 0), r.pid);
+	close(r.in);
+	close(r.out);
+	tear_down();
+}
+END_TEST
+
+/* Who types for a guest that does not listen, and goes, keeps nobody out. */
+START_TEST(typed_for_nobody)
+{
+	static const char console[] = CONSOLE;
+	char typed[600], text[4096];
+	long ticks;
+	pid_t pid;
+
+	set_up();
+	pid = vm_pid();
+	expect_said(0, "", ARGS("pause", NAME));
+	memset(typed, 'x', sizeof(typed));
+	for (int n = 0; n < 3 * STREAMS; n++) {
+		int fd = join();
+
+		say(fd, console, sizeof(console) - 1);
+		hear(fd, text, sizeof(text));
+		ck_assert_msg(strstr(text, "\"result\":{}") != NULL, "%d: %s", n, text);
+		say(fd, typed, sizeof(typed));
+		close(fd);
+	}
+	ticks = vm_ticks(pid);
+	nap_ms(1000);
+	ck_assert_int_lt(vm_ticks(pid) - ticks, sysconf(_SC_CLK_TCK) / 2);
+	expect_said(0, "", ARGS("resume", NAME));
+	tear_down();
+}
+END_TEST
+
 /* ---- descriptors ---- */
 
 static void limit_descriptors(pid_t pid, rlim_t to)
@@ -283,25 +364,6 @@ static void limit_descriptors(pid_t pid, rlim_t to)
 	ck_assert_int_eq(prlimit(pid, RLIMIT_NOFILE, NULL, &limit), 0);
 	limit.rlim_cur = to ? to : limit.rlim_max;
 	ck_assert_int_eq(prlimit(pid, RLIMIT_NOFILE, &limit, NULL), 0);
-}
-
-static long vm_ticks(pid_t pid)
-{
-	char path[64], text[1024];
-	unsigned long user, system;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	f = fopen(path, "re");
-	ck_assert_ptr_nonnull(f);
-	ck_assert_ptr_nonnull(fgets(text, sizeof(text), f));
-	fclose(f);
-	ck_assert_int_eq(sscanf(strrchr(text, ')'),
-				") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u "
-				"%*u %lu %lu",
-				&user, &system),
-			 2);
-	return (long)(user + system);
 }
 
 /* The process has none for a connection: who comes is told, and the process does not spin. */
@@ -496,6 +558,8 @@ int main(void)
 	tcase_add_test(tcase, too_many_streams);
 	tcase_add_test(tcase, slow_readers);
 	tcase_add_test(tcase, garbage);
+	tcase_add_test(tcase, typed_and_gone);
+	tcase_add_test(tcase, typed_for_nobody);
 	tcase_add_test(tcase, no_descriptor_for_a_client);
 	tcase_add_test(tcase, no_descriptors_to_start);
 	tcase_add_test(tcase, killed_at_any_moment);

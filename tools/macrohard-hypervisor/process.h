@@ -32,6 +32,7 @@ struct client {
 	size_t out_bytes, out_room;
 	bool events;  /* it wants to know them */
 	bool console; /* its bytes are the console's from now on */
+	bool gone;    /* it has closed the console; what it typed is still to be taken */
 	uint64_t at;  /* of the output, up to where it has it */
 	struct input input;
 	struct relay *relay; /* what it asks of the guest's agent; NULL: nothing */

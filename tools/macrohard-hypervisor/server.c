@@ -87,8 +87,11 @@ static bool send_out(struct client *c)
 {
 	ssize_t n = send(c->fd, c->out, c->out_bytes, MSG_NOSIGNAL | MSG_DONTWAIT);
 
-	if (n < 0 && errno != EAGAIN && errno != EINTR)
-		client_drop(c);
+	if (n < 0 && errno != EAGAIN && errno != EINTR) {
+		c->gone = c->console;
+		if (!c->gone)
+			client_drop(c);
+	}
 	if (n <= 0)
 		return false;
 	c->out_bytes -= (size_t)n;
@@ -113,7 +116,7 @@ static void flush(struct process *p, struct client *c)
 	char chunk[CHUNK];
 	size_t n;
 
-	while (c->fd >= 0) {
+	while (c->fd >= 0 && !c->gone) {
 		if (c->out_bytes && !send_out(c))
 			return;
 		n = c->fd >= 0 && c->console ? output_read(&p->output, &c->at, chunk, CHUNK) : 0;
@@ -169,7 +172,7 @@ static bool may_connect(int fd)
 
 static bool streams(const struct client *c)
 {
-	return c->fd >= 0 && (c->console || c->events || c->relay);
+	return c->fd >= 0 && !c->gone && (c->console || c->events || c->relay);
 }
 
 bool server_may_stream(const struct process *p, const struct client *c)
@@ -246,7 +249,8 @@ static void start_typing(struct client *c)
 	c->input.bytes =
 		c->line_bytes < sizeof(c->input.data) ? c->line_bytes : sizeof(c->input.data);
 	memcpy(c->input.data, c->line, c->input.bytes);
-	c->line_bytes = 0;
+	c->line_bytes -= c->input.bytes;
+	memmove(c->line, c->line + c->input.bytes, c->line_bytes);
 }
 
 static void take_lines(struct process *p, struct client *c)
@@ -263,7 +267,7 @@ static void take_lines(struct process *p, struct client *c)
 		memmove(c->line, end + 1, c->line_bytes);
 		control_line(p, c, line, bytes);
 	}
-	if (c->console && c->line_bytes)
+	if (c->console && c->line_bytes && !c->input.bytes)
 		start_typing(c);
 	if (c->relay && relay_streams(c->relay) && relay_input(c->relay, c->line, &c->line_bytes))
 		client_drop(c);
@@ -344,9 +348,12 @@ void server_fill(struct process *p, struct pollfd *fds)
 		struct client *c = &p->server.client[n];
 		struct pollfd *fd = &fds[1 + n];
 
-		*fd = (struct pollfd){ .fd = on ? c->fd : -1 };
+		/* Who has gone would wake the loop again and again until all is typed. */
+		*fd = (struct pollfd){ .fd = on && !(c->gone && c->input.bytes) ? c->fd : -1 };
 		if (!c->input.bytes && c->line_bytes < sizeof(c->line))
 			fd->events |= POLLIN;
+		if (c->gone)
+			continue;
 		if (c->out_bytes || (on && c->relay && relay_has(c->relay)) ||
 		    (c->console && output_has(&p->output, c->at)))
 			fd->events |= POLLOUT;
@@ -360,9 +367,10 @@ void server_serve(struct process *p, const struct pollfd *fds)
 	for (unsigned int n = 0; n < CLIENTS_MAX; n++) {
 		struct client *c = &p->server.client[n];
 
-		if (c->fd < 0 || fds[1 + n].fd != c->fd)
+		if (c->fd < 0)
 			continue;
-		if (fds[1 + n].revents & (POLLIN | POLLHUP | POLLERR))
+		c->gone |= c->console && fds[1 + n].revents & (POLLHUP | POLLERR);
+		if (fds[1 + n].revents & (POLLIN | POLLHUP | POLLERR) && !c->input.bytes)
 			receive(p, c);
 		input_type(p, &c->input);
 		if (c->line_bytes)
