@@ -136,14 +136,25 @@ static long vm_ticks(pid_t pid)
 	return (long)(user + system);
 }
 
-static int join(void)
+/* -1 with errno; flags: of the socket. */
+static int try_join(int flags)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
 
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s/macrohard/vms/" NAME "/control",
 		 getenv("XDG_STATE_HOME"));
-	ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	if (!connect(fd, (struct sockaddr *)&address, sizeof(address)))
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static int join(void)
+{
+	int fd = try_join(0);
+
+	ck_assert_int_ge(fd, 0);
 	return fd;
 }
 
@@ -355,6 +366,27 @@ START_TEST(typed_for_nobody)
 }
 END_TEST
 
+/* One that is stopped, with so many waiting that no more may, does not hold up the list. */
+START_TEST(list_of_a_stopped_process)
+{
+	int fd[FLOOD], count = 0;
+	pid_t pid;
+
+	set_up();
+	pid = vm_pid();
+	ck_assert_int_eq(kill(pid, SIGSTOP), 0);
+	do
+		fd[count] = try_join(SOCK_NONBLOCK);
+	while (fd[count] >= 0 && ++count < FLOOD);
+	ck_assert_int_eq(errno, EAGAIN);
+	expect_said(0, NAME "    no answer", ARGS("list"));
+	while (count--)
+		close(fd[count]);
+	ck_assert_int_eq(kill(pid, SIGCONT), 0);
+	tear_down();
+}
+END_TEST
+
 /* ---- descriptors ---- */
 
 static void limit_descriptors(pid_t pid, rlim_t to)
@@ -560,6 +592,7 @@ int main(void)
 	tcase_add_test(tcase, garbage);
 	tcase_add_test(tcase, typed_and_gone);
 	tcase_add_test(tcase, typed_for_nobody);
+	tcase_add_test(tcase, list_of_a_stopped_process);
 	tcase_add_test(tcase, no_descriptor_for_a_client);
 	tcase_add_test(tcase, no_descriptors_to_start);
 	tcase_add_test(tcase, killed_at_any_moment);

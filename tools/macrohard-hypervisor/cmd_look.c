@@ -65,17 +65,16 @@ static void add_answer(const struct store_vm *vm, cJSON *entry)
 
 	if (rpc) {
 		rpc->quiet = true;
+		rpc->timeout_s = ANSWER_S;
 		status = rpc_connect(rpc, vm);
 	}
-	if (status) {
-		cJSON_AddStringToObject(entry, "state", "starting");
-	} else {
-		rpc_timeout(rpc, ANSWER_S);
-		status = rpc_call(rpc, "status", NULL, &answer);
-		if (status)
-			cJSON_AddStringToObject(entry, "state", "no answer");
+	if (!status) {
+		status = rpc_call(rpc, "status", NULL, &answer) ? CLI_ERROR : CLI_OK;
 		rpc_close(rpc);
 	}
+	if (status)
+		cJSON_AddStringToObject(entry, "state",
+					status == CLI_STATE ? "starting" : "no answer");
 	while (answer && (item = answer->child)) {
 		cJSON_DetachItemViaPointer(answer, item);
 		cJSON_DeleteItemFromObjectCaseSensitive(entry, item->string);

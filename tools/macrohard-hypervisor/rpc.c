@@ -50,9 +50,17 @@ static int say(const struct rpc *rpc, int status, const char *what, const char *
 	return status;
 }
 
+static int no_answer(const struct rpc *rpc)
+{
+	return say(rpc, CLI_ERROR, "ended, or does not answer",
+		   "'" CLI_NAME " logs --vm' may tell why");
+}
+
 int rpc_connect(struct rpc *rpc, const struct store_vm *vm)
 {
+	struct timeval limit = { .tv_sec = rpc->timeout_s };
 	struct sockaddr_un address;
+	int error;
 
 	rpc->vm = vm;
 	rpc->bytes = 0;
@@ -61,9 +69,15 @@ int rpc_connect(struct rpc *rpc, const struct store_vm *vm)
 		return say(rpc, CLI_STATE, "is not running", "'" CLI_NAME " start' starts it");
 	rpc->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	address_of(vm, &address);
+	/* connect waits, too: for a place among those that the process has not accepted yet. */
+	setsockopt(rpc->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	setsockopt(rpc->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 	if (rpc->fd >= 0 && !connect(rpc->fd, (struct sockaddr *)&address, sizeof(address)))
 		return CLI_OK;
+	error = errno;
 	rpc_close(rpc);
+	if (error == EAGAIN)
+		return no_answer(rpc);
 	return say(rpc, CLI_STATE, "does not answer yet", "if it is starting, try again");
 }
 
@@ -83,14 +97,6 @@ void rpc_shut(struct store_vm *vm, struct rpc *rpc)
 		rpc_close(rpc);
 	free(rpc);
 	store_close(vm);
-}
-
-void rpc_timeout(struct rpc *rpc, int seconds)
-{
-	struct timeval limit = { .tv_sec = seconds };
-
-	setsockopt(rpc->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-	setsockopt(rpc->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 }
 
 void rpc_close(struct rpc *rpc)
@@ -197,8 +203,7 @@ static int call(struct rpc *rpc, const char *method, cJSON *params, int fd, cJSO
 	if (sent || errno == EPIPE)
 		answer = rpc_next(rpc);
 	if (!answer)
-		return say(rpc, CLI_ERROR, "ended, or does not answer",
-			   "'" CLI_NAME " logs --vm' may tell why");
+		return no_answer(rpc);
 	error = cJSON_GetObjectItemCaseSensitive(answer, "error");
 	if (error)
 		status = failed(rpc, error);

@@ -31,7 +31,8 @@ ssize_t rpc_send_some(int to, const void *data, size_t bytes, int fd);
 struct rpc {
 	int fd;
 	const struct store_vm *vm;
-	bool quiet; /* no messages; set before rpc_connect */
+	bool quiet;    /* no messages; set before rpc_connect */
+	int timeout_s; /* no answer is waited for longer than that; 0: for ever; set likewise */
 	char line[RPC_LINE_MAX];
 	size_t bytes; /* in line, not yet taken */
 };
@@ -39,10 +40,11 @@ struct rpc {
 /* Opens the VM of that name and connects to its process, which must live. To be closed anyway. */
 int rpc_open(const char *name, struct store_vm *vm, struct rpc **rpc);
 void rpc_shut(struct store_vm *vm, struct rpc *rpc);
-/* CLI_OK, or a status after a message: CLI_STATE if the VM's process does not live. */
+/*
+ * CLI_OK, or a status after a message: CLI_STATE if the VM's process does not live or listen,
+ * CLI_ERROR if it does not answer.
+ */
 int rpc_connect(struct rpc *rpc, const struct store_vm *vm);
-/* From now on no answer is waited for longer than that; 0: for ever. */
-void rpc_timeout(struct rpc *rpc, int seconds);
 /*
  * Calls and waits; params is taken. *result (NULL: not wanted) is to be deleted. CLI_OK, or a
  * status after a message.
