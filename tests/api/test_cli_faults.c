@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -387,6 +388,37 @@ START_TEST(list_of_a_stopped_process)
 }
 END_TEST
 
+/* ---- what cannot be written ---- */
+
+/* A folder where a file is to be, so that it cannot be written. */
+static void block(const char *file, bool on)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/macrohard/vms/" NAME "/%s", getenv("XDG_STATE_HOME"),
+		 file);
+	ck_assert_int_eq(on ? mkdir(path, 0700) : rmdir(path), 0);
+}
+
+/* The steward had nobody to tell it to. */
+START_TEST(state_that_cannot_be_written)
+{
+	static char *const more[] = { "--verbose", "--no-sandbox" };
+
+	expect_said(0, "", ARGS("create", "--name", NAME, "--kernel", "k"));
+	for (int n = 0; n < 2; n++) {
+		expect_said(0, "", ARGS("start", more[n], NAME));
+		block(".state.new", true);
+		expect_said(0, "", ARGS("stop", NAME));
+		expect_said(0, "its state cannot be written: Is a directory",
+			    ARGS("logs", "--vm", NAME));
+		block(".state.new", false);
+		unlink("state/macrohard/vms/" NAME "/vm.log");
+	}
+	expect_said(0, "", ARGS("destroy", NAME));
+}
+END_TEST
+
 /* ---- descriptors ---- */
 
 static void limit_descriptors(pid_t pid, rlim_t to)
@@ -593,6 +625,7 @@ int main(void)
 	tcase_add_test(tcase, typed_and_gone);
 	tcase_add_test(tcase, typed_for_nobody);
 	tcase_add_test(tcase, list_of_a_stopped_process);
+	tcase_add_test(tcase, state_that_cannot_be_written);
 	tcase_add_test(tcase, no_descriptor_for_a_client);
 	tcase_add_test(tcase, no_descriptors_to_start);
 	tcase_add_test(tcase, killed_at_any_moment);

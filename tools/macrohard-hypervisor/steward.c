@@ -30,16 +30,16 @@ struct answer {
 
 /* ---- what it does, for whoever has the folder ---- */
 
-static void set_state(const struct store_vm *vm, const char *state)
+static int set_state(const struct store_vm *vm, const char *state)
 {
 	char reason[64] = "";
 	const char *text = strchr(state, '\n');
 
 	if (!text)
-		return;
+		return EINVAL;
 	if ((size_t)(text - state) < sizeof(reason))
 		memcpy(reason, state, (size_t)(text - state));
-	store_set_state(vm, *reason ? reason : NULL, text + 1);
+	return store_set_state(vm, *reason ? reason : NULL, text + 1);
 }
 
 static int new_log(const struct store_vm *vm)
@@ -138,7 +138,7 @@ static void serve(struct office *o, const struct message *m)
 	else if (!o->store)
 		error = EPERM;
 	else if (m->wish == STATE)
-		set_state(o->store, m->text);
+		error = set_state(o->store, m->text);
 	else if (m->wish == NEW_LOG)
 		error = (fd = new_log(o->store)) < 0 ? errno : 0;
 	else if (m->wish == NEW_SCREENSHOT_FILE)
@@ -277,13 +277,16 @@ int steward_seal(struct steward *s)
 void steward_set_state(struct steward *s, const char *reason, const char *text)
 {
 	char state[STORE_STATE_TEXT + 32];
+	int error;
 
 	snprintf(state, sizeof(state), "%s\n%s", reason ? reason : "", text ? text : "");
 	if (s->fd < 0)
-		set_state(s->store, state);
-	else if (ask(s, STATE, state, NULL))
-		cli_message("VM \"%s\": its state cannot be written: %s", s->store->name,
-			    strerror(errno));
+		error = set_state(s->store, state);
+	else
+		error = ask(s, STATE, state, NULL) ? errno : 0;
+	if (error)
+		cli_message("VM \"%s\": its state cannot be written: %s; 'list' shows an old one",
+			    s->store->name, strerror(error));
 }
 
 static int asked_fd(struct steward *s, enum wish wish)

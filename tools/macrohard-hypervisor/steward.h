@@ -26,7 +26,7 @@ int steward_seal(struct steward *s);
 /* Waits until it has done what is left. */
 void steward_end(struct steward *s);
 
-/* As store_set_state. */
+/* As store_set_state; a message if it fails. */
 void steward_set_state(struct steward *s, const char *reason, const char *text);
 /* A new log of the console, after the old one was put aside; -1 with errno. */
 int steward_new_log(struct steward *s);

@@ -312,7 +312,8 @@ static int write_new(const struct store_vm *vm, const char *file, const char *te
 	return error;
 }
 
-int store_write(const struct store_vm *vm, const char *file, const char *text)
+/* 0, or an errno. */
+static int replace(const struct store_vm *vm, const char *file, const char *text)
 {
 	char other[32];
 	int error;
@@ -321,20 +322,28 @@ int store_write(const struct store_vm *vm, const char *file, const char *text)
 	error = write_new(vm, other, text);
 	if (!error && renameat(vm->dir, other, vm->dir, file))
 		error = errno;
+	if (error)
+		unlinkat(vm->dir, other, 0);
+	return error;
+}
+
+int store_write(const struct store_vm *vm, const char *file, const char *text)
+{
+	int error = replace(vm, file, text);
+
 	if (!error)
 		return CLI_OK;
-	unlinkat(vm->dir, other, 0);
 	cli_message("VM \"%s\": cannot write %s/%s: %s", vm->name, vm->folder, file,
 		    strerror(error));
 	return CLI_ERROR;
 }
 
-void store_set_state(const struct store_vm *vm, const char *reason, const char *text)
+int store_set_state(const struct store_vm *vm, const char *reason, const char *text)
 {
 	char state[STORE_STATE_TEXT + 32];
 
 	snprintf(state, sizeof(state), "%s\n%s", reason ? reason : running, text ? text : "");
-	store_write(vm, "state", state);
+	return replace(vm, "state", state);
 }
 
 enum store_state store_state(const struct store_vm *vm, char *reason, size_t reason_bytes,

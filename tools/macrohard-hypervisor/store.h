@@ -52,7 +52,7 @@ char *store_path(const struct store_vm *vm, const char *file);
 /* How it is, or how it ended: the reason ("poweroff"), and the library's words, "" if none. */
 enum store_state store_state(const struct store_vm *vm, char *reason, size_t reason_bytes,
 			     char *text, size_t text_bytes);
-/* reason NULL: it runs. */
-void store_set_state(const struct store_vm *vm, const char *reason, const char *text);
+/* reason NULL: it runs. 0, or an errno. */
+int store_set_state(const struct store_vm *vm, const char *reason, const char *text);
 
 #endif
