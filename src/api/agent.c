@@ -111,8 +111,13 @@ static void copy_line(char *to, size_t room, const char *from)
 {
 	size_t n = 0;
 
-	for (; from[n] && n + 1 < room; n++)
-		to[n] = (u8)from[n] < ' ' || from[n] == 0x7f ? '?' : from[n];
+	for (; *from && n + 1 < room; from++) {
+		/* U+0080 to U+009F are control characters, too. */
+		bool c1 = (u8)from[0] == 0xc2 && (u8)from[1] >= 0x80 && (u8)from[1] < 0xa0;
+
+		to[n++] = (u8)*from < ' ' || *from == 0x7f || c1 ? '?' : *from;
+		from += c1;
+	}
 	to[n] = 0;
 }
 

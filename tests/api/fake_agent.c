@@ -44,7 +44,8 @@ static void begin(const struct mh_agent_transfer_ops *ops, void *opaque, uint64_
 
 static int end(int rc)
 {
-	const struct mh_agent_end is = { sizeof(is), rc ? "fake: no" : "", agent.status, 0 };
+	const struct mh_agent_end is = { sizeof(is), rc ? "fake: no\033]0;x\a\302\233\303\233" : "",
+					 agent.status, 0 };
 
 	agent.ops.done(agent.opaque, rc, &is);
 	return 0;
@@ -127,7 +128,8 @@ int mh_agent_info(struct mh_agent *a, mh_agent_info_fn *fn, void *opaque)
 							 24 };
 	static const struct mh_agent_user user = { "root", "tty1", 99 };
 	const struct mh_agent_info info = {
-		sizeof(info), "guest", "Evil\033[2J", "12", "6.1", 5000, 1, 1, &address, &user
+		sizeof(info), "guest", "Evil\033[2J\302\2332J", "12", "6.1", 5000, 1, 1,
+		&address,     &user
 	};
 
 	fn(opaque, 0, &info);

@@ -535,7 +535,7 @@ START_TEST(guests_agent)
 	expect_said(3, "ls\n-l\n--\nA=b", "exec", "-n", "--env", "A=b", NAME, "--", "ls", "-l",
 		    "--");
 	expect_said(1, "ls\n", "exec", NAME, "ls");
-	expect_said(127, "the guest: fake: no", "exec", "-n", NAME, "none");
+	expect_said(127, "the guest: fake: no?]0;x??\303\233\n", "exec", "-n", NAME, "none");
 	expect_said(2, "is missing", "exec", "-n", NAME);
 	expect_said(2, "the command is missing", "exec", "-n", NAME, "--");
 	expect_said(0, "hello", "copy", NAME ":/etc/x", "-");
@@ -543,7 +543,7 @@ START_TEST(guests_agent)
 	ck_assert_int_eq(stat("got", &info), 0);
 	ck_assert_int_eq(info.st_size, 5);
 	ck_assert_int_eq(info.st_mode & 0777, 0640);
-	expect_said(1, "fake: no", "copy", NAME ":/none", "none");
+	expect_said(1, "fake: no?]0;x??\303\233\n", "copy", NAME ":/none", "none");
 	ck_assert_int_ne(stat("none", &info), 0);
 	write_file("given", "some text");
 	chmod("given", 0600);
@@ -551,7 +551,7 @@ START_TEST(guests_agent)
 	expect_said(0, "put /etc/y mode 600 bytes 9\n", "logs", "--vm", NAME);
 	expect_said(2, "one of the two", "copy", "a", "b");
 	expect_said(1, "missing: No such file", "copy", "missing", NAME ":/x");
-	expect_said(0, "system     Evil?[2J\n", "guest-info", NAME);
+	expect_said(0, "system     Evil?[2J?2J\n", "guest-info", NAME);
 	expect_said(0, "address    10.0.2.15/24 eth0\n", "guest-info", NAME);
 	expect_said(0, "\"agent\":\"fake 1\"", "guest-info", "--json", NAME);
 	expect_said(0, "", "stop", NAME);

@@ -71,7 +71,12 @@ typedef int cli_option_fn(const struct cli_verb *verb, void *opaque, const char 
 int cli_parse(const struct cli_verb *verb, int argc, char **argv, cli_option_fn *fn, void *opaque,
 	      const int arguments[2]);
 
-/* "macrohard-hypervisor: TEXT" on standard error. */
+/*
+ * A text whose author may be a guest, for a terminal: '?' in place of what that obeys, which is C0,
+ * DEL, and C1 in UTF-8.
+ */
+void cli_print_plain(FILE *to, const char *text);
+/* "macrohard-hypervisor: TEXT" on standard error, as cli_print_plain does. */
 void cli_message(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* The same for a wrong command line, with the way to the help; returns CLI_USAGE. */
 int cli_usage_error(const struct cli_verb *verb, const char *fmt, ...)

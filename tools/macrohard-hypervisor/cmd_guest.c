@@ -244,17 +244,10 @@ static int info_option(const struct cli_verb *verb, void *opaque, const char *op
 	return CLI_OK;
 }
 
-/* The guest's word, on this terminal: without what a terminal obeys. */
-static void print_text(const char *text)
-{
-	for (; *text; text++)
-		putchar((unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text);
-}
-
 static void print_row(const char *name, const cJSON *info, const char *key)
 {
 	printf("%-10s ", name);
-	print_text(rpc_text(info, key));
+	cli_print_plain(stdout, rpc_text(info, key));
 	putchar('\n');
 }
 
@@ -271,9 +264,9 @@ static void print_info(const cJSON *info)
 	cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(info, "addresses"))
 	{
 		printf("%-10s ", "address");
-		print_text(rpc_text(item, "address"));
+		cli_print_plain(stdout, rpc_text(item, "address"));
 		printf("/%.0f ", rpc_number(item, "prefix"));
-		print_text(rpc_text(item, "interface"));
+		cli_print_plain(stdout, rpc_text(item, "interface"));
 		putchar('\n');
 	}
 	cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(info, "users"))

@@ -251,7 +251,9 @@ static void print_event(const cJSON *params)
 
 	if (localtime_r(&when, &tm))
 		strftime(text, sizeof(text), "%F %T", &tm);
-	printf("%s  %-12s  %s\n", text, rpc_text(params, "kind"), rpc_text(params, "text"));
+	printf("%s  %-12s  ", text, rpc_text(params, "kind"));
+	cli_print_plain(stdout, rpc_text(params, "text"));
+	putchar('\n');
 }
 
 static int follow_events(struct rpc *rpc, bool json)

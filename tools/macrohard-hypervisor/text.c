@@ -11,11 +11,28 @@
 #include <string.h>
 #include <strings.h>
 
+void cli_print_plain(FILE *to, const char *text)
+{
+	for (; *text; text++) {
+		unsigned char c = (unsigned char)*text, next = (unsigned char)text[1];
+		bool c1 = c == 0xc2 && next >= 0x80 && next < 0xa0;
+
+		putc(c < ' ' || c == 0x7f || c1 ? '?' : c, to);
+		text += c1;
+	}
+}
+
+/* Names of files, and what a VM's process answers, may be a stranger's words. */
 static void message(const char *fmt, va_list args)
 {
+	char *text = NULL;
+
+	if (vasprintf(&text, fmt, args) < 0)
+		text = NULL;
 	fputs(CLI_NAME ": ", stderr);
-	vfprintf(stderr, fmt, args);
+	cli_print_plain(stderr, text ? text : "out of memory");
 	fputc('\n', stderr);
+	free(text);
 }
 
 void cli_message(const char *fmt, ...)
