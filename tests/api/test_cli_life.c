@@ -525,6 +525,8 @@ static void write_file(const char *path, const char *text)
 START_TEST(guests_agent)
 {
 	struct stat info;
+	char text[16];
+	int fd;
 
 	expect_status(
 		0, "create", "--name", NAME, "--kernel", "k", "--agent",
@@ -545,6 +547,16 @@ START_TEST(guests_agent)
 	ck_assert_int_eq(info.st_mode & 0777, 0640);
 	expect_said(1, "fake: no?]0;x??\303\233\n", "copy", NAME ":/none", "none");
 	ck_assert_int_ne(stat("none", &info), 0);
+	/* What is no plain file is not replaced. */
+	ck_assert_int_eq(mkfifo("pipe", 0600), 0);
+	fd = open("pipe", O_RDWR | O_CLOEXEC);
+	expect_said(0, "", "copy", NAME ":/etc/x", "pipe");
+	ck_assert_int_eq(stat("pipe", &info), 0);
+	ck_assert_uint_eq(info.st_mode, S_IFIFO | 0600);
+	ck_assert_int_eq(read(fd, text, sizeof(text)), 5);
+	close(fd);
+	unlink("pipe");
+	expect_said(1, "state: Is a directory", "copy", NAME ":/etc/x", "state");
 	write_file("given", "some text");
 	chmod("given", 0600);
 	expect_said(0, "", "copy", "given", NAME ":/etc/y");

@@ -167,6 +167,23 @@ static bool get_piece(struct guest *g, enum relay_kind kind, const char *data, s
 	return false;
 }
 
+/* What is there, but is no plain file, stays what it is, and is written to. */
+static int get_special(struct guest *g, const char *path, cJSON *params)
+{
+	struct target t = { .name = path, .fd = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC) };
+	int status;
+
+	if (t.fd < 0) {
+		cJSON_Delete(params);
+		return system_error(path);
+	}
+	g->opaque = &t;
+	status = guest_transfer(g, "get", params);
+	if (close(t.fd) && !status)
+		status = system_error(path);
+	return status;
+}
+
 /* Beside its place until it is whole. */
 static int get_file(struct guest *g, const char *path, cJSON *params)
 {
@@ -200,10 +217,13 @@ static int get(struct guest *g, const char *from, const char *path)
 {
 	struct target out = { .name = "standard output", .fd = STDOUT_FILENO };
 	cJSON *params = cJSON_CreateObject();
+	struct stat there;
 
 	cJSON_AddStringToObject(params, "path", from);
 	g->input = -1;
 	g->piece = get_piece;
+	if (strcmp(path, "-") && !stat(path, &there) && !S_ISREG(there.st_mode))
+		return get_special(g, path, params);
 	if (strcmp(path, "-"))
 		return get_file(g, path, params);
 	g->opaque = &out;
@@ -333,7 +353,7 @@ static const char copy_usage[] =
 	"\n"
 	"Copies a file out of a VM's guest, or into it, with its permission bits, by the agent\n"
 	"there (create --agent). PATH is absolute; FILE '-' is standard output or input. A file\n"
-	"is replaced when the new one is whole.\n"
+	"is replaced when the new one is whole; a device or a pipe is written to.\n"
 	"\n"
 	"Exit status: 0 copied, 1 error, 2 wrong command line, 3 there is no such VM, 4 it is not\n"
 	"running, or no agent is connected.\n";
