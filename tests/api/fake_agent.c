@@ -14,6 +14,7 @@ struct mh_agent {
 	void *opaque;
 	uint64_t id; /* of the last one */
 	int status;
+	bool refused; /* the end of the input, once */
 };
 
 static struct mh_agent agent;
@@ -96,6 +97,10 @@ int mh_agent_write(struct mh_agent *a, uint64_t id, const void *data, size_t byt
 	/* Not all at once. */
 	size_t taken = bytes > 3 ? 3 : bytes;
 
+	if (!bytes && !agent.refused) {
+		agent.refused = true;
+		return MH_EBUSY;
+	}
 	if (!bytes)
 		return end(0);
 	agent.ops.output(agent.opaque, 1, data, taken);

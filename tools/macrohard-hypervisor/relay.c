@@ -20,6 +20,7 @@ struct relay {
 	char *data;	/* (m) for the client */
 	size_t bytes;	/* (m) */
 	bool over;	/* (m) nothing more comes */
+	bool broken;	/* (m) something was lost: the client is to go */
 	bool held;	/* (m) */
 	bool abandoned; /* (m) whoever comes last frees it */
 	size_t piece;	/* bytes of the client's piece that are still to come */
@@ -74,15 +75,20 @@ void relay_free(struct relay *r)
 
 /* ---- to the client ---- */
 
-/* Under the lock. What finds no memory is lost, and the client sees that it is. */
+/* Under the lock, as the next ones. What finds no memory is lost, and with it the client. */
+static bool make_room(struct relay *r, size_t bytes)
+{
+	char *more = r->broken ? NULL : realloc(r->data, r->bytes + bytes);
+
+	r->broken = !more;
+	if (more)
+		r->data = more;
+	return more;
+}
+
 static void append(struct relay *r, const void *data, size_t bytes)
 {
-	char *more = realloc(r->data, r->bytes + bytes);
-
-	if (!more)
-		return;
-	memcpy(more + r->bytes, data, bytes);
-	r->data = more;
+	memcpy(r->data + r->bytes, data, bytes);
 	r->bytes += bytes;
 }
 
@@ -92,6 +98,8 @@ static void append_piece(struct relay *r, enum relay_kind kind, const void *data
 						     (unsigned char)(bytes >> 8),
 						     (unsigned char)(bytes >> 16) };
 
+	if (!make_room(r, sizeof(header) + bytes))
+		return;
 	append(r, header, sizeof(header));
 	append(r, data, bytes);
 }
@@ -102,6 +110,8 @@ static void append_document(struct relay *r, enum relay_kind kind, cJSON *docume
 
 	if (text)
 		append_piece(r, kind, text, strlen(text));
+	else
+		r->broken = true;
 	cJSON_free(text);
 	cJSON_Delete(document);
 }
@@ -192,7 +202,7 @@ bool relay_has(struct relay *r)
 	bool has;
 
 	pthread_mutex_lock(&r->lock);
-	has = r->bytes > 0;
+	has = r->bytes > 0 || r->broken;
 	pthread_mutex_unlock(&r->lock);
 	return has;
 }
@@ -205,6 +215,21 @@ bool relay_done(struct relay *r)
 	done = r->over && !r->bytes;
 	pthread_mutex_unlock(&r->lock);
 	return done;
+}
+
+bool relay_broken(struct relay *r)
+{
+	bool broken;
+
+	pthread_mutex_lock(&r->lock);
+	broken = r->broken;
+	pthread_mutex_unlock(&r->lock);
+	return broken;
+}
+
+bool relay_ending(const struct relay *r)
+{
+	return r->ending;
 }
 
 bool relay_streams(const struct relay *r)
@@ -408,8 +433,12 @@ static void on_info(void *opaque, int rc, const struct mh_agent_info *info)
 		add_info(r->answer, r->agent, info);
 	text = cJSON_PrintUnformatted(r->answer);
 	pthread_mutex_lock(&r->lock);
-	append(r, text ? text : "", text ? strlen(text) : 0);
-	append(r, "\n", 1);
+	if (text && make_room(r, strlen(text) + 1)) {
+		append(r, text, strlen(text));
+		append(r, "\n", 1);
+	} else {
+		r->broken = true;
+	}
 	r->over = true;
 	abandoned = r->abandoned;
 	/* Whoever sees that it is over frees it. The descriptor outlives the library's threads. */

@@ -39,8 +39,12 @@ bool relay_streams(const struct relay *r);
 /* All has come and was taken. */
 bool relay_done(struct relay *r);
 bool relay_has(struct relay *r);
+/* Something of it is lost: the client is to be dropped. */
+bool relay_broken(struct relay *r);
 /* Copies what there is for the client; returns how many bytes. */
 size_t relay_take(struct relay *r, char *data, size_t bytes);
+/* The guest did not take the end of what the client sent: to be tried again. */
+bool relay_ending(const struct relay *r);
 /* Takes what the client sent, in whole pieces or parts of one; what is left waits. -1: nonsense. */
 int relay_input(struct relay *r, char *data, size_t *bytes);
 

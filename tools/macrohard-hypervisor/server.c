@@ -102,8 +102,13 @@ static bool send_out(struct client *c)
 /* An answer that came late is one line, and the next request may follow. */
 static size_t take_relay(struct client *c, char *chunk, size_t bytes)
 {
-	size_t n = relay_take(c->relay, chunk, bytes);
+	size_t n;
 
+	if (relay_broken(c->relay)) {
+		client_drop(c);
+		return 0;
+	}
+	n = relay_take(c->relay, chunk, bytes);
 	if (!relay_streams(c->relay) && relay_done(c->relay)) {
 		relay_free(c->relay);
 		c->relay = NULL;
@@ -333,9 +338,12 @@ bool server_typing(const struct process *p)
 {
 	if (p->server.listen < 0)
 		return false;
-	for (unsigned int n = 0; n < CLIENTS_MAX; n++)
-		if (p->server.client[n].input.bytes)
+	for (unsigned int n = 0; n < CLIENTS_MAX; n++) {
+		const struct client *c = &p->server.client[n];
+
+		if (c->input.bytes || (c->relay && relay_ending(c->relay)))
 			return true;
+	}
 	return false;
 }
 
@@ -373,7 +381,7 @@ void server_serve(struct process *p, const struct pollfd *fds)
 		if (fds[1 + n].revents & (POLLIN | POLLHUP | POLLERR) && !c->input.bytes)
 			receive(p, c);
 		input_type(p, &c->input);
-		if (c->line_bytes)
+		if (c->line_bytes || (c->relay && relay_ending(c->relay)))
 			take_lines(p, c);
 		flush(p, c);
 	}
