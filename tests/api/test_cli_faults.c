@@ -419,6 +419,26 @@ START_TEST(state_that_cannot_be_written)
 }
 END_TEST
 
+START_TEST(files_that_cannot_be_made)
+{
+	expect_said(0, "", ARGS("create", "--name", NAME, "--kernel", "k", "--display", "640x480"));
+	block("control", true);
+	expect_said(1, "cannot make the control socket: Address already in use",
+		    ARGS("start", NAME));
+	block("control", false);
+	expect_said(0, "", ARGS("start", NAME));
+	block(".screenshot.png.new", true);
+	expect_said(1, "screenshot: cannot write a file into the VM's folder: File exists",
+		    ARGS("screenshot", NAME, "-"));
+	block(".screenshot.png.new", false);
+	block("screenshot.png", true);
+	expect_said(1, "screenshot: cannot write a file into the VM's folder: Is a directory",
+		    ARGS("screenshot", NAME, "-"));
+	block("screenshot.png", false);
+	tear_down();
+}
+END_TEST
+
 /* ---- descriptors ---- */
 
 static void limit_descriptors(pid_t pid, rlim_t to)
@@ -626,6 +646,7 @@ int main(void)
 	tcase_add_test(tcase, typed_for_nobody);
 	tcase_add_test(tcase, list_of_a_stopped_process);
 	tcase_add_test(tcase, state_that_cannot_be_written);
+	tcase_add_test(tcase, files_that_cannot_be_made);
 	tcase_add_test(tcase, no_descriptor_for_a_client);
 	tcase_add_test(tcase, no_descriptors_to_start);
 	tcase_add_test(tcase, killed_at_any_moment);

@@ -2,6 +2,7 @@
 /* What can be asked of a VM's process: the methods of docs/control-socket.md. */
 #include "process.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -263,16 +264,24 @@ static int do_send_key(struct process *p, struct client *c, const cJSON *params,
 	return error;
 }
 
-/* A descriptor that is none is an error of the library's, as one that cannot be written. */
+/* By errno. */
+static int no_screenshot(struct process *p)
+{
+	snprintf(p->why, sizeof(p->why), "screenshot: cannot write a file into the VM's folder: %s",
+		 strerror(errno));
+	return MH_EIO;
+}
+
 static int do_screenshot(struct process *p, struct client *c, const cJSON *params, cJSON *result)
 {
 	int fd = steward_new_screenshot(&p->steward), error;
 
+	if (fd < 0)
+		return no_screenshot(p);
 	error = mh_display_png(p->vm, fd);
-	if (fd >= 0)
-		close(fd);
+	close(fd);
 	if (steward_keep_screenshot(&p->steward, !error) && !error)
-		error = MH_EIO;
+		error = no_screenshot(p);
 	if (error)
 		return error;
 	cJSON_AddStringToObject(result, "file", STORE_SCREENSHOT);

@@ -19,8 +19,11 @@ int server_init(struct process *p)
 	for (unsigned int n = 0; n < CLIENTS_MAX; n++)
 		p->server.client[n].fd = p->server.client[n].given = -1;
 	p->server.listen = rpc_listen(p->store);
+	p->server.spare = -1;
+	if (p->server.listen < 0)
+		return -1;
 	p->server.spare = fcntl(p->server.listen, F_DUPFD_CLOEXEC, 0);
-	return p->server.listen < 0 ? -1 : 0;
+	return 0;
 }
 
 void client_drop(struct client *c)

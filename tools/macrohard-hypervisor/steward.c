@@ -56,9 +56,15 @@ static int new_screenshot(const struct store_vm *vm)
 
 static int keep_screenshot(const struct store_vm *vm, bool good)
 {
+	int error;
+
 	if (good && !renameat(vm->dir, NEW_SCREENSHOT, vm->dir, STORE_SCREENSHOT))
 		return 0;
-	return unlinkat(vm->dir, NEW_SCREENSHOT, 0) || good ? -1 : 0;
+	error = errno;
+	if (unlinkat(vm->dir, NEW_SCREENSHOT, 0))
+		return -1;
+	errno = error;
+	return good ? -1 : 0;
 }
 
 /* ---- the steward's process ---- */
