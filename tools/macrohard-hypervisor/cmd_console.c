@@ -189,18 +189,34 @@ static int open_log(const struct store_vm *vm, const char *file)
 	return openat(vm->dir, file, O_RDONLY | O_CLOEXEC);
 }
 
+/*
+ * What was put aside, if there is any, comes before the log, which is open already: should it be
+ * put aside itself meanwhile, it is there once all the same.
+ */
+static bool copy_older(const struct store_vm *vm, const char *older, int log)
+{
+	int fd = open_log(vm, older);
+	bool good = fd < 0 || !replaced(vm, older, log) || copy(fd);
+
+	if (fd >= 0)
+		close(fd);
+	return good;
+}
+
 static int print_log(const struct store_vm *vm, const struct logs *o)
 {
 	const char *file = o->vm ? STORE_VM_LOG : STORE_CONSOLE_LOG;
+	const char *older = o->vm ? STORE_VM_LOG ".1" : STORE_CONSOLE_LOG ".1";
 	const struct timespec pause = { .tv_nsec = FOLLOW_MS * 1000000l };
 	int fd = open_log(vm, file);
-	bool good = true, alive = true;
+	bool good, alive = true;
 
 	if (fd < 0) {
 		cli_message("VM \"%s\" has no log; it was never started", vm->name);
 		return CLI_STATE;
 	}
-	for (;;) {
+	good = copy_older(vm, older, fd);
+	while (good) {
 		/* What it said last is read after it has ended. */
 		good = copy(fd);
 		if (!good || !o->follow || !alive)
@@ -259,7 +275,8 @@ const struct cli_verb cli_verb_console = {
 static const char logs_usage[] =
 	"usage: " CLI_NAME " logs [-f|--follow] [--vm] NAME\n"
 	"\n"
-	"Prints what a VM's guest has said on its console, over all starts (the last 8 MiB).\n"
+	"Prints what a VM's guest has said on its console, over all starts (the last 8 MiB, or\n"
+	"up to 16).\n"
 	"\n"
 	"  --follow  go on until the VM's process ends\n"
 	"  --vm      what the VM's process has to say instead: why it ended, warnings\n"
