@@ -97,6 +97,15 @@ static void tear_down(void)
 	expect_said(0, "NAME  STATE", "list");
 }
 
+static void write_file(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	ck_assert_ptr_nonnull(f);
+	fputs(text, f);
+	fclose(f);
+}
+
 START_TEST(whole_life)
 {
 	set_up();
@@ -246,6 +255,11 @@ START_TEST(events_and_logs_that_follow)
 	close(events.out);
 	close(logs.in);
 	close(logs.out);
+	/* What was put aside comes first. */
+	write_file("state/macrohard/vms/" NAME "/console.log.1", "long ago\n");
+	write_file("state/macrohard/vms/" NAME "/vm.log.1", "as long ago\n");
+	expect_said(0, "long ago\nREADY", "logs", NAME);
+	expect_said(0, "as long ago\nmemory", "logs", "--vm", NAME);
 	tear_down();
 }
 END_TEST
@@ -513,13 +527,15 @@ static void check_options(const char *verb, const char *help, char text[3][32768
 	}
 }
 
-static void write_file(const char *path, const char *text)
+/* A program in the guest prints onto a full disk. */
+static void expect_full_disk(void)
 {
-	FILE *f = fopen(path, "w");
+	FILE *f = popen("'" CLI_PATH "' exec -n '" NAME "' ls 2>&1 >/dev/full", "r");
+	char said[256];
 
-	ck_assert_ptr_nonnull(f);
-	fputs(text, f);
-	fclose(f);
+	ck_assert_ptr_nonnull(fgets(said, sizeof(said), f));
+	ck_assert_ptr_nonnull(strstr(said, "standard output: No space left on device"));
+	ck_assert_int_eq(WEXITSTATUS(pclose(f)), 125);
 }
 
 START_TEST(guests_agent)
@@ -537,6 +553,7 @@ START_TEST(guests_agent)
 	expect_said(3, "ls\n-l\n--\nA=b", "exec", "-n", "--env", "A=b", NAME, "--", "ls", "-l",
 		    "--");
 	expect_said(1, "ls\n", "exec", NAME, "ls");
+	expect_full_disk();
 	expect_said(127, "the guest: fake: no?]0;x??\303\233\n", "exec", "-n", NAME, "none");
 	expect_said(2, "is missing", "exec", "-n", NAME);
 	expect_said(2, "the command is missing", "exec", "-n", NAME, "--");

@@ -38,9 +38,20 @@ static int exec_option(const struct cli_verb *verb, void *opaque, const char *op
 	return CLI_OK;
 }
 
+static int system_error(const char *what)
+{
+	cli_message("%s: %s", what, strerror(errno));
+	return CLI_ERROR;
+}
+
 static bool exec_piece(struct guest *g, enum relay_kind kind, const char *data, size_t bytes)
 {
-	return guest_write_all(kind == RELAY_ERRORS ? STDERR_FILENO : STDOUT_FILENO, data, bytes);
+	bool errors = kind == RELAY_ERRORS;
+
+	if (guest_write_all(errors ? STDERR_FILENO : STDOUT_FILENO, data, bytes))
+		return true;
+	system_error(errors ? "standard error" : "standard output");
+	return false;
 }
 
 static int exec_status(const struct guest *g, int status)
@@ -107,12 +118,6 @@ static char *guest_path(char *text)
 		return NULL;
 	*colon = '\0';
 	return colon + 1;
-}
-
-static int system_error(const char *what)
-{
-	cli_message("%s: %s", what, strerror(errno));
-	return CLI_ERROR;
 }
 
 static bool no_piece(struct guest *g, enum relay_kind kind, const char *data, size_t bytes)

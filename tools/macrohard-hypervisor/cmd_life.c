@@ -138,6 +138,9 @@ static int start_background(struct process *p)
 		return CLI_OK;
 	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		continue;
+	if (pid > 0 && WIFSIGNALED(status))
+		cli_message("VM \"%s\": its process was ended by signal %d (%s) while it started",
+			    p->store->name, WTERMSIG(status), strsignal(WTERMSIG(status)));
 	return pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status)
 								   : CLI_ERROR;
 }

@@ -83,8 +83,12 @@ static void take_pieces(struct link *l)
 		size_t bytes = (size_t)h[1] | (size_t)h[2] << 8 | (size_t)h[3] << 16;
 		char *data = l->in + RELAY_HEADER, after;
 
-		if (bytes >= RPC_LINE_MAX)
+		if (bytes >= RPC_LINE_MAX) {
+			cli_message("VM \"%s\": its process sent a piece of %zu bytes; at most %d "
+				    "may be",
+				    l->g->rpc->vm->name, bytes, RPC_LINE_MAX - 1);
 			l->failed = true;
+		}
 		if (l->failed || l->in_bytes - RELAY_HEADER < bytes)
 			return;
 		after = data[bytes];
