@@ -522,6 +522,28 @@ START_TEST(no_descriptors_to_start)
 }
 END_TEST
 
+/* What is left open for it, however high, is not the VM's. */
+START_TEST(descriptors_left_open)
+{
+	struct rlimit limit, old;
+	long highest;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
+	limit = old;
+	limit.rlim_cur = limit.rlim_max;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	ck_assert_int_eq(dup2(0, 900), 900);
+	ck_assert_int_eq(dup2(0, 3000), 3000);
+	set_up();
+	close(900);
+	close(3000);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
+	vm_descriptors(vm_pid(), &highest);
+	ck_assert_int_lt(highest, 900);
+	tear_down();
+}
+END_TEST
+
 /* ---- kill -9 ---- */
 
 /* Runs it and kills it after so many microseconds. */
@@ -647,6 +669,7 @@ int main(void)
 	tcase_add_test(tcase, list_of_a_stopped_process);
 	tcase_add_test(tcase, state_that_cannot_be_written);
 	tcase_add_test(tcase, files_that_cannot_be_made);
+	tcase_add_test(tcase, descriptors_left_open);
 	tcase_add_test(tcase, no_descriptor_for_a_client);
 	tcase_add_test(tcase, no_descriptors_to_start);
 	tcase_add_test(tcase, killed_at_any_moment);

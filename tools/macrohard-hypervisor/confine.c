@@ -2,31 +2,57 @@
 /* A VM's process goes into its sandbox, before its guest runs. */
 #include "process.h"
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-/* More descriptors than that nobody has before the guest runs. */
-#define FDS_MAX CONFINE_FDS
+/* fn for each that is open beside the standard ones, until it returns not 0: that, or -1. */
+static int each_descriptor(struct process *p, int (*fn)(struct process *p, int fd))
+{
+	DIR *dir = opendir("/proc/self/fd");
+	const struct dirent *entry;
+	int rc = dir ? 0 : -1;
+
+	while (!rc && (entry = readdir(dir))) {
+		int fd = (int)strtol(entry->d_name, NULL, 10);
+
+		if (fd > STDERR_FILENO && fd != dirfd(dir))
+			rc = fn(p, fd);
+	}
+	if (dir)
+		closedir(dir);
+	return rc;
+}
 
 /* What exec closes is ours. */
-void confine_note_strangers(struct process *p)
+static int note_stranger(struct process *p, int fd)
 {
-	for (int fd = STDERR_FILENO + 1; fd < FDS_MAX; fd++) {
-		int flags = fcntl(fd, F_GETFD);
+	int *more;
 
-		p->strange[fd] = flags >= 0 && !(flags & FD_CLOEXEC);
-	}
+	if (fcntl(fd, F_GETFD) & FD_CLOEXEC)
+		return 0;
+	more = realloc(p->strange, (p->strangers + 1) * sizeof(*more));
+	if (!more)
+		return -1;
+	p->strange = more;
+	p->strange[p->strangers++] = fd;
+	return 0;
+}
+
+int confine_note_strangers(struct process *p)
+{
+	return each_descriptor(p, note_stranger);
 }
 
 /* Network cards have copies of theirs. */
 static void close_strangers(const struct process *p)
 {
-	for (int fd = STDERR_FILENO + 1; fd < FDS_MAX; fd++)
-		if (p->strange[fd])
-			close(fd);
+	for (size_t n = 0; n < p->strangers; n++)
+		close(p->strange[n]);
 }
 
 /* Sockets that the library listens at: with a debugger's and the guest's. */
@@ -41,18 +67,23 @@ static bool listens(int fd, struct sockaddr_un *address)
 	       address->sun_family == AF_UNIX && address->sun_path[0];
 }
 
-/* Who is in the sandbox cannot remove them. One that was renamed the steward does not find. */
-static void hand_over_sockets(struct process *p)
+static int hand_over_socket(struct process *p, int fd)
 {
 	struct sockaddr_un address;
 
+	if (fd != p->server.listen && listens(fd, &address))
+		steward_remove(&p->steward, address.sun_path);
+	return 0;
+}
+
+/* Who is in the sandbox cannot remove them. One that was renamed the steward does not find. */
+static void hand_over_sockets(struct process *p)
+{
 	if (p->server.listen >= 0)
 		steward_remove(&p->steward, "");
 	if (p->info.vnc)
 		steward_remove(&p->steward, p->info.vnc);
-	for (int fd = STDERR_FILENO + 1; fd < FDS_MAX; fd++)
-		if (fd != p->server.listen && listens(fd, &address))
-			steward_remove(&p->steward, address.sun_path);
+	each_descriptor(p, hand_over_socket);
 }
 
 int confine_apart(struct process *p)

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <time.h>
@@ -424,9 +425,10 @@ int process_run(struct process *p)
 	if (p->verbose)
 		config.log_level = MH_LOG_DEBUG;
 	terminal_init(&p->terminal);
-	confine_note_strangers(p);
 	p->steward = (struct steward){ .store = p->store, .fd = -1 };
-	if (!p->no_sandbox && steward_start(&p->steward, p->store)) {
+	if (!p->no_sandbox && confine_note_strangers(p)) {
+		status = system_error("cannot see what is open");
+	} else if (!p->no_sandbox && steward_start(&p->steward, p->store)) {
 		status = system_error("cannot make a process");
 	} else if (output_init(&p->output, p->store, p->foreground ? &p->terminal : NULL) ||
 		   block_signals(p)) {
@@ -445,5 +447,6 @@ int process_run(struct process *p)
 	if (p->signals >= 0)
 		close(p->signals);
 	steward_end(&p->steward);
+	free(p->strange);
 	return status;
 }

@@ -59,8 +59,6 @@ struct vnc {
 	void (*stop)(struct mh_vnc *server);
 };
 
-#define CONFINE_FDS 1024
-
 struct process {
 	/* (c), from the caller */
 	const struct store_vm *store; /* NULL: none */
@@ -90,7 +88,8 @@ struct process {
 	struct desk *desk; /* NULL: there is nothing to show */
 	char why[512];	   /* of a failed method: in place of the library's sentence; "": none */
 	struct vnc vnc;
-	bool strange[CONFINE_FDS]; /* descriptors to be closed when the VM is there */
+	int *strange; /* descriptors to be closed when the VM is there */
+	size_t strangers;
 };
 
 /* Runs the VM to its end; returns the CLI's status. */
@@ -114,8 +113,8 @@ void vnc_end(struct process *p);
 
 /* ---- confine.c ---- */
 
-/* Before anything is opened: descriptors that whoever started us left open. */
-void confine_note_strangers(struct process *p);
+/* Before anything is opened: descriptors that whoever started us left open. 0 or -1 with errno. */
+int confine_note_strangers(struct process *p);
 /* Before there are threads, with the steward outside; CLI_OK, or a status after a message. */
 int confine_apart(struct process *p);
 /* Before the VM starts; CLI_OK, or a status after a message. */
