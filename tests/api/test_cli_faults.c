@@ -611,6 +611,35 @@ START_TEST(killed_at_any_moment)
 }
 END_TEST
 
+/* The steward of one that was killed is late: the socket is the next one's, whatever its inode. */
+START_TEST(late_steward)
+{
+	char path[64], pid_text[32] = "";
+	pid_t pid, steward;
+	FILE *f;
+
+	set_up();
+	pid = vm_pid();
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);
+	f = fopen(path, "re");
+	if (f && fgets(pid_text, sizeof(pid_text), f))
+		steward = (pid_t)strtol(pid_text, NULL, 10);
+	else
+		steward = -1;
+	if (f)
+		fclose(f);
+	ck_assert_int_gt(steward, 1);
+	ck_assert_int_eq(kill(steward, SIGSTOP), 0);
+	ck_assert_int_eq(kill(pid, SIGKILL), 0);
+	for (int tries = 0, status = STATE; status && tries < 500; tries++, nap_ms(10))
+		cli(&status, ARGS("start", NAME));
+	ck_assert_int_eq(kill(steward, SIGCONT), 0);
+	for (int tries = 0; !kill(steward, 0) && tries < 100; tries++)
+		nap_ms(10);
+	tear_down();
+}
+END_TEST
+
 /* ---- hundreds ---- */
 
 START_TEST(five_hundred)
@@ -672,6 +701,7 @@ int main(void)
 	tcase_add_test(tcase, descriptors_left_open);
 	tcase_add_test(tcase, no_descriptor_for_a_client);
 	tcase_add_test(tcase, no_descriptors_to_start);
+	tcase_add_test(tcase, late_steward);
 	tcase_add_test(tcase, killed_at_any_moment);
 	tcase_add_test(tcase, five_hundred);
 	suite_add_tcase(suite, tcase);

@@ -69,11 +69,13 @@ static int keep_screenshot(const struct store_vm *vm, bool good)
 
 /* ---- the steward's process ---- */
 
-/* Sockets are removed if they are still those that were there. */
+/*
+ * Sockets are removed if they are still those that were there. The next one at their place may have
+ * the same inode, but was made later; a change of mode or owner is none of that.
+ */
 struct place {
 	char path[256];
-	dev_t device;
-	ino_t inode; /* 0: it was none */
+	struct statx was;
 };
 
 struct office {
@@ -84,27 +86,34 @@ struct office {
 	struct place place[SOCKETS_MAX];
 };
 
-static bool look(const struct office *o, const struct place *place, struct stat *st)
+static bool look(const struct office *o, const struct place *place, struct statx *st)
 {
-	int rc = *place->path ? lstat(place->path, st)
-			      : fstatat(o->store->dir, STORE_SOCKET, st, AT_SYMLINK_NOFOLLOW);
+	int dir = *place->path ? AT_FDCWD : o->store->dir;
+	const char *path = *place->path ? place->path : STORE_SOCKET;
 
-	return !rc && S_ISSOCK(st->st_mode);
+	memset(st, 0, sizeof(*st));
+	return !statx(dir, path, AT_SYMLINK_NOFOLLOW, STATX_TYPE | STATX_INO | STATX_BTIME, st) &&
+	       S_ISSOCK(st->stx_mode);
+}
+
+/* Where a file system knows no time of birth, it is 0. */
+static bool same(const struct statx *a, const struct statx *b)
+{
+	return a->stx_ino == b->stx_ino && a->stx_dev_major == b->stx_dev_major &&
+	       a->stx_dev_minor == b->stx_dev_minor && a->stx_btime.tv_sec == b->stx_btime.tv_sec &&
+	       a->stx_btime.tv_nsec == b->stx_btime.tv_nsec;
 }
 
 static int note(struct office *o, const char *path)
 {
 	struct place *place = &o->place[o->places];
-	struct stat st;
 
 	if (o->sealed || o->places == SOCKETS_MAX || strlen(path) >= sizeof(place->path) ||
 	    (!*path && !o->store))
 		return EPERM;
 	memcpy(place->path, path, strlen(path) + 1);
-	if (!look(o, place, &st))
+	if (!look(o, place, &place->was))
 		return ENOENT;
-	place->device = st.st_dev;
-	place->inode = st.st_ino;
 	o->places++;
 	return 0;
 }
@@ -113,9 +122,9 @@ static void clean_up(const struct office *o)
 {
 	for (unsigned int n = 0; n < o->places; n++) {
 		const struct place *place = &o->place[n];
-		struct stat st;
+		struct statx now;
 
-		if (!look(o, place, &st) || st.st_ino != place->inode || st.st_dev != place->device)
+		if (!look(o, place, &now) || !same(&now, &place->was))
 			continue;
 		if (*place->path)
 			unlink(place->path);
