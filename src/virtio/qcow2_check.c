@@ -390,6 +390,8 @@ static int flags(struct check *c)
 		rc = flag(c, q->l1[i], "L1 entry", &wrong);
 		if (!rc && wrong && c->repair) {
 			rc = mhi_q2_make_room(q);
+			if (rc)
+				return rc;
 			q->l1[i] ^= Q2_COPIED;
 			mhi_q2_l1_dirty(q, (u32)i);
 			c->report->fixed++;

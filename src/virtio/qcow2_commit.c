@@ -59,6 +59,8 @@ static void stage(struct mhi_q2 *q, struct batch *b)
 		}
 	}
 	q->dirty_l1_count = 0;
+	q->staged_l2 = b->pages;
+	q->staged_l1 = b->sectors;
 	b->freed = q->pending;
 	memset(&q->pending, 0, sizeof(q->pending));
 }
@@ -68,6 +70,7 @@ static void unstage(struct mhi_q2 *q, struct batch *b, bool failed)
 {
 	u32 i;
 
+	q->staged_l2 = q->staged_l1 = 0;
 	for (i = 0; i < b->pages; i++) {
 		b->page[i]->writing = false;
 		if (failed && b->page[i]->offset == b->offset[i])
@@ -219,13 +222,21 @@ int mhi_q2_commit(struct mhi_q2 *q, bool stable)
 	return rc;
 }
 
+/* What one step changes at most: an L2 page or two, one sector of the L1 table. */
+static bool has_room(const struct mhi_q2 *q)
+{
+	u32 l2 = q->cache.dirty_l2 + 4, l1 = q->dirty_l1_count + 2;
+
+	return l2 <= Q2_DIRTY_L2_MOST && l1 <= Q2_DIRTY_L1_MOST &&
+	       l2 + q->staged_l2 <= Q2_STAGE_L2 && l1 + q->staged_l1 <= Q2_STAGE_L1 &&
+	       q->pending.count < Q2_PENDING_MOST;
+}
+
 int mhi_q2_make_room(struct mhi_q2 *q)
 {
 	int rc;
 
-	/* What one step changes at most: an L2 page or two, one sector of the L1 table. */
-	while (q->cache.dirty_l2 + 4 > Q2_DIRTY_L2_MOST ||
-	       q->dirty_l1_count + 2 > Q2_DIRTY_L1_MOST || q->pending.count >= Q2_PENDING_MOST) {
+	while (!has_room(q)) {
 		rc = mhi_q2_commit(q, false);
 		if (rc)
 			return rc;

@@ -25,7 +25,10 @@
 #define Q2_FAULT_TEXT 256
 #define Q2_DIRTY_L2_MOST 128u /* pages; then they are committed */
 #define Q2_DIRTY_L1_MOST 32u  /* sectors */
-/* A failed commit brings back what it had, while writers went on: twice as much. */
+/*
+ * A failed commit brings back what it had, while writers went on: twice as much. However often it
+ * fails, what it has and what is dirty beside it stay within this: see mhi_q2_make_room.
+ */
 #define Q2_STAGE_L2 (2 * Q2_DIRTY_L2_MOST)
 #define Q2_STAGE_L1 (2 * Q2_DIRTY_L1_MOST)
 #define Q2_CACHE_LEAST (Q2_STAGE_L2 + 2 * Q2_DIRTY_L2_MOST) /* pages */
@@ -128,6 +131,7 @@ struct mhi_q2 {
 	u64 virgin;
 	u32 dirty_l1[Q2_STAGE_L1]; /* (m) numbers of sectors of the L1 table */
 	u32 dirty_l1_count;	   /* (m) */
+	u32 staged_l2, staged_l1;  /* (m) pages and sectors that the commit under way has */
 	struct q2_pending pending; /* (m) */
 	/* the committer's: [Q2_STAGE_L2] pages and [Q2_STAGE_L1] sectors */
 	u8 *stage;
