@@ -166,6 +166,12 @@ static int release(struct mhi_q2 *q, const struct q2_pending *freed)
 	return rc ? rc : mhi_q2_write_refs(q);
 }
 
+/* Flushing again would take for stored what the kernel may have thrown away. */
+static void give_up(struct mhi_q2 *q, int rc)
+{
+	q->failed = q->failed ? q->failed : rc;
+}
+
 static int commit_batch(struct mhi_q2 *q, bool stable)
 {
 	struct batch *b = calloc(1, sizeof(*b));
@@ -183,9 +189,8 @@ static int commit_batch(struct mhi_q2 *q, bool stable)
 		drain(q);
 	pthread_mutex_lock(&q->lock);
 	unstage(q, b, rc != 0);
-	/* Trying again would take for stored what the kernel may have thrown away. */
 	if (b->unsure)
-		q->failed = rc;
+		give_up(q, rc);
 	if (!rc)
 		rc = release(q, &b->freed);
 	free(b->freed.run);
@@ -202,6 +207,8 @@ static int plain_flush(struct mhi_q2 *q)
 	pthread_mutex_unlock(&q->lock);
 	rc = q->file->ops->flush(q->file);
 	pthread_mutex_lock(&q->lock);
+	if (rc)
+		give_up(q, rc);
 	return rc;
 }
 

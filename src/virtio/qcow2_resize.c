@@ -94,7 +94,7 @@ static int write_size(struct mhi_q2 *q, u64 bytes)
 
 	q2_put64(field, bytes);
 	rc = mhi_blk_write(q->file, Q2_H_SIZE, field, sizeof(field));
-	return rc ? rc : q->file->ops->flush(q->file);
+	return rc ? rc : mhi_q2_flush(&q->blk);
 }
 
 /* What a larger backing file, or the end of the last cluster, holds must not come to light. */

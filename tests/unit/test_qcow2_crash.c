@@ -338,8 +338,34 @@ START_TEST(power_cuts)
 }
 END_TEST
 
+/*
+ * A flush that failed may have lost tables, too, that were written before it and changed by none
+ * since. Flushes after it once succeeded. The third flush of a resize is that of the new size.
+ */
+START_TEST(failed_flush_is_remembered)
+{
+	const struct shape s = { 4 << 20, 65536, 16, 3, false, false };
+	u8 block[SECTOR] = { 1 };
+
+	set_up_shape(&s);
+	attach(file, 0);
+	ck_assert_int_eq(mhi_blk_write(disk, 0, block, SECTOR), 0);
+	ck_assert_int_eq(disk->ops->flush(disk), 0);
+	ck_assert_int_eq(mhi_blk_write(disk, SECTOR, block, SECTOR), 0);
+	file->fail_flushes_after = _i ? 2 : 0;
+	ck_assert_int_eq(_i ? disk->ops->resize(disk, 5 << 20, &err) : disk->ops->flush(disk),
+			 MH_EIO);
+	file->fail_flushes_after = -1;
+	ck_assert_int_eq(disk->ops->flush(disk), MH_EIO);
+	ck_assert_int_eq(mhi_blk_write(disk, 0, block, SECTOR), MH_EIO);
+	ck_assert_int_eq(disk->ops->close(disk), MH_EIO);
+	fake_blk_free(file);
+}
+END_TEST
+
 static void add_tests(TCase *tcase)
 {
+	tcase_add_loop_test(tcase, failed_flush_is_remembered, 0, 2);
 	tcase_add_loop_test(tcase, power_cuts, 0, (int)MHI_COUNT(shapes));
 }
 
