@@ -12,6 +12,9 @@
 #include "base/atomic.h"
 #include "base/checked.h"
 
+/* At the front of a disk whose format was guessed: what is judged before it is written. */
+#define BEGIN_BYTES 4096u
+
 struct raw {
 	struct mhi_blk blk;
 	int fd;		   /* (c) direct I/O if asked for */
@@ -154,19 +157,7 @@ static int raw_flush(struct mhi_blk *b)
 	return rc ? mhi_blk_errno(errno) : 0;
 }
 
-/* The first bytes of a qcow2 image, its magic number. */
-static bool begins_qcow2(const struct iovec *iov, u32 count)
-{
-	static const u8 magic[4] = { 'Q', 'F', 'I', 0xfb };
-	struct mhi_iovs from = { iov, count, 0 };
-	u8 begin[sizeof(magic)] = { 0 };
-
-	if (mhi_iov_bytes(iov, count) >= sizeof(magic))
-		mhi_iovs_take(&from, begin, sizeof(begin));
-	return !memcmp(begin, magic, sizeof(magic));
-}
-
-static int raw_write(struct mhi_blk *b, u64 offset, const struct iovec *iov, u32 count, u32 flags)
+static int write_all(struct mhi_blk *b, u64 offset, const struct iovec *iov, u32 count, u32 flags)
 {
 	struct raw *r = raw_of(b);
 	struct mhi_iovs at = { iov, count, 0 };
@@ -176,8 +167,6 @@ static int raw_write(struct mhi_blk *b, u64 offset, const struct iovec *iov, u32
 	ssize_t n = 0;
 	int rc;
 
-	if (r->guessed && !offset && begins_qcow2(iov, count))
-		return MH_EPERM;
 	if (count <= IOV_MAX)
 		n = pwritev2(fd_for(r, offset, iov, count), iov, (int)count, (off_t)offset,
 			     dsync ? RWF_DSYNC : 0);
@@ -195,6 +184,39 @@ static int raw_write(struct mhi_blk *b, u64 offset, const struct iovec *iov, u32
 	}
 	note_end(b, offset + bytes);
 	return stable && !dsync ? raw_flush(b) : 0;
+}
+
+/*
+ * The disk's first bytes, unless they would make it look like qcow2. The guest may change its
+ * memory meanwhile: what is judged is a copy, which is what is written.
+ */
+static int write_begin(struct mhi_blk *b, const struct iovec *iov, u32 count, u32 flags)
+{
+	static const u8 magic[4] = { 'Q', 'F', 'I', 0xfb };
+	/* Aligned, for direct I/O. */
+	u8 begin[BEGIN_BYTES] __attribute__((aligned(BEGIN_BYTES))) = { 0 };
+	struct mhi_iovs from = { iov, count, 0 };
+	struct iovec piece[MHI_IOV_PIECE];
+	u64 bytes = mhi_iov_bytes(iov, count), n = bytes < BEGIN_BYTES ? bytes : BEGIN_BYTES, at;
+	int rc;
+
+	mhi_iovs_take(&from, begin, n);
+	if (!memcmp(begin, magic, sizeof(magic)))
+		return MH_EPERM;
+	rc = write_all(b, 0, &(struct iovec){ begin, n }, 1, flags);
+	for (at = n; at < bytes && !rc; at += n) {
+		n = bytes - at;
+		count = mhi_iovs_cut(&from, piece, &n);
+		rc = write_all(b, at, piece, count, flags);
+	}
+	return rc;
+}
+
+static int raw_write(struct mhi_blk *b, u64 offset, const struct iovec *iov, u32 count, u32 flags)
+{
+	if (raw_of(b)->guessed && !offset)
+		return write_begin(b, iov, count, flags);
+	return write_all(b, offset, iov, count, flags);
 }
 
 /* EOPNOTSUPP and the like: another way may still do. */

@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "qemu_img.h"
@@ -381,6 +382,62 @@ START_TEST(guessed_raw_stays_raw)
 }
 END_TEST
 
+/* What another CPU of the guest makes of its memory while it is written. */
+static u8 *changing;
+static u32 direct_writes;
+
+ssize_t pwritev2(int fd, const struct iovec *iov, int count, off_t at, int flags)
+{
+	if (changing)
+		memcpy(changing, "QFI\xfb", 4);
+	direct_writes += (fcntl(fd, F_GETFL) & O_DIRECT) != 0;
+	return syscall(SYS_pwritev2, fd, iov, count, at, 0, flags);
+}
+
+/* The guard once judged what the guest could still change before it was written. */
+START_TEST(guessed_raw_is_judged_as_written)
+{
+	u8 *block = aligned_alloc(4096, 16384), first[4096];
+	struct iovec iov[2] = { { block, 512 }, { block + 512, 16384 - 512 } };
+
+	memset(block, 'a', 16384);
+	write_flat();
+	ck_assert_int_eq(mhi_image_open(flat, NULL, 0, &disk, &err), 0);
+	changing = block;
+	ck_assert_int_eq(disk->ops->write(disk, 0, iov, 1, 0), 0);
+	memset(block, 'a', 16384);
+	ck_assert_int_eq(disk->ops->write(disk, 0, iov, 2, MHI_BLK_FUA), 0);
+	changing = NULL;
+	ck_assert_mem_eq(block, "QFI\xfb", 4);
+	ck_assert_int_eq(mhi_blk_read(disk, 0, first, sizeof(first)), 0);
+	ck_assert_int_eq(first[0], 'a');
+	ck_assert_int_eq(mhi_blk_read(disk, 4096, block, 12288), 0);
+	ck_assert(block[0] == 'a' && !memcmp(block, block + 1, 12287));
+	free(block);
+}
+END_TEST
+
+START_TEST(guessed_raw_is_written_directly)
+{
+	u8 *block = aligned_alloc(4096, 16384);
+	int rc;
+
+	memset(block, 'd', 16384);
+	write_flat();
+	rc = mhi_image_open(flat, NULL, MHI_OPEN_DIRECT, &disk, &err);
+	if (rc == MH_EIO) {
+		printf("no direct I/O here: %s\n", err.text);
+		disk = NULL;
+	} else {
+		ck_assert_msg(!rc, "%s", err.text);
+		direct_writes = 0;
+		ck_assert_int_eq(mhi_blk_write(disk, 0, block, 16384), 0);
+		ck_assert_uint_eq(direct_writes, 2);
+	}
+	free(block);
+}
+END_TEST
+
 static void add_tests(TCase *tcase)
 {
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
@@ -392,6 +449,8 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, wrong_counts);
 	tcase_add_test(tcase, cycles_and_protocols);
 	tcase_add_test(tcase, guessed_raw_stays_raw);
+	tcase_add_test(tcase, guessed_raw_is_judged_as_written);
+	tcase_add_test(tcase, guessed_raw_is_written_directly);
 }
 
 UNIT_MAIN("qcow2_open", add_tests)
