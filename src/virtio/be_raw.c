@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -15,6 +16,16 @@
 /* At the front of a disk whose format was guessed: what is judged before it is written. */
 #define BEGIN_BYTES 4096u
 
+/*
+ * Linux drops what it cannot write back, and tells of that once per open file: who else was under
+ * way must be told by us. `syncs` counts these failures: flushes and writes fail when it changed
+ * while they were under way. For a write that ended before the failure, and after the flush that
+ * was told of it had been asked for, the next flush fails.
+ */
+#define SYNCS_WRITTEN 1u /* a write has ended since the last flush was asked for */
+#define SYNCS_OWED 2u	 /* the next flush has a failure to tell */
+#define SYNCS_FAILURE 4u /* and above: how many */
+
 struct raw {
 	struct mhi_blk blk;
 	int fd;		   /* (c) direct I/O if asked for */
@@ -24,8 +35,11 @@ struct raw {
 	bool guessed;	   /* (c) see MHI_RAW_GUESSED */
 	u32 no_nowait;	   /* (a) the file system has no RWF_NOWAIT */
 	u32 no_dsync;	   /* (a) the file system has no RWF_DSYNC */
+	u32 syncs;	   /* (a) see SYNCS_FAILURE */
 	dev_t st_dev;	   /* (c) */
 	ino_t st_ino;	   /* (c) */
+	/* Held in fdatasync, so that its failure is counted before another's success; a leaf. */
+	pthread_mutex_t sync_lock;
 };
 
 static const struct mhi_blk_ops raw_ops;
@@ -147,14 +161,57 @@ static void note_end(struct mhi_blk *b, u64 end)
 					      __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
 }
 
-static int raw_flush(struct mhi_blk *b)
+static bool failed_since(u32 before, u32 syncs)
+{
+	return syncs / SYNCS_FAILURE != before / SYNCS_FAILURE;
+}
+
+static void note_failure(struct raw *r)
+{
+	u32 old = mhi_load32(&r->syncs), new;
+
+	/* Paired with end_write() and raw_flush(). */
+	do {
+		new = (old & SYNCS_WRITTEN ? old | SYNCS_OWED : old) + SYNCS_FAILURE;
+	} while (!__atomic_compare_exchange_n(&r->syncs, &old, new, false, __ATOMIC_SEQ_CST,
+					      __ATOMIC_RELAXED));
+}
+
+/* before: `syncs` when the flush or the write began. */
+static int sync_file(struct raw *r, u32 before)
 {
 	int rc;
 
+	pthread_mutex_lock(&r->sync_lock);
 	do {
-		rc = fdatasync(raw_of(b)->fd);
+		rc = fdatasync(r->fd);
 	} while (rc && errno == EINTR);
-	return rc ? mhi_blk_errno(errno) : 0;
+	if (rc) {
+		rc = mhi_blk_errno(errno);
+		note_failure(r);
+	} else if ((before & SYNCS_OWED) || failed_since(before, mhi_load32(&r->syncs))) {
+		rc = MH_EIO;
+	}
+	pthread_mutex_unlock(&r->sync_lock);
+	return rc;
+}
+
+static int raw_flush(struct mhi_blk *b)
+{
+	struct raw *r = raw_of(b);
+
+	/* Paired with end_write() and note_failure(). */
+	return sync_file(r, mhi_fetch_and32(&r->syncs, ~(SYNCS_WRITTEN | SYNCS_OWED)));
+}
+
+static int end_write(struct raw *r, u32 before)
+{
+	/* Paired with note_failure(). */
+	u32 syncs = mhi_load32(&r->syncs);
+
+	if (!(syncs & SYNCS_WRITTEN))
+		syncs = mhi_fetch_or32(&r->syncs, SYNCS_WRITTEN);
+	return failed_since(before, syncs) ? MH_EIO : 0;
 }
 
 static int write_all(struct mhi_blk *b, u64 offset, const struct iovec *iov, u32 count, u32 flags)
@@ -164,6 +221,7 @@ static int write_all(struct mhi_blk *b, u64 offset, const struct iovec *iov, u32
 	bool stable = (flags & MHI_BLK_FUA) != 0;
 	bool dsync = stable && !__atomic_load_n(&r->no_dsync, __ATOMIC_RELAXED);
 	u64 bytes = mhi_iov_bytes(iov, count);
+	u32 before = mhi_load32(&r->syncs);
 	ssize_t n = 0;
 	int rc;
 
@@ -174,8 +232,12 @@ static int write_all(struct mhi_blk *b, u64 offset, const struct iovec *iov, u32
 		__atomic_store_n(&r->no_dsync, 1, __ATOMIC_RELAXED);
 		n = 0;
 	}
-	if (n < 0 && errno != EINTR && errno != EINVAL)
-		return mhi_blk_errno(errno);
+	if (n < 0 && errno != EINTR && errno != EINVAL) {
+		rc = mhi_blk_errno(errno);
+		if (dsync)
+			note_failure(r); /* perhaps of what others wrote */
+		return rc;
+	}
 	if (n != (ssize_t)bytes) {
 		rc = transfer(r, offset, &at, bytes, true);
 		if (rc)
@@ -183,7 +245,8 @@ static int write_all(struct mhi_blk *b, u64 offset, const struct iovec *iov, u32
 		dsync = false;
 	}
 	note_end(b, offset + bytes);
-	return stable && !dsync ? raw_flush(b) : 0;
+	rc = end_write(r, before);
+	return !rc && stable && !dsync ? sync_file(r, before & ~SYNCS_OWED) : rc;
 }
 
 /*
@@ -324,6 +387,7 @@ static int raw_close(struct mhi_blk *b)
 		close(r->cached);
 	if (r->fd >= 0)
 		close(r->fd);
+	pthread_mutex_destroy(&r->sync_lock);
 	free(r);
 	return 0;
 }
@@ -450,6 +514,7 @@ int mhi_raw_open(const char *path, u32 flags, struct mhi_blk **out, struct mhi_e
 
 	if (!r)
 		return mhi_err_set(err, MH_ENOMEM, "open '%s': " MHI_NO_MEMORY, path);
+	pthread_mutex_init(&r->sync_lock, NULL);
 	r->blk.ops = &raw_ops;
 	r->blk.read_only = (flags & MHI_RAW_READ_ONLY) != 0;
 	r->guessed = (flags & MHI_RAW_GUESSED) != 0;

@@ -2,13 +2,17 @@
 /* Raw disks: odd sizes, direct I/O of any alignment, zeroes, discard, stability, locks, errors. */
 #include "unit.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/atomic.h"
 #include "virtio/be_raw.h"
 
 #define KB 1024u
@@ -222,6 +226,135 @@ START_TEST(no_space)
 }
 END_TEST
 
+/* ---- errors of which the kernel tells once ---- */
+
+/* What happens in the next fdatasync, and in the next write's pwritev2, before it ends. */
+static void (*in_sync)(void), (*in_write)(void);
+static u32 sync_fails, write_fails;
+static u32 flushes_begun;
+
+static void once(void (**at)(void))
+{
+	void (*act)(void) = *at;
+
+	*at = NULL;
+	if (act)
+		act();
+}
+
+int fdatasync(int fd)
+{
+	u32 fails = __atomic_exchange_n(&sync_fails, 0, __ATOMIC_SEQ_CST);
+
+	if (fails)
+		once(&in_sync);
+	errno = EIO;
+	return fails ? -1 : 0;
+}
+
+ssize_t pwritev2(int fd, const struct iovec *iov, int count, off_t at, int flags)
+{
+	u32 fails = __atomic_exchange_n(&write_fails, 0, __ATOMIC_SEQ_CST);
+
+	once(&in_write);
+	errno = EIO;
+	return fails ? -1 : syscall(SYS_pwritev2, fd, iov, count, at, 0, flags);
+}
+
+static int flush(void)
+{
+	__atomic_add_fetch(&flushes_begun, 1, __ATOMIC_SEQ_CST);
+	return disk->ops->flush(disk);
+}
+
+static void fail_flush(void)
+{
+	sync_fails = 1;
+	ck_assert_int_eq(flush(), MH_EIO);
+}
+
+static int write_flags(u32 flags)
+{
+	static u8 block[512];
+
+	return disk->ops->write(disk, 4096, &(struct iovec){ block, 512 }, 1, flags);
+}
+
+static void fail_stable_write(void)
+{
+	write_fails = 1;
+	ck_assert_int_eq(write_flags(MHI_BLK_FUA), MH_EIO);
+}
+
+static void write_one(void)
+{
+	ck_assert_int_eq(write_flags(0), 0);
+}
+
+static void wait_for_second(void)
+{
+	while (mhi_load32(&flushes_begun) < 2)
+		usleep(1000);
+	usleep(50000);
+}
+
+static void *flush_too(void *arg)
+{
+	while (mhi_load32(&sync_fails))
+		usleep(1000);
+	*(int *)arg = flush();
+	return NULL;
+}
+
+/* Two flushes at once: the kernel told the first one only, and the second one succeeded. */
+START_TEST(error_is_told_to_each_flush)
+{
+	pthread_t other;
+	int second = 0;
+
+	open_disk(0);
+	flushes_begun = 0;
+	in_sync = wait_for_second;
+	sync_fails = 1;
+	ck_assert_int_eq(pthread_create(&other, NULL, flush_too, &second), 0);
+	ck_assert_int_eq(flush(), MH_EIO);
+	pthread_join(other, NULL);
+	ck_assert_int_eq(second, MH_EIO);
+	ck_assert_int_eq(flush(), 0);
+}
+END_TEST
+
+/* A write that was under way may have lost what it wrote: it succeeded, and so did later ones. */
+START_TEST(error_is_told_to_writes)
+{
+	open_disk(0);
+	in_write = _i & 1 ? fail_stable_write : fail_flush;
+	ck_assert_int_eq(write_flags(_i & 2 ? MHI_BLK_FUA : 0), MH_EIO);
+	ck_assert_int_eq(flush(), 0);
+	ck_assert_int_eq(write_flags(MHI_BLK_FUA), 0);
+}
+END_TEST
+
+/* The same for a write that ended while the flush went on that failed. */
+START_TEST(error_is_told_to_next_flush)
+{
+	open_disk(0);
+	if (_i) {
+		write_one();
+		fail_stable_write();
+	} else {
+		in_sync = write_one;
+		fail_flush();
+	}
+	ck_assert_int_eq(flush(), MH_EIO);
+	ck_assert_int_eq(flush(), 0);
+	/* Written before, it is the failed flush's matter. */
+	write_one();
+	fail_flush();
+	ck_assert_int_eq(flush(), 0);
+}
+END_TEST
+
 START_TEST(second_writer_is_refused)
 {
 	struct mhi_blk *other = NULL;
@@ -307,6 +440,9 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, holes_are_found);
 	tcase_add_test(tcase, stable_and_growing);
 	tcase_add_test(tcase, no_space);
+	tcase_add_test(tcase, error_is_told_to_each_flush);
+	tcase_add_loop_test(tcase, error_is_told_to_writes, 0, 4);
+	tcase_add_loop_test(tcase, error_is_told_to_next_flush, 0, 2);
 	tcase_add_test(tcase, second_writer_is_refused);
 	tcase_add_test(tcase, readers_share);
 	tcase_add_test(tcase, other_process_is_named);
