@@ -166,12 +166,6 @@ static int release(struct mhi_q2 *q, const struct q2_pending *freed)
 	return rc ? rc : mhi_q2_write_refs(q);
 }
 
-/* Flushing again would take for stored what the kernel may have thrown away. */
-static void give_up(struct mhi_q2 *q, int rc)
-{
-	q->failed = q->failed ? q->failed : rc;
-}
-
 static int commit_batch(struct mhi_q2 *q, bool stable)
 {
 	struct batch *b = calloc(1, sizeof(*b));
@@ -190,7 +184,7 @@ static int commit_batch(struct mhi_q2 *q, bool stable)
 	pthread_mutex_lock(&q->lock);
 	unstage(q, b, rc != 0);
 	if (b->unsure)
-		give_up(q, rc);
+		q2_give_up(q, rc);
 	if (!rc)
 		rc = release(q, &b->freed);
 	free(b->freed.run);
@@ -207,9 +201,7 @@ static int plain_flush(struct mhi_q2 *q)
 	pthread_mutex_unlock(&q->lock);
 	rc = q->file->ops->flush(q->file);
 	pthread_mutex_lock(&q->lock);
-	if (rc)
-		give_up(q, rc);
-	return rc;
+	return rc ? q2_give_up(q, rc) : 0;
 }
 
 int mhi_q2_commit(struct mhi_q2 *q, bool stable)

@@ -162,6 +162,16 @@ static inline u64 q2_clusters(const struct mhi_q2 *q, u64 bytes)
 	return q2_round_up(q, bytes) >> q->cluster_bits;
 }
 
+/*
+ * Under lock, after a failure: what the disk holds is not known. Nothing is written any more, for
+ * flushing again would take for stored what the kernel may have thrown away.
+ */
+static inline int q2_give_up(struct mhi_q2 *q, int rc)
+{
+	q->failed = q->failed ? q->failed : rc;
+	return rc;
+}
+
 /* ---- qcow2_cache.c: all under lock ---- */
 
 int mhi_q2_cache_init(struct q2_cache *c, u32 page_bytes, u32 capacity);

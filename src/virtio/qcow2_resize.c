@@ -38,9 +38,8 @@ static int switch_l1(struct mhi_q2 *q, u64 offset, u64 clusters, u32 entries)
 	rc = mhi_blk_write(q->file, Q2_H_L1_SIZE, place, sizeof(place));
 	if (!rc)
 		rc = q->file->ops->flush(q->file);
-	if (rc)
-		q->failed = rc; /* the header may name either table */
-	return rc;
+	/* The header may name either table. */
+	return rc ? q2_give_up(q, rc) : 0;
 }
 
 static int own_l1(struct mhi_q2 *q, u64 first, u64 clusters)

@@ -27,15 +27,37 @@ static int write_block(struct mhi_q2 *q, u64 cluster, u64 index, u64 ones)
 	return rc;
 }
 
-static int own(struct mhi_q2 *q, u64 cluster, enum q2_meta kind)
+/* Nothing refers to these clusters, nor counts them. */
+static void disown(struct mhi_q2 *q, u64 first, u64 count)
+{
+	u64 i;
+
+	for (i = 0; i < count; i++)
+		mhi_q2_meta_remove(q, first + i);
+}
+
+/* New blocks and the clusters of a table behind them: all or none. */
+static int own(struct mhi_q2 *q, u64 first, u64 blocks, u64 table)
 {
 	enum q2_meta other;
-	int rc = mhi_q2_meta_add(q, cluster, kind, &other);
+	u64 i;
+	int rc;
 
-	if (rc == MH_EEXIST)
-		return mhi_q2_damaged(q, "cluster 0x%llx has no refcount but is %s",
-				      cluster << q->cluster_bits, mhi_q2_meta_name(other));
-	return rc;
+	for (i = 0; i < blocks + table; i++) {
+		rc = mhi_q2_meta_add(q, first + i, i < blocks ? Q2_META_REFBLOCK : Q2_META_REFTABLE,
+				     &other);
+		if (!rc)
+			continue;
+		disown(q, first, i);
+		if (rc == MH_EEXIST)
+			return mhi_q2_damaged(q, "cluster 0x%llx has no refcount but is %s",
+					      (first + i) << q->cluster_bits,
+					      mhi_q2_meta_name(other));
+		return rc;
+	}
+	/* Whatever becomes of them, they are no longer known to be zeroes. */
+	mhi_q2_first_use(q, first, blocks + table);
+	return 0;
 }
 
 /* The tables' sizes for `blocks` old blocks: how many new blocks and clusters of table. */
@@ -70,26 +92,29 @@ static int write_table(struct mhi_q2 *q, u64 first, const u64 *rt, u64 entries)
 	return rc;
 }
 
-/* Blocks, the table behind them, flush, then the header, in one write within a sector. */
-static int write_grown(struct mhi_q2 *q, u64 first, u64 blocks, u64 table, const u64 *rt)
+/* A row of new blocks that count themselves and, if there is one, the table behind them. */
+static int write_blocks(struct mhi_q2 *q, u64 first, u64 blocks, u64 table)
 {
-	u64 per_block = 1ull << q->rb_bits, i, ones;
-	u8 place[12];
+	u64 per_block = 1ull << q->rb_bits, used = blocks + table, i, ones;
 	int rc = 0;
 
 	for (i = 0; i < blocks && !rc; i++) {
-		ones = blocks + table - i * per_block;
+		ones = used > i * per_block ? used - i * per_block : 0;
 		rc = write_block(q, first + i, 0, ones < per_block ? ones : per_block);
 	}
+	return rc;
+}
+
+/* The new blocks and table are written: flush, then the header, in one write within a sector. */
+static int switch_table(struct mhi_q2 *q, u64 offset, u64 clusters)
+{
+	u8 place[12];
+	int rc = q->file->ops->flush(q->file);
+
+	q2_put64(place, offset);
+	q2_put32(place + 8, (u32)clusters);
 	if (!rc)
-		rc = write_table(q, first + blocks, rt, table * (q->cluster / 8));
-	if (!rc)
-		rc = q->file->ops->flush(q->file);
-	if (rc)
-		return rc;
-	q2_put64(place, (first + blocks) << q->cluster_bits);
-	q2_put32(place + 8, (u32)table);
-	rc = mhi_blk_write(q->file, Q2_H_RT_OFFSET, place, sizeof(place));
+		rc = mhi_blk_write(q->file, Q2_H_RT_OFFSET, place, sizeof(place));
 	return rc ? rc : q->file->ops->flush(q->file);
 }
 
@@ -101,7 +126,7 @@ static int grow_table(struct mhi_q2 *q)
 {
 	u64 first = q->rt_size << q->rb_bits, blocks, table, i, *rt;
 	u64 old = q->rt_offset >> q->cluster_bits, old_clusters = q->rt_clusters;
-	int rc = 0;
+	int rc;
 
 	plan(q, &blocks, &table);
 	if ((table << q->cluster_bits) > Q2_RT_BYTES_MOST)
@@ -110,27 +135,34 @@ static int grow_table(struct mhi_q2 *q)
 	if (!rt)
 		return MH_ENOMEM;
 	memcpy(rt, q->rt, q->rt_size * 8);
-	for (i = 0; i < blocks && !rc; i++) {
+	for (i = 0; i < blocks; i++)
 		rt[q->rt_size + i] = (first + i) << q->cluster_bits;
-		rc = own(q, first + i, Q2_META_REFBLOCK);
-	}
-	for (i = 0; i < table && !rc; i++)
-		rc = own(q, first + blocks + i, Q2_META_REFTABLE);
+	rc = own(q, first, blocks, table);
+	if (rc)
+		goto fail;
+	rc = write_blocks(q, first, blocks, table);
 	if (!rc)
-		rc = write_grown(q, first, blocks, table, rt);
+		rc = write_table(q, first + blocks, rt, table * (q->cluster / 8));
 	if (rc) {
-		free(rt);
+		disown(q, first, blocks + table);
+		goto fail;
+	}
+	rc = switch_table(q, (first + blocks) << q->cluster_bits, table);
+	if (rc) {
 		/* The header may name either table: neither may be changed any more. */
-		q->failed = q->failed ? q->failed : rc;
-		return rc;
+		q2_give_up(q, rc);
+		goto fail;
 	}
 	free(q->rt);
 	q->rt = rt;
 	q->rt_size = table * (q->cluster / 8);
 	q->rt_offset = (first + blocks) << q->cluster_bits;
 	q->rt_clusters = (u32)table;
-	mhi_q2_first_use(q, first, blocks + table);
 	return mhi_q2_drop_later(q, old, old_clusters, false);
+
+fail:
+	free(rt);
+	return rc;
 }
 
 int mhi_q2_add_refblock(struct mhi_q2 *q, u64 cluster)
@@ -146,23 +178,21 @@ int mhi_q2_add_refblock(struct mhi_q2 *q, u64 cluster)
 		if (q->rt[block])
 			return 0;
 	}
-	rc = own(q, cluster, Q2_META_REFBLOCK);
+	rc = own(q, cluster, 1, 0);
 	if (rc)
 		return rc;
 	rc = write_block(q, cluster, index, 1);
-	if (!rc)
-		rc = q->file->ops->flush(q->file);
-	if (!rc) {
-		q2_put64(entry, cluster << q->cluster_bits);
-		rc = mhi_blk_write(q->file, q->rt_offset + 8 * block, entry, sizeof(entry));
-	}
 	if (rc) {
-		/* The entry may have reached the disk or not. */
-		q->failed = q->failed ? q->failed : rc;
+		disown(q, cluster, 1);
 		return rc;
 	}
+	rc = q->file->ops->flush(q->file);
+	q2_put64(entry, cluster << q->cluster_bits);
+	if (!rc)
+		rc = mhi_blk_write(q->file, q->rt_offset + 8 * block, entry, sizeof(entry));
+	if (rc)
+		return q2_give_up(q, rc); /* the entry may have reached the disk or not */
 	q->rt[block] = cluster << q->cluster_bits;
-	mhi_q2_first_use(q, cluster, 1);
 	return 0;
 }
 
@@ -196,18 +226,19 @@ static u64 blocks_in_use(const struct mhi_q2 *q)
 
 static int write_row(struct mhi_q2 *q, u64 block, u64 at, u64 blocks)
 {
-	u64 per_block = 1ull << q->rb_bits, i, ones;
-	int rc = 0;
+	int rc = own(q, at, blocks, 0);
 
-	for (i = 0; i < blocks && !rc; i++) {
-		rc = own(q, at + i, Q2_META_REFBLOCK);
-		ones = blocks > i * per_block ? blocks - i * per_block : 0;
-		if (!rc)
-			rc = write_block(q, at + i, 0, ones < per_block ? ones : per_block);
+	if (rc)
+		return rc;
+	rc = write_blocks(q, at, blocks, 0);
+	if (rc) {
+		disown(q, at, blocks);
+		return rc;
 	}
+	rc = q->file->ops->flush(q->file);
 	if (!rc)
-		rc = q->file->ops->flush(q->file);
-	return rc ? rc : write_entries(q, block, at, blocks);
+		rc = write_entries(q, block, at, blocks);
+	return rc ? q2_give_up(q, rc) : 0;
 }
 
 int mhi_q2_add_refblocks(struct mhi_q2 *q, u64 want, u64 *first)
@@ -224,13 +255,10 @@ int mhi_q2_add_refblocks(struct mhi_q2 *q, u64 want, u64 *first)
 	}
 	at = block << q->rb_bits;
 	rc = write_row(q, block, at, blocks);
-	if (rc) {
-		q->failed = q->failed ? q->failed : rc;
+	if (rc)
 		return rc;
-	}
 	for (i = 0; i < blocks; i++)
 		q->rt[block + i] = (at + i) << q->cluster_bits;
-	mhi_q2_first_use(q, at, blocks);
 	*first = at + blocks;
 	return 0;
 }

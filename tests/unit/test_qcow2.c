@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "fake_blk.h"
 #include "qemu_img.h"
 #include "rng.h"
 #include "virtio/be_open.h"
@@ -301,11 +302,61 @@ START_TEST(random_changes_to_overlays)
 }
 END_TEST
 
+/* Clusters of 512 bytes and 64-bit counts: a block counts 64 clusters, and the first table 4096. */
+static const struct {
+	u64 full; /* bytes of storage, at which the new block or table would begin */
+	u64 resize;
+} ends[] = {
+	{ 64 * 512, 0 },
+	{ 4096 * 512, 0 },
+	{ 64 * 512, 256 * MB },
+};
+
+/*
+ * The storage is full where a new refcount block, a larger table or a row of blocks would go: that
+ * once stopped all writes until the image was opened anew, though nothing referred to the new ones.
+ */
+START_TEST(full_at_new_counts)
+{
+	const struct mhi_qcow2_create o = { .size = 4 * MB,
+					    .cluster_bytes = 512,
+					    .refcount_bits = 64 };
+	struct fake_blk *file = fake_blk_new(0, 8 * MB);
+	struct mhi_qcow2_check report;
+	u64 at = 0;
+
+	ck_assert_int_eq(mhi_qcow2_create(&file->blk, &o, &err), 0);
+	ck_assert_int_eq(mhi_qcow2_open(&file->blk, 0, &disk, &err), 0);
+	size = o.size;
+	memset(model, 5, size);
+	file->capacity = ends[_i].full;
+	if (ends[_i].resize) {
+		ck_assert_int_eq(disk->ops->resize(disk, ends[_i].resize, &err), MH_ENOSPC);
+	} else {
+		while (!mhi_blk_write(disk, at, model, 512))
+			at += 512;
+		ck_assert_int_eq(mhi_blk_write(disk, at, model, 512), MH_ENOSPC);
+	}
+	ck_assert_uint_le(file->blk.size, ends[_i].full);
+	file->capacity = 8 * MB;
+	if (ends[_i].resize)
+		ck_assert_int_eq(disk->ops->resize(disk, ends[_i].resize, &err), 0);
+	ck_assert_int_eq(mhi_blk_write(disk, at, model, size - at), 0);
+	ck_assert_int_eq(disk->ops->flush(disk), 0);
+	compare_own();
+	ck_assert_int_eq(mhi_qcow2_check(disk, false, &report, NULL, NULL), 0);
+	ck_assert_msg(!report.errors && !report.leaks, "%s", report.first);
+	close_image();
+	fake_blk_free(file);
+}
+END_TEST
+
 static void add_tests(TCase *tcase)
 {
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_loop_test(tcase, random_changes, 0, (int)MHI_COUNT(shapes));
 	tcase_add_test(tcase, repair_while_writing);
+	tcase_add_loop_test(tcase, full_at_new_counts, 0, (int)MHI_COUNT(ends));
 	tcase_add_loop_test(tcase, random_changes_to_overlays, 0, (int)MHI_COUNT(overlays));
 }
 
