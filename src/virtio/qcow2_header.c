@@ -348,6 +348,15 @@ int mhi_q2_damaged(struct mhi_q2 *q, const char *fmt, ...)
 	return MH_EFORMAT;
 }
 
+/* Without the autoclear bit the bitmap directory is nobody's: a repair frees its clusters. */
+static void give_up_bitmaps(struct mhi_q2 *q)
+{
+	u64 first = q->bitmaps_offset >> q->cluster_bits, i;
+
+	for (i = 0; i < q2_clusters(q, q->bitmaps_bytes); i++)
+		mhi_q2_meta_remove(q, first + i);
+}
+
 int mhi_q2_begin_change(struct mhi_q2 *q)
 {
 	u64 autoclear = q->autoclear, incompatible = q->incompatible;
@@ -367,6 +376,8 @@ int mhi_q2_begin_change(struct mhi_q2 *q)
 			q->incompatible = incompatible;
 			return rc;
 		}
+		if (autoclear & Q2_AUTOCLEAR_BITMAPS)
+			give_up_bitmaps(q);
 	}
 	q->marked = true;
 	return 0;

@@ -207,6 +207,42 @@ static void patch(u64 offset, u32 bytes, u64 value)
 /* Clusters of 64 KiB: header, refcount table, refcount block, L1, L2, data. */
 enum { AT_RT = 0x10000, AT_RB = 0x20000, AT_L1 = 0x30000, AT_L2 = 0x40000, AT_DATA = 0x50000 };
 
+/*
+ * A repair frees the clusters of bitmaps that are given up. Those of the directory were still taken
+ * for tables, and the first to use one called the image damaged.
+ */
+START_TEST(clusters_of_bitmaps_are_used_again)
+{
+	enum { DIRECTORY = 0x60000, TABLE = 0x70000 };
+	struct mhi_qcow2_check report;
+	u8 *data = malloc(MB);
+
+	memset(data, 9, MB);
+	make_plain();
+	patch(DIRECTORY + Q2_B_TABLE_OFFSET, 8, TABLE);
+	patch(DIRECTORY + Q2_B_TABLE_SIZE, 4, 1);
+	patch(TABLE + 0xfff8, 8, 0);
+	patch(AT_RB + 2 * (DIRECTORY >> 16), 2, 1);
+	patch(AT_RB + 2 * (TABLE >> 16), 2, 1);
+	patch(Q2_H_BYTES, 8, (u64)Q2_EXT_BITMAPS << 32 | 24);
+	patch(Q2_H_BYTES + 8, 8, 1ull << 32);
+	patch(Q2_H_BYTES + 16, 8, Q2_B_BYTES);
+	patch(Q2_H_BYTES + 24, 8, DIRECTORY);
+	patch(Q2_H_AUTOCLEAR, 8, Q2_AUTOCLEAR_BITMAPS);
+	open_ok(image, MHI_OPEN_READ_ONLY);
+	ck_assert_int_eq(mhi_qcow2_check(disk, false, &report, NULL, NULL), 0);
+	ck_assert_uint_eq(report.errors + report.leaks, 0);
+	close_disk();
+	patch(Q2_H_INCOMPATIBLE, 8, Q2_INCOMPAT_DIRTY);
+	open_ok(image, 0);
+	ck_assert_int_eq(mhi_blk_write(disk, MB, data, MB), 0);
+	ck_assert_str_eq(mhi_qcow2_fault(disk), "");
+	ck_assert_int_eq(mhi_qcow2_check(disk, false, &report, NULL, NULL), 0);
+	ck_assert_uint_eq(report.errors + report.leaks, 0);
+	free(data);
+}
+END_TEST
+
 static const struct {
 	u64 offset;
 	u32 bytes;
@@ -444,6 +480,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_loop_test(tcase, images_of_qemu, 0, (int)MHI_COUNT(made));
 	tcase_add_test(tcase, snapshots_are_kept);
 	tcase_add_test(tcase, bitmaps_are_given_up);
+	tcase_add_test(tcase, clusters_of_bitmaps_are_used_again);
 	tcase_add_loop_test(tcase, damage_is_refused, 0, (int)MHI_COUNT(damage));
 	tcase_add_loop_test(tcase, bad_entries_stop_writes, 0, (int)MHI_COUNT(bad_l2));
 	tcase_add_test(tcase, wrong_counts);
