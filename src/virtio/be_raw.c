@@ -441,6 +441,25 @@ static int fail_open(struct mhi_err *err, const char *path, u32 flags, int error
 			   strerror(error), cure_of(error, flags));
 }
 
+static int fail_kind(struct mhi_err *err, const char *path)
+{
+	return mhi_err_set(err, MH_EINVAL,
+			   "open '%s': it is neither a regular file nor a block device; name one",
+			   path);
+}
+
+/*
+ * A path that an image names may be anything, and for some devices being opened is an order: a
+ * watchdog begins to count. learn() judges what was opened in the end.
+ */
+static bool must_not_open(const char *path)
+{
+	struct stat st;
+
+	return !stat(path, &st) && !S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode) &&
+	       !S_ISDIR(st.st_mode);
+}
+
 /* Opening another's FIFO or terminal must not wait for anything: O_NONBLOCK. */
 static int open_fd(const char *path, u32 flags)
 {
@@ -470,10 +489,7 @@ static int learn(struct raw *r, u32 flags, const char *path, struct mhi_err *err
 
 	error = -mhi_raw_facts(r->cached, &facts);
 	if (error == EINVAL)
-		return mhi_err_set(
-			err, MH_EINVAL,
-			"open '%s': it is neither a regular file nor a block device; name one",
-			path);
+		return fail_kind(err, path);
 	if (error || fstat(r->cached, &st))
 		return fail_open(err, path, flags, error ? error : errno);
 	if (facts.read_only && !(flags & MHI_RAW_READ_ONLY))
@@ -518,6 +534,11 @@ int mhi_raw_open(const char *path, u32 flags, struct mhi_blk **out, struct mhi_e
 	r->blk.ops = &raw_ops;
 	r->blk.read_only = (flags & MHI_RAW_READ_ONLY) != 0;
 	r->guessed = (flags & MHI_RAW_GUESSED) != 0;
+	r->fd = r->cached = -1;
+	if (!(flags & MHI_RAW_CREATE) && must_not_open(path)) {
+		rc = fail_kind(err, path);
+		goto fail;
+	}
 	r->fd = r->cached = open_fd(path, flags);
 	if (r->fd < 0) {
 		rc = fail_open(err, path, flags, errno);

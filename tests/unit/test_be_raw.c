@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -429,6 +430,39 @@ START_TEST(wrong_files)
 }
 END_TEST
 
+/* Waits until somebody opens the FIFO for reading. */
+static void *open_other_end(void *arg)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	mhi_store32(arg, 1);
+	close(fd);
+	return NULL;
+}
+
+/* What is no disk was opened before it was refused, which starts a watchdog, for one. */
+START_TEST(others_are_not_opened)
+{
+	struct mhi_blk *b = NULL;
+	pthread_t other;
+	u32 opened = 0;
+	int fd;
+
+	unlink(path);
+	ck_assert_int_eq(mkfifo(path, 0600), 0);
+	ck_assert_int_eq(pthread_create(&other, NULL, open_other_end, &opened), 0);
+	usleep(50000);
+	ck_assert_int_eq(mhi_raw_open(path, MHI_RAW_READ_ONLY, &b, &err), MH_EINVAL);
+	ck_assert_msg(strstr(err.text, path), "%s", err.text);
+	ck_assert_ptr_null(b);
+	usleep(50000);
+	ck_assert_uint_eq(mhi_load32(&opened), 0);
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	pthread_join(other, NULL);
+	close(fd);
+}
+END_TEST
+
 static void add_tests(TCase *tcase)
 {
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
@@ -447,6 +481,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, readers_share);
 	tcase_add_test(tcase, other_process_is_named);
 	tcase_add_test(tcase, wrong_files);
+	tcase_add_test(tcase, others_are_not_opened);
 }
 
 UNIT_MAIN("be_raw", add_tests)
