@@ -37,8 +37,8 @@ struct mh_sregs {
 /**
  * Read or write the registers of vCPU @index.
  * Thread: [setup], or [vcpu] for the vCPU that called the handler
- * Returns 0; MH_EINVAL (no such vCPU; set: values that no CPU can have), MH_ESTATE (the vCPU runs).
- * Since: 1.0
+ * Returns 0; MH_EINVAL (no such vCPU; set: values that no CPU can have), MH_ESTATE (the vCPU runs;
+ * in a device's callback also: another thread starts or resets the VM).   Since: 1.0
  */
 MH_API int mh_vcpu_get_regs(struct mh_vm *vm, uint32_t index, struct mh_regs *out);
 MH_API int mh_vcpu_set_regs(struct mh_vm *vm, uint32_t index, const struct mh_regs *regs);

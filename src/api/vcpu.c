@@ -84,11 +84,15 @@ static int bad_argument(struct mh_vm *vm, const char *what, u32 index)
 			   vm->name);
 }
 
-/* vm->lock is held on success; the vCPU is parked, or the caller is its own thread in a handler. */
+/*
+ * vm->lock is held on success; the vCPU is parked, or the caller is its own thread in a handler. A
+ * device's callback does not wait for who is busy, and may swap the engine's vCPUs.
+ */
 static int begin(struct mh_vm *vm, u32 index, const void *pointer, const char *what,
 		 struct mh_vcpu **out)
 {
-	int rc = 0;
+	bool runs;
+	int rc;
 
 	if (!vm)
 		return MH_EINVAL;
@@ -96,11 +100,13 @@ static int begin(struct mh_vm *vm, u32 index, const void *pointer, const char *w
 		return bad_argument(vm, what, index);
 	mhi_vm_enter(vm);
 	*out = &vm->vcpu[index];
-	if (mhi_vm_self(vm) == *out || (vm->state != MH_VM_RUNNING && !mhi_vm_self(vm)))
+	runs = vm->state == MH_VM_RUNNING || mhi_vm_self(vm);
+	if (mhi_vm_self(vm) == *out || (!runs && !vm->busy))
 		return 0;
-	rc = mhi_err_set(mhi_ctx_err(vm->ctx), MH_ESTATE,
-			 "%s of VM \"%s\": vCPU %u runs; pause the VM first", what, vm->name,
-			 index);
+	rc = mhi_err_set(mhi_ctx_err(vm->ctx), MH_ESTATE, "%s of VM \"%s\": vCPU %u %s", what,
+			 vm->name, index,
+			 runs ? "runs; pause the VM first"
+			      : "is being started or reset by another thread; ask again later");
 	mhi_vm_leave(vm);
 	return rc;
 }

@@ -4,6 +4,8 @@
 
 #include <pthread.h>
 
+#include "api/impl.h"
+
 #define PORT 0x80
 #define THREADS 4
 #define ROUNDS 1000
@@ -187,12 +189,63 @@ START_TEST(waiters_at_destroy)
 }
 END_TEST
 
+/*
+ * A device's callback asks for registers while another thread resets the VM, which frees the
+ * engine's vCPUs: it was let in, for its thread waits for nobody.
+ */
+static struct mh_vm *asked;
+static int answers[2];
+
+static void ask_on_loop(void *opaque)
+{
+	struct mh_sregs sregs;
+	struct mh_regs regs;
+
+	answers[0] = mh_vcpu_get_regs(asked, 0, &regs);
+	answers[1] = mh_vcpu_get_sregs(asked, 0, &sregs);
+	if (answers[0])
+		ck_error_has("reset by another thread");
+}
+
+/* The reset says that it begins, and nobody else is told in its midst. */
+static void ask_in_reset(void *opaque, enum mh_log_level level, const char *text)
+{
+	if (strstr(text, "begins again"))
+		mhi_loop_call(ctx->loop, ask_on_loop, NULL);
+}
+
+START_TEST(registers_during_a_reset)
+{
+	struct mh_ctx_config config = MH_CTX_CONFIG_INIT;
+	struct mh_ctx *quiet = ctx;
+	struct mhi_loop *loop;
+
+	config.log = ask_in_reset;
+	config.log_level = MH_LOG_INFO;
+	ck_assert_int_eq(mh_ctx_create(&config, &ctx), 0);
+	ck_assert_int_eq(mhi_ctx_loop(ctx, &loop, NULL), 0);
+	asked = api_vm(1, MH_VM_BARE, 1 << 20);
+	ck_assert_int_eq(mh_vm_start(asked), 0);
+	ck_assert_int_eq(mh_vm_pause(asked), 0);
+	mhi_loop_call(loop, ask_on_loop, NULL);
+	ck_assert_int_eq(answers[0], 0);
+	ck_assert_int_eq(answers[1], 0);
+	ck_assert_int_eq(mh_vm_reset(asked), 0);
+	ck_assert_int_eq(answers[0], MH_ESTATE);
+	ck_assert_int_eq(answers[1], MH_ESTATE);
+	mh_vm_destroy(asked);
+	ck_assert_int_eq(mh_ctx_destroy(ctx), 0);
+	ctx = quiet;
+}
+END_TEST
+
 static void add_tests(TCase *tcase)
 {
 	tcase_add_checked_fixture(tcase, api_set_up, api_tear_down);
 	tcase_add_test(tcase, many_threads_one_vm);
 	tcase_add_test(tcase, destroyed_while_running);
 	tcase_add_test(tcase, waiters_at_destroy);
+	tcase_add_test(tcase, registers_during_a_reset);
 }
 
 UNIT_MAIN("vm_race", add_tests)
