@@ -28,7 +28,7 @@ static bool enter(struct mhi_gdb_stub *g, u32 cpu, struct mh_vcpu **v)
 
 /* ---- registers ---- */
 
-static int get(void *opaque, u32 cpu, u32 groups, struct mhk_state *s, u8 **fpu)
+static int get(void *opaque, u32 cpu, u32 groups, struct mhk_state *s, u8 *fpu)
 {
 	struct mhi_gdb_stub *g = opaque;
 	struct mh_vcpu *v;
@@ -38,12 +38,13 @@ static int get(void *opaque, u32 cpu, u32 groups, struct mhk_state *s, u8 **fpu)
 		return MH_ESTATE;
 	rc = mhi_vcpu_fetch(v, groups);
 	*s = v->page->state;
-	*fpu = g->vm->ops->fpu_image(v->eng);
+	if (groups & MHK_G_FPU)
+		memcpy(fpu, g->vm->ops->fpu_image(v->eng), MHK_FPU_BYTES);
 	mhi_vm_leave(g->vm);
 	return rc;
 }
 
-static int set(void *opaque, u32 cpu, u32 groups, const struct mhk_state *s)
+static int set(void *opaque, u32 cpu, u32 groups, const struct mhk_state *s, const u8 *fpu)
 {
 	struct mhi_gdb_stub *g = opaque;
 	struct mh_vcpu *v;
@@ -51,6 +52,8 @@ static int set(void *opaque, u32 cpu, u32 groups, const struct mhk_state *s)
 
 	if (!enter(g, cpu, &v))
 		return MH_ESTATE;
+	if (groups & MHK_G_FPU)
+		memcpy(g->vm->ops->fpu_image(v->eng), fpu, MHK_FPU_BYTES);
 	rc = mhi_vcpu_commit(v, groups, s);
 	mhi_vm_leave(g->vm);
 	return rc;

@@ -18,14 +18,13 @@ static void list_threads(struct mhi_gdb *g)
 static void thread_info(struct mhi_gdb *g, const char *at)
 {
 	struct mhk_state s;
-	u8 *fpu;
 	u32 cpu;
 	const char *what;
 	char name[32] = "vCPU ";
 	size_t n = strlen(name);
 
 	if (!mhi_gdb_take_thread(g, &at, &cpu) || cpu == MHI_GDB_ALL ||
-	    g->target->get(g->opaque, cpu, MHK_G_MISC, &s, &fpu)) {
+	    g->target->get(g->opaque, cpu, MHK_G_MISC, &s, NULL)) {
 		mhi_gdb_fail(g, MHI_GDB_NOENT);
 		return;
 	}

@@ -109,12 +109,11 @@ static void on_alive(struct mhi_gdb *g, const char *at)
 
 static void get_all(struct mhi_gdb *g)
 {
-	u8 bytes[MHI_GDB_REG_MAX];
+	u8 bytes[MHI_GDB_REG_MAX], fpu[MHK_FPU_BYTES];
 	struct mhk_state s;
-	u8 *fpu;
 	u32 i;
 
-	if (g->target->get(g->opaque, g->cpu, MHK_G_ALL, &s, &fpu)) {
+	if (g->target->get(g->opaque, g->cpu, MHK_G_ALL, &s, fpu)) {
 		mhi_gdb_fail(g, MHI_GDB_PERM);
 		return;
 	}
@@ -139,11 +138,10 @@ static u32 count_registers(const char *at)
 static void set_all(struct mhi_gdb *g, const char *at)
 {
 	u32 count = count_registers(at), i;
-	u8 bytes[MHI_GDB_REG_MAX];
+	u8 bytes[MHI_GDB_REG_MAX], fpu[MHK_FPU_BYTES];
 	struct mhk_state s;
-	u8 *fpu;
 
-	if (!count || g->target->get(g->opaque, g->cpu, MHK_G_ALL, &s, &fpu)) {
+	if (!count || g->target->get(g->opaque, g->cpu, MHK_G_ALL, &s, fpu)) {
 		mhi_gdb_fail(g, MHI_GDB_INVAL);
 		return;
 	}
@@ -151,20 +149,19 @@ static void set_all(struct mhi_gdb *g, const char *at)
 		mhi_rsp_take_hex(&at, bytes, mhi_gdb_reg_bytes(i));
 		mhi_gdb_reg_set(i, &s, fpu, bytes);
 	}
-	done(g, g->target->set(g->opaque, g->cpu, MHK_G_ALL & ~(MHK_G_DR | MHK_G_MISC), &s),
+	done(g, g->target->set(g->opaque, g->cpu, MHK_G_ALL & ~(MHK_G_DR | MHK_G_MISC), &s, fpu),
 	     MHI_GDB_INVAL);
 }
 
 static void get_one(struct mhi_gdb *g, const char *at)
 {
-	u8 bytes[MHI_GDB_REG_MAX];
+	u8 bytes[MHI_GDB_REG_MAX], fpu[MHK_FPU_BYTES];
 	struct mhk_state s;
 	u64 nr;
-	u8 *fpu;
 
 	if (!mhi_rsp_take_number(&at, &nr) || nr >= MHI_GDB_REGS) {
 		mhi_gdb_fail(g, MHI_GDB_INVAL);
-	} else if (g->target->get(g->opaque, g->cpu, mhi_gdb_reg_group((u32)nr), &s, &fpu)) {
+	} else if (g->target->get(g->opaque, g->cpu, mhi_gdb_reg_group((u32)nr), &s, fpu)) {
 		mhi_gdb_fail(g, MHI_GDB_PERM);
 	} else {
 		mhi_gdb_reg_get((u32)nr, &s, fpu, bytes);
@@ -175,11 +172,10 @@ static void get_one(struct mhi_gdb *g, const char *at)
 
 static void set_one(struct mhi_gdb *g, const char *at)
 {
-	u8 bytes[MHI_GDB_REG_MAX];
+	u8 bytes[MHI_GDB_REG_MAX], fpu[MHK_FPU_BYTES];
 	struct mhk_state s;
 	u32 group;
 	u64 nr;
-	u8 *fpu;
 
 	if (!mhi_rsp_take_number(&at, &nr) || nr >= MHI_GDB_REGS || !mhi_rsp_take(&at, "=") ||
 	    !mhi_rsp_take_hex(&at, bytes, mhi_gdb_reg_bytes((u32)nr))) {
@@ -187,12 +183,12 @@ static void set_one(struct mhi_gdb *g, const char *at)
 		return;
 	}
 	group = mhi_gdb_reg_group((u32)nr);
-	if (g->target->get(g->opaque, g->cpu, group, &s, &fpu)) {
+	if (g->target->get(g->opaque, g->cpu, group, &s, fpu)) {
 		mhi_gdb_fail(g, MHI_GDB_PERM);
 		return;
 	}
 	mhi_gdb_reg_set((u32)nr, &s, fpu, bytes);
-	done(g, g->target->set(g->opaque, g->cpu, group, &s), MHI_GDB_INVAL);
+	done(g, g->target->set(g->opaque, g->cpu, group, &s, fpu), MHI_GDB_INVAL);
 }
 
 /* ---- memory ---- */
@@ -279,7 +275,6 @@ static void on_go(struct mhi_gdb *g, const char *at, enum mhi_gdb_action action,
 	u32 cpu = g->continue_cpu < g->cpus ? g->continue_cpu : g->cpu;
 	struct mhk_state s;
 	u64 value;
-	u8 *fpu;
 
 	/* Signals mean nothing to a machine. */
 	if (has_signal && (!mhi_rsp_take_number(&at, &value) || (*at && *at++ != ';'))) {
@@ -288,12 +283,12 @@ static void on_go(struct mhi_gdb *g, const char *at, enum mhi_gdb_action action,
 	}
 	if (*at) {
 		if (!mhi_rsp_take_number(&at, &value) ||
-		    g->target->get(g->opaque, cpu, MHK_G_RIP, &s, &fpu)) {
+		    g->target->get(g->opaque, cpu, MHK_G_RIP, &s, NULL)) {
 			mhi_gdb_fail(g, MHI_GDB_INVAL);
 			return;
 		}
 		s.rip = value;
-		if (g->target->set(g->opaque, cpu, MHK_G_RIP, &s)) {
+		if (g->target->set(g->opaque, cpu, MHK_G_RIP, &s, NULL)) {
 			mhi_gdb_fail(g, MHI_GDB_INVAL);
 			return;
 		}

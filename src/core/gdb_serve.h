@@ -34,9 +34,12 @@ struct mhi_gdb_stop {
 
 /* The guest, which stands still for all but stop. */
 struct mhi_gdb_target {
-	/* The groups that *groups names: 0, or negative. The image is what fpu points to. */
-	int (*get)(void *opaque, u32 cpu, u32 groups, struct mhk_state *s, u8 **fpu);
-	int (*set)(void *opaque, u32 cpu, u32 groups, const struct mhk_state *s);
+	/*
+	 * The groups that are named: 0, or negative. fpu [MHK_FPU_BYTES] is a copy of the image;
+	 * only with MHK_G_FPU, else it may be NULL.
+	 */
+	int (*get)(void *opaque, u32 cpu, u32 groups, struct mhk_state *s, u8 *fpu);
+	int (*set)(void *opaque, u32 cpu, u32 groups, const struct mhk_state *s, const u8 *fpu);
 	/* Guest-virtual memory by the vCPU's tables, or guest-physical. 0: all, or none of it. */
 	int (*read)(void *opaque, u32 cpu, bool physical, u64 at, void *buf, u32 bytes);
 	int (*write)(void *opaque, u32 cpu, bool physical, u64 at, const void *buf, u32 bytes);

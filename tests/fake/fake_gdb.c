@@ -6,25 +6,28 @@
 
 #define BASE 0x10000u
 
-static int get(void *opaque, u32 cpu, u32 groups, struct mhk_state *s, u8 **fpu)
+static int get(void *opaque, u32 cpu, u32 groups, struct mhk_state *s, u8 *fpu)
 {
 	struct fake_gdb *f = opaque;
 
 	if (f->refuse || cpu >= FAKE_GDB_CPUS)
 		return -1;
 	*s = f->state[cpu];
-	*fpu = f->fpu[cpu];
+	if (groups & MHK_G_FPU)
+		memcpy(fpu, f->fpu[cpu], MHK_FPU_BYTES);
 	f->last_cpu = cpu;
 	return 0;
 }
 
-static int set(void *opaque, u32 cpu, u32 groups, const struct mhk_state *s)
+static int set(void *opaque, u32 cpu, u32 groups, const struct mhk_state *s, const u8 *fpu)
 {
 	struct fake_gdb *f = opaque;
 
 	if (f->refuse || cpu >= FAKE_GDB_CPUS)
 		return -1;
 	f->state[cpu] = *s;
+	if (groups & MHK_G_FPU)
+		memcpy(f->fpu[cpu], fpu, MHK_FPU_BYTES);
 	f->last_groups = groups;
 	f->sets++;
 	return 0;

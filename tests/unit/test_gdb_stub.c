@@ -10,6 +10,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "api/gdb.h"
+
 #define CODE 0x1000u
 #define VEC_BP 3u
 
@@ -246,6 +248,32 @@ START_TEST(ends_meanwhile)
 }
 END_TEST
 
+/*
+ * Between reading a register and writing it, somebody resets the VM, and the engine's vCPU is
+ * another one: the FPU's image was still that of the one that is gone.
+ */
+START_TEST(reset_meanwhile)
+{
+	const struct mhi_gdb_target *target = &mhi_gdb_vm_target;
+	struct mhi_gdb_stub g = { .vm = vm };
+	u8 fpu[MHK_FPU_BYTES];
+	struct mhk_state s;
+
+	ck_assert_int_eq(mh_vm_start(vm), 0);
+	ck_assert_int_eq(mh_vm_pause(vm), 0);
+	fake_engine.vcpu[0]->fpu[100] = 7;
+	ck_assert_int_eq(target->get(&g, 0, MHK_G_FPU, &s, fpu), 0);
+	ck_assert_int_eq(mh_vm_reset(vm), 0);
+	ck_assert_uint_eq(fake_engine.vcpu[0]->fpu[100], 0);
+	ck_assert_uint_eq(fpu[100], 7);
+	ck_assert_int_eq(target->set(&g, 0, MHK_G_FPU, &s, fpu), 0);
+	ck_assert_uint_eq(fake_engine.vcpu[0]->fpu[100], 7);
+	/* Whoever asks for other registers has no image. */
+	ck_assert_int_eq(target->get(&g, 0, MHK_G_RIP, &s, NULL), 0);
+	ck_assert_int_eq(target->set(&g, 0, MHK_G_RIP, &s, NULL), 0);
+}
+END_TEST
+
 static void add_tests(TCase *tcase)
 {
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
@@ -254,6 +282,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, not_ours);
 	tcase_add_test(tcase, waits);
 	tcase_add_test(tcase, ends_meanwhile);
+	tcase_add_test(tcase, reset_meanwhile);
 }
 
 UNIT_MAIN("gdb_stub", add_tests)
