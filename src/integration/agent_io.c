@@ -145,8 +145,11 @@ size_t mhi_agent_push_data(struct mhi_agent *a, u32 serial, const u8 *data, size
 			msg.data.bytes = (u32)(bytes - taken);
 		if (msg.data.bytes > *credit)
 			msg.data.bytes = (u32)*credit;
-		if (mhi_agent_push(a, MHI_MSG_DATA, serial, &msg))
+		/* There is room, and frames hold as much: who waited for room would wait on. */
+		if (mhi_agent_push(a, MHI_MSG_DATA, serial, &msg)) {
+			mhi_agent_break(a, "there is no memory for data");
 			break;
+		}
 		taken += msg.data.bytes;
 		*credit -= msg.data.bytes;
 		a->unread += a->env.window ? msg.data.bytes : 0;

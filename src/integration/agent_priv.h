@@ -116,7 +116,7 @@ void mhi_agent_push_answer(struct mhi_agent *a, u32 type, u32 serial, const void
 void mhi_agent_push_result(struct mhi_agent *a, u32 serial, u32 code);
 /*
  * Queue data [bytes] as DATA of stream 0, as far as *credit and the queue let it; less *credit.
- * Returns how many bytes were taken.
+ * Returns how many bytes were taken. Without memory the agent is cut off.
  */
 size_t mhi_agent_push_data(struct mhi_agent *a, u32 serial, const u8 *data, size_t bytes,
 			   u64 *credit);

@@ -15,7 +15,18 @@ static struct {
 	size_t room;
 } got;
 static uint64_t id;
-static bool cancel_in_output;
+static u8 endless[MHI_AGENT_WINDOW_BYTES];
+static bool cancel_in_output, write_in_room;
+
+/* The library's own: this test is linked with --wrap. */
+static bool no_memory;
+void *__real_realloc(void *old, size_t bytes);
+void *__wrap_realloc(void *old, size_t bytes);
+
+void *__wrap_realloc(void *old, size_t bytes)
+{
+	return no_memory ? NULL : __real_realloc(old, bytes);
+}
 
 static void on_output(void *opaque, uint32_t stream, const void *data, size_t bytes)
 {
@@ -28,6 +39,11 @@ static void on_room(void *opaque, size_t bytes)
 {
 	got.rooms++;
 	got.room = bytes;
+	/* So that what would go on for ever fails the test. */
+	if (got.rooms == 100)
+		no_memory = false;
+	if (write_in_room)
+		mhi_agent_write(fake_agent.session, id, endless, sizeof(endless));
 }
 
 static void on_file(void *opaque, uint32_t mode, uint64_t bytes)
@@ -54,7 +70,7 @@ static u32 begin(u32 type, const void *msg)
 
 	memset(&got, 0, sizeof(got));
 	memset(bytes_out, 0, sizeof(bytes_out));
-	cancel_in_output = false;
+	cancel_in_output = write_in_room = false;
 	fake_agent_begin(MH_AGENT_ALL);
 	fake_agent_hello(1, MH_AGENT_ALL);
 	ck_assert_int_eq(mhi_agent_transfer(fake_agent.session, &transfer), 0);
@@ -243,6 +259,18 @@ START_TEST(line_is_full)
 }
 END_TEST
 
+/* Who is told of room writes at once: without memory that went on for ever. */
+START_TEST(no_memory_for_data)
+{
+	begin_put(MH_AGENT_UNKNOWN_BYTES);
+	write_in_room = no_memory = true;
+	ck_assert_int_eq(mhi_agent_write(fake_agent.session, id, endless, sizeof(endless)), 0);
+	no_memory = false;
+	ck_assert_ptr_nonnull(strstr(fake_agent.last_log, "no memory for data"));
+	ck_broken();
+}
+END_TEST
+
 START_TEST(put_times_out)
 {
 	begin_put(0);
@@ -373,6 +401,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, file_to_guest);
 	tcase_add_test(tcase, unread);
 	tcase_add_test(tcase, line_is_full);
+	tcase_add_test(tcase, no_memory_for_data);
 	tcase_add_test(tcase, put_times_out);
 	tcase_add_test(tcase, file_from_guest);
 	tcase_add_test(tcase, held);
