@@ -99,11 +99,11 @@ struct mh_config_parts {
  * shares, rng, vsock, balloon, watchdog, input, console. Without a kernel the VM boots from its
  * first disk, by the firmware that the document names, or else the one that is installed
  * (MH_FIRMWARE_BIOS). The debugger's socket is there before the VM starts.
- * Thread: [any]
+ * Thread: [any], not from a device's callback
  * Returns 0; MH_EINVAL (an argument is NULL, parts->size; the document asks for another engine than
- * ctx has; there is neither a kernel, firmware nor a disk), and what
- * mh_config_check, mh_vm_create, mh_vm_boot, mh_gdb_listen and the functions that attach devices
- * return. On error there is no VM.   Since: 1.0
+ * ctx has; there is neither a kernel, firmware nor a disk), MH_ESTATE (from a device's callback),
+ * and what mh_config_check, mh_vm_create, mh_vm_boot, mh_gdb_listen and the functions that attach
+ * devices return. On error there is no VM.   Since: 1.0
  */
 MH_API int mh_config_create(struct mh_ctx *ctx, const struct mh_config *config,
 			    struct mh_config_parts *parts, struct mh_vm **out);

@@ -264,6 +264,11 @@ int mh_config_create(struct mh_ctx *ctx, const struct mh_config *config,
 		return mhi_err_set(at.err, MH_EINVAL,
 				   "create a VM from a document: config or out is NULL, or "
 				   "parts.size is not that of MH_CONFIG_PARTS_INIT");
+	/* A VM that is made there could not be undone there. */
+	if (mhi_ctx_on_loop(ctx))
+		return mhi_err_set(at.err, MH_ESTATE,
+				   "create a VM from a document: the call comes from a callback; "
+				   "call it from another thread");
 	made = parts ? *parts : none;
 	made.console = made.vsock = made.balloon = NULL;
 	rc = check(ctx, &at);

@@ -56,10 +56,16 @@ const char *mh_version(void)
 /* What the reader of documents, which is the real one, asks of its context. */
 struct mhi_err *mhi_ctx_err(struct mh_ctx *ctx);
 enum mh_engine_kind mhi_ctx_engine_kind(const struct mh_ctx *ctx);
+bool mhi_ctx_on_loop(struct mh_ctx *ctx);
 
 struct mhi_err *mhi_ctx_err(struct mh_ctx *ctx)
 {
 	return &ctx->error;
+}
+
+bool mhi_ctx_on_loop(struct mh_ctx *ctx)
+{
+	return false;
 }
 
 enum mh_engine_kind mhi_ctx_engine_kind(const struct mh_ctx *ctx)

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "api/impl.h"
 #include "fake_image.h"
 
 static char folder[64];
@@ -151,6 +152,39 @@ START_TEST(nothing_but_a_kernel)
 }
 END_TEST
 
+struct create {
+	struct mh_config *config;
+	struct mh_vm *vm;
+	int rc;
+	char text[256];
+};
+
+static void create_on_loop(void *opaque)
+{
+	struct create *c = opaque;
+
+	c->rc = mh_config_create(ctx, c->config, NULL, &c->vm);
+	snprintf(c->text, sizeof(c->text), "%s", mh_last_error(ctx));
+}
+
+/* There it cannot be given anything to boot, nor be destroyed: it was left over, with no handle. */
+START_TEST(from_a_callback)
+{
+	struct create c = { NULL, NULL, 0, "" };
+	struct mhi_loop *loop;
+
+	set_up();
+	c.config = parse(BOOT);
+	ck_assert_int_eq(mhi_ctx_loop(ctx, &loop, NULL), 0);
+	mhi_loop_call(loop, create_on_loop, &c);
+	ck_assert_int_eq(c.rc, MH_ESTATE);
+	ck_assert_ptr_null(c.vm);
+	ck_assert_ptr_nonnull(strstr(c.text, "from a callback; call it from another thread"));
+	mh_config_free(c.config);
+	tear_down();
+}
+END_TEST
+
 /* A disk without a kernel: by the firmware that is installed, or that is named. */
 START_TEST(firmware)
 {
@@ -273,6 +307,7 @@ static void add_tests(TCase *tcase)
 {
 	tcase_add_test(tcase, with_all_devices);
 	tcase_add_test(tcase, nothing_but_a_kernel);
+	tcase_add_test(tcase, from_a_callback);
 	tcase_add_test(tcase, firmware);
 	tcase_add_test(tcase, what_is_not_there);
 	tcase_add_test(tcase, failing_devices);
