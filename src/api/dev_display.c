@@ -4,11 +4,11 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "api/impl.h"
 #include "core/display.h"
+#include "core/pipe.h"
 #include "core/png.h"
 
 static int no_display(struct mh_vm *vm)
@@ -124,17 +124,14 @@ struct file {
 	int fd, error;
 };
 
-/* Who reads a socket may have gone: that is an error, and no signal. */
 static int write_all(void *opaque, const void *bytes, size_t count)
 {
 	struct file *f = opaque;
 	const char *p = bytes;
 
 	while (count) {
-		ssize_t n = send(f->fd, p, count, MSG_NOSIGNAL);
+		ssize_t n = write(f->fd, p, count);
 
-		if (n < 0 && errno == ENOTSOCK)
-			n = write(f->fd, p, count);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0) {
@@ -152,6 +149,7 @@ int mh_display_png(struct mh_vm *vm, int fd)
 	struct file f = { .fd = fd };
 	struct mhi_display *display;
 	u32 *pixels, width, height;
+	struct mhi_pipe pipe;
 	int rc;
 
 	if (!vm)
@@ -161,7 +159,9 @@ int mh_display_png(struct mh_vm *vm, int fd)
 		return no_display(vm);
 	rc = mhi_display_picture(display, &pixels, &width, &height);
 	if (!rc) {
+		mhi_pipe_begin(&pipe);
 		rc = mhi_png_write(pixels, width, height, write_all, &f);
+		mhi_pipe_end(&pipe);
 		free(pixels);
 	}
 	if (rc == MH_ESTATE)

@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "core/pipe.h"
 #include "macrohard/error.h"
 
 struct mhi_loop {
@@ -52,6 +53,19 @@ static void nudge(struct mhi_loop *loop)
 		uv_async_send(&loop->async);
 }
 
+/* Around what devices do, who may write to what nobody reads: on an embedder's thread. */
+static void begin(const struct mhi_loop *loop, struct mhi_pipe *pipe)
+{
+	if (loop->foreign)
+		mhi_pipe_begin(pipe);
+}
+
+static void end(const struct mhi_loop *loop, const struct mhi_pipe *pipe)
+{
+	if (loop->foreign)
+		mhi_pipe_end(pipe);
+}
+
 /* Everything asked for so far to the end of todo, in order. */
 static void take_in(struct mhi_loop *loop)
 {
@@ -74,7 +88,9 @@ static void take_in(struct mhi_loop *loop)
 static void on_async(uv_async_t *async)
 {
 	struct mhi_loop *loop = async->data;
+	struct mhi_pipe pipe;
 
+	begin(loop, &pipe);
 	loop->depth++;
 	take_in(loop);
 	/*
@@ -90,6 +106,7 @@ static void on_async(uv_async_t *async)
 		wake->fn(wake->opaque);
 	}
 	loop->depth--;
+	end(loop, &pipe);
 	if (loop->stop && !uv_is_closing((uv_handle_t *)async))
 		uv_close((uv_handle_t *)async, NULL);
 }
@@ -318,9 +335,12 @@ void mhi_loop_call(struct mhi_loop *loop, void (*fn)(void *opaque), void *opaque
 {
 	struct call call = { .fn = fn, .opaque = opaque };
 	struct mhi_wake wake = { .fn = run_call, .opaque = &call };
+	struct mhi_pipe pipe;
 
 	if (mhi_loop_current(loop)) {
+		begin(loop, &pipe);
 		fn(opaque);
+		end(loop, &pipe);
 		return;
 	}
 	sem_init(&call.done, 0, 0);
@@ -336,6 +356,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 {
 	struct mhi_watch *watch = poll->data;
 	struct mhi_loop *loop = watch->loop;
+	struct mhi_pipe pipe;
 	unsigned int what = 0;
 
 	/* libuv gives up a descriptor that has an error. */
@@ -348,9 +369,11 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 		what |= MHI_WATCH_WRITE;
 	if (status < 0 || (events & UV_PRIORITIZED))
 		what |= MHI_WATCH_HUP;
+	begin(loop, &pipe);
 	loop->depth++;
 	watch->fn(watch->opaque, what);
 	loop->depth--;
+	end(loop, &pipe);
 }
 
 static void free_handle(uv_handle_t *handle)
@@ -415,10 +438,13 @@ static void on_timer(uv_timer_t *uv)
 {
 	struct mhi_timer *timer = uv->data;
 	struct mhi_loop *loop = timer->loop;
+	struct mhi_pipe pipe;
 
+	begin(loop, &pipe);
 	loop->depth++;
 	timer->fn(timer->opaque);
 	loop->depth--;
+	end(loop, &pipe);
 }
 
 int mhi_timer_create(struct mhi_loop *loop, void (*fn)(void *opaque), void *opaque,

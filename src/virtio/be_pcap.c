@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/pipe.h"
 #include "virtio/be_net.h"
 
 #define MAGIC 0xa1b23c4du
@@ -154,12 +155,17 @@ int mhi_pcap_open(const struct mhi_vdev_env *env, const char *path, struct mhi_n
 {
 	const struct file_header head = { MAGIC, 2, 4, 0, 0, SNAP_BYTES, LINK_ETHERNET };
 	struct pcap *p = calloc(1, sizeof(*p));
+	struct mhi_pipe pipe;
 	int fd, error;
+	bool written;
 
 	if (!p)
 		return mhi_err_set(err, MH_ENOMEM, MHI_NO_MEMORY);
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0600);
-	if (fd < 0 || write(fd, &head, sizeof(head)) != (ssize_t)sizeof(head)) {
+	mhi_pipe_begin(&pipe);
+	written = fd >= 0 && write(fd, &head, sizeof(head)) == (ssize_t)sizeof(head);
+	mhi_pipe_end(&pipe);
+	if (!written) {
 		error = errno;
 		if (fd >= 0)
 			close(fd);

@@ -4,10 +4,12 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "api/impl.h"
 #include "core/pci_dev.h"
 
 static struct mh_vm *vm;
@@ -148,6 +150,54 @@ START_TEST(looking)
 }
 END_TEST
 
+static bool sigpipe_pending(void)
+{
+	sigset_t set;
+
+	return !sigpending(&set) && sigismember(&set, SIGPIPE);
+}
+
+static void no_reader(int fd)
+{
+	ck_assert_int_eq(mh_display_png(vm, fd), MH_EIO);
+	ck_error_has("Broken pipe");
+	close(fd);
+}
+
+/* Who reads the picture has gone: a pipe's SIGPIPE ended the process. */
+START_TEST(no_reader_of_a_picture)
+{
+	const struct mhi_display_mode mode = { .width = 64, .height = 64, .stride = 256 };
+	sigset_t set, now;
+	int fd[2];
+
+	ck_assert_int_eq(mh_gpu_attach(vm, NULL, NULL), 0);
+	mhi_display_show(mhi_vm_display(vm), MHI_DISPLAY_GPU, &mode);
+	ck_assert_int_eq(pipe(fd), 0);
+	close(fd[0]);
+	no_reader(fd[1]);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
+	close(fd[0]);
+	no_reader(fd[1]);
+	ck_assert(!pthread_sigmask(SIG_BLOCK, NULL, &now) && !sigismember(&now, SIGPIPE));
+	/* Of a thread that has it blocked nothing is left, but what was its own. */
+	sigemptyset(&set);
+	sigaddset(&set, SIGPIPE);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	ck_assert_int_eq(pipe(fd), 0);
+	close(fd[0]);
+	no_reader(fd[1]);
+	ck_assert(!sigpipe_pending());
+	pthread_kill(pthread_self(), SIGPIPE);
+	ck_assert_int_eq(pipe(fd), 0);
+	close(fd[0]);
+	no_reader(fd[1]);
+	ck_assert(sigpipe_pending());
+	ck_assert_int_eq(sigwaitinfo(&set, NULL), SIGPIPE);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+END_TEST
+
 START_TEST(framebuffers)
 {
 	struct mh_framebuffer_config c = MH_FRAMEBUFFER_CONFIG_INIT;
@@ -219,6 +269,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, attach);
 	tcase_add_test(tcase, looking);
+	tcase_add_test(tcase, no_reader_of_a_picture);
 	tcase_add_test(tcase, framebuffers);
 	tcase_add_test(tcase, threads);
 }

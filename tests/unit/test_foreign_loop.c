@@ -5,6 +5,7 @@
  */
 #include "api_fixture.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <unistd.h>
@@ -113,6 +114,55 @@ START_TEST(watches_and_timers)
 	mhi_loop_destroy(loop);
 	close(pipes[0]);
 	close(pipes[1]);
+}
+END_TEST
+
+static void write_unread(void *opaque)
+{
+	runs++;
+	ck_assert_int_eq(write(pipes[1], "a", 1), -1);
+	ck_assert_int_eq(errno, EPIPE);
+}
+
+static void write_unread_watch(void *opaque, unsigned int events)
+{
+	write_unread(NULL);
+}
+
+/* Whatever devices write to, on the embedder's thread: SIGPIPE ended his process. */
+START_TEST(no_reader)
+{
+	struct mhi_wake write_wake = { .fn = write_unread };
+	struct mhi_watch *watch;
+	struct mhi_timer *timer;
+	int other[2];
+
+	runs = 0;
+	ck_assert_int_eq(pipe(pipes), 0);
+	ck_assert_int_eq(pipe(other), 0);
+	close(pipes[0]);
+	ck_assert_int_eq(mhi_loop_create_foreign(&loop), 0);
+	while (turn(0))
+		;
+	mhi_loop_wake(loop, &write_wake);
+	ck_assert(turn(10000));
+	mhi_loop_call(loop, write_unread, NULL);
+	ck_assert_uint_eq(runs, 2);
+	ck_assert_int_eq(
+		mhi_loop_watch(loop, other[1], MHI_WATCH_WRITE, write_unread_watch, NULL, &watch),
+		0);
+	while (runs < 3)
+		ck_assert(turn(10000));
+	mhi_loop_unwatch(watch);
+	ck_assert_int_eq(mhi_timer_create(loop, write_unread, NULL, &timer), 0);
+	mhi_timer_set(timer, 1);
+	for (u32 before = runs; runs == before;)
+		ck_assert(turn(10000));
+	mhi_timer_destroy(timer);
+	mhi_loop_destroy(loop);
+	close(pipes[1]);
+	close(other[0]);
+	close(other[1]);
 }
 END_TEST
 
@@ -276,6 +326,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_checked_fixture(tcase, api_set_up, api_tear_down);
 	tcase_add_test(tcase, wakes);
 	tcase_add_test(tcase, watches_and_timers);
+	tcase_add_test(tcase, no_reader);
 	tcase_add_test(tcase, on_libuv);
 	tcase_add_test(tcase, by_descriptor);
 	tcase_add_test(tcase, refused);
