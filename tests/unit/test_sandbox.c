@@ -281,6 +281,27 @@ START_TEST(user_network)
 }
 END_TEST
 
+static void take_kick(void *opaque)
+{
+	static const struct timespec now = { 0 };
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGRTMAX - 2);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	pthread_kill(pthread_self(), SIGRTMAX - 2);
+	*(int *)opaque = sigtimedwait(&set, NULL, &now);
+}
+
+/* With KVM a vCPU takes back the signal that called it out; else its guest runs no more. */
+START_TEST(kicks)
+{
+	const struct scenario s = { .where = VCPU, .level = process, .what = take_kick };
+
+	ck_assert_int_eq(done_by(&s), SIGRTMAX - 2);
+}
+END_TEST
+
 /* That is the end of the process: nothing of ours ever does it. */
 START_TEST(programs)
 {
@@ -423,6 +444,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, exceptions);
 	tcase_add_test(tcase, sharers);
 	tcase_add_test(tcase, user_network);
+	tcase_add_test(tcase, kicks);
 	tcase_add_test(tcase, programs);
 	tcase_add_test(tcase, lives);
 }
