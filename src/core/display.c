@@ -163,10 +163,9 @@ struct news {
 	struct mh_cursor cursor;
 };
 
-/* The picture is copied to where only the loop writes. */
-static void take_news(struct mhi_display *d, struct news *n)
+/* Under the lock. The picture is copied to where only the loop writes. */
+static void look(struct mhi_display *d, struct news *n)
 {
-	pthread_mutex_lock(&d->lock);
 	n->what = d->news;
 	n->damages = d->damages;
 	memcpy(n->damage, d->damage, sizeof(n->damage));
@@ -177,6 +176,12 @@ static void take_news(struct mhi_display *d, struct news *n)
 		       (u64)n->cursor.width * n->cursor.height * sizeof(*d->told));
 		n->cursor.pixels = d->told;
 	}
+}
+
+static void take_news(struct mhi_display *d, struct news *n)
+{
+	pthread_mutex_lock(&d->lock);
+	look(d, n);
 	d->news = 0;
 	d->damages = 0;
 	pthread_mutex_unlock(&d->lock);
@@ -245,14 +250,17 @@ static void add_listener(void *opaque)
 	/* Those who look already get theirs first, so that nothing is lost to them. */
 	if (!d->telling)
 		on_wake(d);
-	take_news(d, &n);
-	n.what = NEWS_SURFACE | NEWS_CURSOR;
-	n.damages = 0;
 	c->l->next = d->listeners;
 	d->listeners = c->l;
 	pthread_mutex_lock(&d->lock);
+	/* News that have come since are for the others, too. */
+	look(d, &n);
 	d->listening++;
+	if (d->news)
+		mhi_loop_wake(d->loop, &d->wake);
 	pthread_mutex_unlock(&d->lock);
+	n.what = NEWS_SURFACE | NEWS_CURSOR;
+	n.damages = 0;
 	tell(c->l, &n);
 	mhi_display_scan(d);
 }

@@ -234,6 +234,64 @@ START_TEST(framebuffers)
 }
 END_TEST
 
+/* ---- somebody comes while others are told ---- */
+
+static const struct mhi_display_mode first_mode = { .width = 64, .height = 64, .stride = 256 };
+static const struct mhi_display_mode next_mode = { .width = 96, .height = 64, .stride = 384 };
+static struct mh_display_listener *newcomer;
+static u32 widths[8], told, sizes;
+
+static void on_newcomer(void *opaque, const struct mh_surface *s)
+{
+	ck_assert_uint_eq(s->width, next_mode.width);
+}
+
+static void on_first(void *opaque, const struct mh_surface *s)
+{
+	static const struct mh_display_ops second = { .version = 1, .surface = on_newcomer };
+
+	widths[told++ % MHI_COUNT(widths)] = s->width;
+	if (s->width != first_mode.width || newcomer)
+		return;
+	mhi_display_show(mhi_vm_display(vm), MHI_DISPLAY_GPU, &next_mode);
+	mh_display_resize(vm, 800, 600);
+	mh_display_listen(vm, &second, NULL, &newcomer);
+}
+
+static void on_size(void *opaque)
+{
+	sizes++;
+}
+
+static void nothing(void *opaque)
+{
+}
+
+/* What has changed meanwhile was told to the newcomer alone. */
+START_TEST(listen_in_a_callback)
+{
+	static const struct mh_display_ops first = { .version = 1, .surface = on_first };
+	struct mh_display_listener *l;
+
+	newcomer = NULL;
+	told = sizes = 0;
+	ck_assert_int_eq(mh_gpu_attach(vm, NULL, NULL), 0);
+	mhi_display_on_resize(mhi_vm_display(vm), on_size, NULL);
+	ck_assert_int_eq(mh_display_listen(vm, &first, NULL, &l), 0);
+	mhi_display_show(mhi_vm_display(vm), MHI_DISPLAY_GPU, &first_mode);
+	for (u32 n = 0; n < 3; n++)
+		mhi_loop_call(ctx->loop, nothing, NULL);
+	ck_assert_ptr_nonnull(newcomer);
+	ck_assert_uint_eq(told, 3);
+	ck_assert_uint_eq(widths[0], 0);
+	ck_assert_uint_eq(widths[1], first_mode.width);
+	ck_assert_uint_eq(widths[2], next_mode.width);
+	ck_assert_uint_eq(sizes, 1);
+	mh_display_unlisten(newcomer);
+	mh_display_unlisten(l);
+}
+END_TEST
+
 /* ---- several threads ---- */
 
 static void *come_and_go(void *opaque)
@@ -271,6 +329,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, looking);
 	tcase_add_test(tcase, no_reader_of_a_picture);
 	tcase_add_test(tcase, framebuffers);
+	tcase_add_test(tcase, listen_in_a_callback);
 	tcase_add_test(tcase, threads);
 }
 
