@@ -465,6 +465,7 @@ int mh_vm_stop(struct mh_vm *vm)
 
 static int reset_on_request(struct mh_vm *vm)
 {
+	struct mhi_err err = { 0 };
 	int rc;
 
 	vm->busy = true;
@@ -475,9 +476,10 @@ static int reset_on_request(struct mh_vm *vm)
 		settle(vm);
 		return wrong_state(vm, "reset");
 	}
-	rc = reset_now(vm, MH_STOP_REQUEST, "reset on request", mhi_ctx_err(vm->ctx));
+	/* Not the thread's own, which is NULL without memory: its text is the stop's. */
+	rc = reset_now(vm, MH_STOP_REQUEST, "reset on request", &err);
 	end_busy(vm);
-	return rc;
+	return rc ? mhi_err_set(mhi_ctx_err(vm->ctx), rc, "%s", err.text) : 0;
 }
 
 int mh_vm_reset(struct mh_vm *vm)

@@ -259,6 +259,41 @@ START_TEST(memory_from_then_on)
 }
 END_TEST
 
+static void *reset(void *opaque)
+{
+	struct life *l = opaque;
+	int rc;
+
+	calls = 0;
+	ever_after = true;
+	broken = 1;
+	rc = mh_vm_reset(l->vm);
+	broken = 0;
+	return (void *)(intptr_t)rc;
+}
+
+/* A thread that never had an error has no place for one: the VM's stop was to have its text. */
+START_TEST(reset_by_a_fresh_thread)
+{
+	struct life l = { NULL, NULL, NULL };
+	const char *where;
+	pthread_t thread;
+	void *rc;
+
+	broken = 0;
+	ck_assert_int_eq(begin(&l, &where), 0);
+	ck_assert_int_eq(__real_pthread_create(&thread, NULL, reset, &l), 0);
+	pthread_join(thread, &rc);
+	ck_assert_int_eq((int)(intptr_t)rc, MH_ENOMEM);
+	ck_assert_int_eq(mh_vm_state(l.vm), MH_VM_STOPPED);
+	ck_assert_int_eq(mh_vm_stop_reason(l.vm), MH_STOP_ERROR);
+	ck_assert_ptr_nonnull(strstr(mh_vm_stop_text(l.vm), "out of memory"));
+	mh_vm_destroy(l.vm);
+	mh_config_free(l.config);
+	ck_assert_int_eq(mh_ctx_destroy(l.ctx), 0);
+}
+END_TEST
+
 /* None is left for who connects: a debugger is turned away, and can come later. */
 START_TEST(descriptor_for_a_debugger)
 {
@@ -335,6 +370,7 @@ int main(void)
 	tcase_add_unchecked_fixture(tcase, make_files, NULL);
 	tcase_add_test(tcase, descriptors);
 	tcase_add_test(tcase, descriptor_for_a_debugger);
+	tcase_add_test(tcase, reset_by_a_fresh_thread);
 	tcase_add_test(tcase, memory_once);
 	tcase_add_test(tcase, memory_from_then_on);
 	suite_add_tcase(suite, tcase);
