@@ -131,27 +131,30 @@ struct mh_probe; /* a finished report */
  * reported UNKNOWN).
  * @out   the report; free it with mh_probe_free
  * Thread: [any]
- * Returns 0; MH_ENOMEM.   Since: 1.0
+ * Returns 0; MH_EINVAL (ctx or out is NULL), MH_ENOMEM.   Since: 1.0
  */
 MH_API int mh_probe_create(struct mh_ctx *ctx, struct mh_probe **out);
 MH_API void mh_probe_free(struct mh_probe *probe);
 
 /**
  * The report's items, in a fixed order.
- * Thread: [any]   Returns the number of items; *items [n] belong to the report.   Since: 1.0
+ * @items  [n], which belong to the report; or NULL
+ * Thread: [any]   Returns the number of items; 0 of NULL, and *items is NULL then.   Since: 1.0
  */
 MH_API size_t mh_probe_items(const struct mh_probe *probe, const struct mh_probe_item **items);
 
 /**
  * Can a VM be started here with the shim?
  * Thread: [any]
- * Returns 0 when it can, else the error that mh_vm_create would give.   Since: 1.0
+ * Returns 0 when it can, else the error that mh_vm_create would give; MH_EINVAL (probe is NULL).
+ * Since: 1.0
  */
 MH_API int mh_probe_verdict(const struct mh_probe *probe);
 
 /**
  * The report as a JSON document, schema "macrohard.probe/1".
- * Ownership: belongs to the report.   Thread: [any]   Returns NULL when out of memory.   Since: 1.0
+ * Ownership: belongs to the report.   Thread: [any]   Returns NULL when out of memory, and of NULL.
+ * Since: 1.0
  */
 MH_API const char *mh_probe_json(struct mh_probe *probe);
 

@@ -5,7 +5,7 @@
  * Thread tags: [any] any thread; [setup] while the VM is Created, Paused or Stopped, one thread at
  * a time; [vcpu] a vCPU's own thread, that is: inside a PIO or MMIO handler. vCPU threads belong to
  * the library. What is [setup] returns MH_ESTATE while the VM runs. A NULL handle or pointer that
- * is needed is MH_EINVAL, everywhere.
+ * is needed is MH_EINVAL, everywhere; functions that return no error say what they return then.
  */
 #ifndef MACROHARD_VM_H
 #define MACROHARD_VM_H
@@ -118,13 +118,13 @@ MH_API int mh_vm_stop(struct mh_vm *vm);
  */
 MH_API int mh_vm_reset(struct mh_vm *vm);
 
-/** Thread: [any]. Since: 1.0 */
+/** Of NULL: MH_VM_STOPPED, MH_STOP_NONE. Thread: [any]. Since: 1.0 */
 MH_API enum mh_vm_state mh_vm_state(struct mh_vm *vm);
 MH_API enum mh_stop_reason mh_vm_stop_reason(struct mh_vm *vm);
 
 /**
  * One or more lines on why the VM stopped; for MH_STOP_ERROR and MH_STOP_SHUTDOWN with the exit's
- * name and the registers.
+ * name and the registers. "" while it is not Stopped, and of NULL.
  * Ownership: the VM's, until it is started or destroyed.   Thread: [any]   Since: 1.0
  */
 MH_API const char *mh_vm_stop_text(struct mh_vm *vm);

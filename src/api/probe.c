@@ -45,10 +45,17 @@ int mh_probe_create(struct mh_ctx *ctx, struct mh_probe **out)
 	struct mhi_probe_env env = {
 		.root = "", .cpuid = real_cpuid, .msr = real_msr, .info = real_info
 	};
-	struct mh_probe *p = calloc(1, sizeof(*p));
+	struct mh_probe *p;
 
+	if (!ctx)
+		return MH_EINVAL;
+	if (!out)
+		return mhi_err_set(mhi_ctx_err(ctx), MH_EINVAL,
+				   "examine this machine: out is NULL; pass where the report goes");
+	p = calloc(1, sizeof(*p));
 	if (!p)
-		return mhi_err_set(mhi_ctx_err(ctx), MH_ENOMEM, "no memory for the report");
+		return mhi_err_set(mhi_ctx_err(ctx), MH_ENOMEM,
+				   "examine this machine: " MHI_NO_MEMORY);
 	if (ctx->ops == &mhi_engine_shim)
 		env.opaque = ctx->device;
 	mhi_probe_fill(p, &env);
@@ -65,17 +72,20 @@ void mh_probe_free(struct mh_probe *probe)
 
 size_t mh_probe_items(const struct mh_probe *probe, const struct mh_probe_item **items)
 {
-	*items = probe->items;
-	return probe->count;
+	if (items)
+		*items = probe ? probe->items : NULL;
+	return probe ? probe->count : 0;
 }
 
 int mh_probe_verdict(const struct mh_probe *probe)
 {
-	return probe->verdict;
+	return probe ? probe->verdict : MH_EINVAL;
 }
 
 const char *mh_probe_json(struct mh_probe *probe)
 {
+	if (!probe)
+		return NULL;
 	if (!probe->json)
 		probe->json = mhi_probe_to_json(probe);
 	return probe->json;

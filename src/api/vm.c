@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Making and freeing a VM. */
+/* Making and freeing a VM, and looking at it. */
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -386,4 +386,42 @@ void mh_vm_destroy(struct mh_vm *vm)
 	mhi_gdb_end(vm);
 	unlist_vm(vm);
 	vm_free(vm);
+}
+
+/* ---- looking ---- */
+
+enum mh_vm_state mh_vm_state(struct mh_vm *vm)
+{
+	enum mh_vm_state state;
+
+	if (!vm)
+		return MH_VM_STOPPED;
+	pthread_mutex_lock(&vm->lock);
+	state = vm->state;
+	pthread_mutex_unlock(&vm->lock);
+	return state;
+}
+
+enum mh_stop_reason mh_vm_stop_reason(struct mh_vm *vm)
+{
+	enum mh_stop_reason reason;
+
+	if (!vm)
+		return MH_STOP_NONE;
+	pthread_mutex_lock(&vm->lock);
+	reason = vm->stop_reason;
+	pthread_mutex_unlock(&vm->lock);
+	return reason;
+}
+
+const char *mh_vm_stop_text(struct mh_vm *vm)
+{
+	const char *text;
+
+	if (!vm)
+		return "";
+	pthread_mutex_lock(&vm->lock);
+	text = vm->state == MH_VM_STOPPED ? vm->stop_text : "";
+	pthread_mutex_unlock(&vm->lock);
+	return text;
 }

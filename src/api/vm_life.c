@@ -346,16 +346,6 @@ void mhi_vm_leave(struct mh_vm *vm)
 	pthread_mutex_unlock(&vm->lock);
 }
 
-int mhi_vm_enter_setup(struct mh_vm *vm, const char *what)
-{
-	mhi_vm_enter(vm);
-	if (vm->state != MH_VM_RUNNING && !mhi_vm_inside(vm))
-		return 0;
-	mhi_vm_leave(vm);
-	return mhi_err_set(mhi_ctx_err(vm->ctx), MH_ESTATE,
-			   "%s VM \"%s\": it is running; pause or stop it first", what, vm->name);
-}
-
 static int wrong_state(struct mh_vm *vm, const char *what)
 {
 	static const struct {
@@ -369,11 +359,27 @@ static int wrong_state(struct mh_vm *vm, const char *what)
 
 	if (mhi_vm_inside(vm))
 		return mhi_err_set(mhi_ctx_err(vm->ctx), MH_ESTATE,
-				   "%s VM \"%s\": it is %s, and the call comes from its handler; "
-				   "call it from another thread",
+				   "%s VM \"%s\": it is %s, and the call comes from a handler or "
+				   "callback; call from another thread",
 				   what, vm->name, states[vm->state].name);
 	return mhi_err_set(mhi_ctx_err(vm->ctx), MH_ESTATE, "%s VM \"%s\": it is %s; %s", what,
 			   vm->name, states[vm->state].name, states[vm->state].cure);
+}
+
+int mhi_vm_enter_setup(struct mh_vm *vm, const char *what)
+{
+	int rc = 0;
+
+	mhi_vm_enter(vm);
+	if (mhi_vm_inside(vm))
+		rc = wrong_state(vm, what);
+	else if (vm->state == MH_VM_RUNNING)
+		rc = mhi_err_set(mhi_ctx_err(vm->ctx), MH_ESTATE,
+				 "%s VM \"%s\": it is running; pause or stop it first", what,
+				 vm->name);
+	if (rc)
+		mhi_vm_leave(vm);
+	return rc;
 }
 
 /* ---- transitions ---- */
@@ -499,37 +505,7 @@ int mh_vm_reset(struct mh_vm *vm)
 	return rc;
 }
 
-/* ---- looking ---- */
-
-enum mh_vm_state mh_vm_state(struct mh_vm *vm)
-{
-	enum mh_vm_state state;
-
-	pthread_mutex_lock(&vm->lock);
-	state = vm->state;
-	pthread_mutex_unlock(&vm->lock);
-	return state;
-}
-
-enum mh_stop_reason mh_vm_stop_reason(struct mh_vm *vm)
-{
-	enum mh_stop_reason reason;
-
-	pthread_mutex_lock(&vm->lock);
-	reason = vm->stop_reason;
-	pthread_mutex_unlock(&vm->lock);
-	return reason;
-}
-
-const char *mh_vm_stop_text(struct mh_vm *vm)
-{
-	const char *text;
-
-	pthread_mutex_lock(&vm->lock);
-	text = vm->state == MH_VM_STOPPED ? vm->stop_text : "";
-	pthread_mutex_unlock(&vm->lock);
-	return text;
-}
+/* ---- waiting ---- */
 
 static void deadline(struct timespec *ts, int timeout_ms)
 {

@@ -3,7 +3,10 @@
 #include "api_fixture.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <unistd.h>
+
+#include "api/impl.h"
 
 #define PORT 0x80
 
@@ -178,6 +181,43 @@ START_TEST(calls_from_a_handler)
 	ck_assert_int_eq(from_handler.map, MH_ESTATE);
 	ck_assert_int_eq(from_handler.stop, 0);
 	mh_vm_destroy(vm);
+}
+END_TEST
+
+struct on_loop {
+	struct mh_vm *vm;
+	int rc;
+	char text[256];
+};
+
+static void start_on_loop(void *opaque)
+{
+	struct on_loop *c = opaque;
+
+	c->rc = mh_vm_start(c->vm);
+	snprintf(c->text, sizeof(c->text), "%s", mh_last_error(ctx));
+}
+
+/* Of a VM that did not run it was said that it did. */
+START_TEST(start_in_a_callback)
+{
+	struct on_loop c = { api_vm(1, MH_VM_BARE, 0), 0, "" };
+	struct mhi_loop *loop;
+
+	ck_assert_int_eq(mhi_ctx_loop(ctx, &loop, NULL), 0);
+	mhi_loop_call(loop, start_on_loop, &c);
+	ck_assert_int_eq(c.rc, MH_ESTATE);
+	ck_assert_str_eq(c.text, "start VM \"test\": it is created, and the call comes from a "
+				 "handler or callback; call from another thread");
+	mh_vm_destroy(c.vm);
+}
+END_TEST
+
+START_TEST(no_vm)
+{
+	ck_assert_int_eq(mh_vm_state(NULL), MH_VM_STOPPED);
+	ck_assert_int_eq(mh_vm_stop_reason(NULL), MH_STOP_NONE);
+	ck_assert_str_eq(mh_vm_stop_text(NULL), "");
 }
 END_TEST
 
@@ -509,6 +549,8 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, start_fails);
 	tcase_add_test(tcase, halted_guest);
 	tcase_add_test(tcase, calls_from_a_handler);
+	tcase_add_test(tcase, start_in_a_callback);
+	tcase_add_test(tcase, no_vm);
 	tcase_add_test(tcase, power_off);
 	tcase_add_test(tcase, reset);
 	tcase_add_test(tcase, reset_stops);

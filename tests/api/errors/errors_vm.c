@@ -255,6 +255,18 @@ static int metrics_nowhere(void)
 	return mh_vm_metrics(vm, NULL);
 }
 
+/* Nothing of a report that is none is touched. */
+static int probe_nowhere(void)
+{
+	const struct mh_probe_item *items;
+
+	if (mh_probe_items(NULL, &items) || items || mh_probe_items(NULL, NULL) ||
+	    mh_probe_verdict(NULL) != MH_EINVAL || mh_probe_json(NULL) ||
+	    mh_probe_create(NULL, NULL) != MH_EINVAL)
+		return 0;
+	return mh_probe_create(ctx, NULL);
+}
+
 static const struct error_row state_rows[] = {
 	{ "starting what runs", start_running, MH_ESTATE, "start VM \"bare\"", "it is running",
 	  "pause or stop it first", NULL },
@@ -288,6 +300,8 @@ static const struct error_row state_rows[] = {
 	  "out is NULL, or out->size is not set", "use MH_EVENT_INIT", NULL },
 	{ "metrics to nowhere", metrics_nowhere, MH_EINVAL, "metrics of VM \"web\"",
 	  "out is NULL, or out->size is not set", "use MH_VM_METRICS_INIT", NULL },
+	{ "the report on this machine has no place", probe_nowhere, MH_EINVAL,
+	  "examine this machine", "out is NULL", "pass where the report goes", NULL },
 };
 ERROR_GROUP(state_errors, "States and registers", NEEDS_VM, state_rows);
 
