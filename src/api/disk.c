@@ -44,6 +44,17 @@ static bool is_raw(const char *format)
 	return format && !strcmp(format, "raw");
 }
 
+/* What was written may not be on the disk. Returns rc. */
+static int not_safe(const char *what, const char *path, int rc, struct mhi_err *err)
+{
+	return rc ? mhi_err_set(
+			    err, rc,
+			    "%s '%s': writing failed: %s; see the kernel log (dmesg), and do it "
+			    "again",
+			    what, path, mh_strerror(rc))
+		  : 0;
+}
+
 /* ---- create ---- */
 
 static int make_file(const char *path, bool raw, const struct mhi_qcow2_create *options,
@@ -62,9 +73,9 @@ static int make_file(const char *path, bool raw, const struct mhi_qcow2_create *
 	if (rc)
 		mhi_err_wrap(err, "create '%s'", path);
 	if (!rc && raw)
-		rc = file->ops->flush(file);
+		rc = not_safe("create", path, file->ops->flush(file), err);
 	rc_close = file->ops->close(file);
-	rc = rc ? rc : rc_close;
+	rc = rc ? rc : not_safe("create", path, rc_close, err);
 	if (rc)
 		unlink(path);
 	return rc;
@@ -339,7 +350,7 @@ int mh_disk_resize(struct mh_ctx *ctx, const char *path, const char *format, uin
 	if (rc)
 		mhi_err_wrap(err, "'%s'", path);
 	else
-		rc = b->ops->flush(b);
+		rc = not_safe("resize", path, b->ops->flush(b), err);
 	rc_close = b->ops->close(b);
-	return rc ? rc : rc_close;
+	return rc ? rc : not_safe("resize", path, rc_close, err);
 }

@@ -44,6 +44,7 @@ static unsigned int calls;  /* atomic: since the life began */
 static unsigned int broken; /* which one fails; 0: none */
 static bool ever_after;	    /* and all that follow */
 static unsigned int wrong;  /* errors that are no good */
+static bool sync_fails;
 
 static bool fails(void)
 {
@@ -62,6 +63,8 @@ void *__wrap_calloc(size_t count, size_t bytes);
 void *__wrap_realloc(void *old, size_t bytes);
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *),
 			  void *opaque);
+int __real_fdatasync(int fd);
+int __wrap_fdatasync(int fd);
 
 void *__wrap_malloc(size_t bytes)
 {
@@ -76,6 +79,12 @@ void *__wrap_calloc(size_t count, size_t bytes)
 void *__wrap_realloc(void *old, size_t bytes)
 {
 	return fails() ? NULL : __real_realloc(old, bytes);
+}
+
+int __wrap_fdatasync(int fd)
+{
+	errno = EIO;
+	return sync_fails ? -1 : __real_fdatasync(fd);
 }
 
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *),
@@ -349,6 +358,27 @@ static void make_image(void)
 	mh_ctx_destroy(ctx);
 }
 
+/* What does not reach the disk is said so; there was no sentence, or that of an earlier error. */
+START_TEST(disk_that_fails)
+{
+	struct mh_disk_create_config config = MH_DISK_CREATE_CONFIG_INIT;
+	struct mh_ctx *ctx;
+
+	config.bytes = 1 << 20;
+	config.format = "raw";
+	ck_assert_int_eq(mh_ctx_create(NULL, &ctx), 0);
+	sync_fails = true;
+	ck_assert_int_eq(mh_disk_create(ctx, "new", &config), MH_EIO);
+	ck_assert_ptr_nonnull(strstr(mh_last_error(ctx), "create 'new': writing failed"));
+	ck_assert_int_ne(access("new", F_OK), 0);
+	ck_assert_int_eq(mh_disk_resize(ctx, "raw", "raw", 2 << 20), MH_EIO);
+	ck_assert_ptr_nonnull(strstr(mh_last_error(ctx), "resize 'raw': writing failed"));
+	sync_fails = false;
+	ck_assert_int_eq(mh_disk_resize(ctx, "raw", "raw", 2 << 20), 0);
+	mh_ctx_destroy(ctx);
+}
+END_TEST
+
 static void make_files(void)
 {
 	make_file("bios", 65536);
@@ -371,6 +401,7 @@ int main(void)
 	tcase_add_test(tcase, descriptors);
 	tcase_add_test(tcase, descriptor_for_a_debugger);
 	tcase_add_test(tcase, reset_by_a_fresh_thread);
+	tcase_add_test(tcase, disk_that_fails);
 	tcase_add_test(tcase, memory_once);
 	tcase_add_test(tcase, memory_from_then_on);
 	suite_add_tcase(suite, tcase);
