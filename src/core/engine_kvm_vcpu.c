@@ -54,18 +54,28 @@ static int set_signal_mask(struct mhi_eng_vcpu *v, const sigset_t *blocked)
 	return 0;
 }
 
-static int begin(struct mhi_eng_vcpu *v, bool at_once)
+/* vCPUs' own threads have all signals blocked, always. */
+static void unblock(const sigset_t *before)
 {
-	sigset_t kick, before;
+	if (!sigismember(before, kick_signal()))
+		pthread_sigmask(SIG_SETMASK, before, NULL);
+}
+
+/* *before: what end gives back to a thread that is not ours. */
+static int begin(struct mhi_eng_vcpu *v, bool at_once, sigset_t *before)
+{
+	sigset_t kick;
 	int rc;
 
 	sigemptyset(&kick);
 	sigaddset(&kick, kick_signal());
-	if (pthread_sigmask(SIG_BLOCK, &kick, &before))
+	if (pthread_sigmask(SIG_BLOCK, &kick, before))
 		return MH_EIO;
-	rc = set_signal_mask(v, &before);
-	if (rc)
+	rc = set_signal_mask(v, before);
+	if (rc) {
+		unblock(before);
 		return rc;
+	}
 	pthread_mutex_lock(&v->lock);
 	v->thread = pthread_self();
 	v->running = true;
@@ -75,7 +85,7 @@ static int begin(struct mhi_eng_vcpu *v, bool at_once)
 }
 
 /* came_out: the guest was left for the kick's sake, so it is spent. */
-static void end(struct mhi_eng_vcpu *v, bool came_out)
+static void end(struct mhi_eng_vcpu *v, bool came_out, const sigset_t *before)
 {
 	static const struct timespec now = { 0 };
 	bool signalled;
@@ -88,12 +98,11 @@ static void end(struct mhi_eng_vcpu *v, bool came_out)
 	if (came_out)
 		v->kicked = false;
 	pthread_mutex_unlock(&v->lock);
-	if (!signalled)
-		return;
 	sigemptyset(&kick);
 	sigaddset(&kick, kick_signal());
-	while (sigtimedwait(&kick, NULL, &now) < 0 && errno == EINTR)
+	while (signalled && sigtimedwait(&kick, NULL, &now) < 0 && errno == EINTR)
 		;
+	unblock(before);
 }
 
 /* ---- run ---- */
@@ -101,16 +110,17 @@ static void end(struct mhi_eng_vcpu *v, bool came_out)
 /* 0: an exit is in v->run; MH_*. An interrupted run is KVM_EXIT_INTR. */
 static int enter(struct mhi_eng_vcpu *v, bool at_once)
 {
+	sigset_t before;
 	int rc, error;
 
 	do {
-		rc = begin(v, at_once);
+		rc = begin(v, at_once, &before);
 		if (rc)
 			return rc;
 		error = ioctl(v->fd, KVM_RUN, 0) < 0 ? errno : 0;
 		if (error == EINTR)
 			v->run->exit_reason = KVM_EXIT_INTR;
-		end(v, error == EINTR && !at_once);
+		end(v, error == EINTR && !at_once, &before);
 		/* EAGAIN: an application processor has left KVM's uninitialized state. */
 	} while (error == EAGAIN);
 	if (!error || error == EINTR)
