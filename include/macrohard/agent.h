@@ -313,7 +313,8 @@ MH_API int mh_agent_get(struct mh_agent *agent, const char *path,
  * @bytes  0: that was all
  * Thread: [any]
  * Returns the number of bytes taken (0 .. bytes); MH_EINVAL (data), MH_ENOENT (it is over),
- * MH_ESTATE (it takes no input, or that was all).   Since: 1.0
+ * MH_ESTATE (it takes no input, or that was all); with 0 bytes also MH_EBUSY (the agent does not
+ * read), MH_ERANGE, MH_ENOMEM: say it again then.   Since: 1.0
  */
 MH_API int mh_agent_write(struct mh_agent *agent, uint64_t id, const void *data, size_t bytes);
 
@@ -331,7 +332,7 @@ MH_API int mh_agent_hold(struct mh_agent *agent, uint64_t id, uint32_t held);
  * Send a signal to a program; Windows ends it, whatever the signal.
  * @signal  a number of Linux': 15 is SIGTERM
  * Thread: [any]   Returns 0; MH_ENOENT (it is over), MH_EINVAL (no program; signal not 1 to 64),
- * MH_EBUSY (the guest takes nothing).   Since: 1.0
+ * MH_EBUSY (the guest takes nothing), MH_ENOMEM.   Since: 1.0
  */
 MH_API int mh_agent_kill(struct mh_agent *agent, uint64_t id, uint32_t signal);
 

@@ -63,7 +63,9 @@ struct mh_clipboard_ops {
 /*
  * Content that mh_clipboard_get asked for. rc 0: data [bytes] is all of it, valid until the
  * function returns; MH_ENOENT (the offer is gone), MH_EPERM (the policy), MH_ERANGE (too large),
- * MH_ETIMEDOUT (the guest does not answer), MH_ESTATE (the agent is gone): there is none.
+ * MH_ETIMEDOUT (the guest does not answer), MH_ESTATE (the agent is gone, or nobody takes part any
+ * more), MH_EFORMAT (it is not of its kind), MH_ENOMEM, or what the agent refuses it with:
+ * MH_EINVAL, MH_ENOTSUP, MH_EBUSY, MH_EIO: there is none.
  */
 typedef void mh_clipboard_fn(void *opaque, int rc, const void *data, size_t bytes);
 

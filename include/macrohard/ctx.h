@@ -23,7 +23,11 @@ enum mh_log_level { MH_LOG_ERROR = 0, MH_LOG_WARN, MH_LOG_INFO, MH_LOG_DEBUG };
  */
 typedef void mh_log_fn(void *opaque, enum mh_log_level level, const char *text);
 
-/* What executes guests. The shim is our kernel module; KVM is for hosts that may not load it. */
+/*
+ * What executes guests. The shim is our kernel module; KVM is for hosts that may not load it. With
+ * KVM the library sends the signal SIGRTMAX - 2 to its vCPUs' threads, and to threads while they
+ * write a vCPU's registers. It blocks it there and takes it back: leave that signal alone.
+ */
 enum mh_engine_kind { MH_ENGINE_SHIM = 0, MH_ENGINE_KVM = 1 };
 
 /* On whose thread devices work. */
@@ -69,7 +73,8 @@ MH_API int mh_ctx_create(const struct mh_ctx_config *config, struct mh_ctx **out
 /**
  * Free a context. All its VMs must have been destroyed; NULL is a no-op.
  * Thread: [any]; of a foreign loop: its own. Not from a callback.
- * Returns 0; MH_ESTATE (VMs are alive; not the loop's thread; nothing happens).   Since: 1.0
+ * Returns 0; MH_ESTATE (VMs are alive; agents of mh_agent_open are open; not the loop's thread;
+ * nothing happens then).   Since: 1.0
  */
 MH_API int mh_ctx_destroy(struct mh_ctx *ctx);
 

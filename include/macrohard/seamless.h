@@ -102,7 +102,7 @@ enum mh_window_action {
  * is connected or as soon as one is. One at a time for each agent.
  * @ops  copied
  * Thread: [any]
- * Returns 0; MH_EINVAL (ops), MH_EBUSY (somebody does it already).   Since: 1.0
+ * Returns 0; MH_EINVAL (ops), MH_EBUSY (somebody does it already), MH_ENOMEM.   Since: 1.0
  */
 MH_API int mh_seamless_start(struct mh_agent *agent, const struct mh_seamless_ops *ops,
 			     void *opaque);

@@ -2,10 +2,11 @@
 /*
  * Virtual machines: life cycle, memory, boot, PIO and MMIO handlers.
  *
- * Thread tags: [any] any thread; [setup] while the VM is Created, Paused or Stopped, one thread at
- * a time; [vcpu] a vCPU's own thread, that is: inside a PIO or MMIO handler. vCPU threads belong to
- * the library. What is [setup] returns MH_ESTATE while the VM runs. A NULL handle or pointer that
- * is needed is MH_EINVAL, everywhere; functions that return no error say what they return then.
+ * Thread tags: [any] any thread, but for what is said there; [setup] while the VM is Created,
+ * Paused or Stopped, one thread at a time; [vcpu] a vCPU's own thread, that is: inside a PIO or
+ * MMIO handler. vCPU threads belong to the library. What is [setup] returns MH_ESTATE while the
+ * VM runs, and to handlers and devices' callbacks. A NULL handle or pointer that is needed is
+ * MH_EINVAL, everywhere; functions that return no error say what they return then.
  */
 #ifndef MACROHARD_VM_H
 #define MACROHARD_VM_H
@@ -71,7 +72,8 @@ MH_API int mh_vm_create(struct mh_ctx *ctx, const struct mh_vm_config *config, s
 
 /**
  * Stop the VM if need be and free it: waits until no thread of the VM runs. NULL is a no-op.
- * Thread: [any], not from a handler or callback of this VM
+ * Thread: [any], not from a handler or event callback of this VM, nor from a callback of any device
+ * of the context: that is refused with a line in the log, and the VM stays
  * After it returns nothing of this VM calls back.   Since: 1.0
  */
 MH_API void mh_vm_destroy(struct mh_vm *vm);
@@ -79,7 +81,7 @@ MH_API void mh_vm_destroy(struct mh_vm *vm);
 /**
  * Created or Stopped -> Running. A Stopped VM starts from reset: memory is kept, boot data are
  * loaded anew.
- * Returns when the vCPU threads run.   Thread: [any]
+ * Returns when the vCPU threads run.   Thread: [any], not [vcpu], nor from a device's callback
  * Returns 0; MH_ESTATE, MH_ENOMEM; MH_EMISSING (the CPU lacks unrestricted guest, and the VM starts
  * in real mode or has several vCPUs); MH_EFAULT, MH_ERANGE (boot data do not fit any more); from
  * Stopped also the reasons of mh_vm_create. On error the state is as before.
@@ -91,11 +93,15 @@ MH_API int mh_vm_start(struct mh_vm *vm);
  * Running -> Paused; returns when no vCPU executes. The guest's clocks go on, all of them: TSC,
  * paravirtual clocks, PM timer and RTC. After a resume its time of day is right without help, and
  * what it waited for is due at once; Linux guests are told of the
- * pause (PVCLOCK_GUEST_STOPPED). Thread: [any], not [vcpu]. Returns 0; MH_ESTATE. Since: 1.0
+ * pause (PVCLOCK_GUEST_STOPPED). Thread: [any], not [vcpu], nor from a device's callback.
+ * Returns 0; MH_ESTATE. Since: 1.0
  */
 MH_API int mh_vm_pause(struct mh_vm *vm);
 
-/** Paused -> Running. Thread: [any]. Returns 0; MH_ESTATE. Since: 1.0 */
+/**
+ * Paused -> Running. Thread: [any], not [vcpu], nor from a device's callback.
+ * Returns 0; MH_ESTATE. Since: 1.0
+ */
 MH_API int mh_vm_resume(struct mh_vm *vm);
 
 /**
@@ -132,7 +138,7 @@ MH_API const char *mh_vm_stop_text(struct mh_vm *vm);
 /**
  * Wait until the VM is Stopped.
  * @timeout_ms  -1: for ever
- * Thread: [any], not [vcpu]
+ * Thread: [any], not [vcpu], nor from a device's callback
  * Returns 0; MH_ETIMEDOUT; MH_ESTATE (from a handler; or the VM is destroyed meanwhile).
  * Since: 1.0
  */
