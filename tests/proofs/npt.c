@@ -35,6 +35,7 @@
  * fault: map_ept src/mm/npt.c s/(level > 1 ? NPT_LARGE : 0)/(level > 2 ? NPT_LARGE : 0)/
  * fault: map_amd src/mm/npt.c s/NPT_R | MHI_NPT_W | AMD_USER/NPT_R | AMD_USER/
  * fault: map_ept src/mm/npt.c s/EPT_WRITE_BACK (6ull/EPT_WRITE_BACK (4ull/
+ * fault: map_ept src/mm/npt.c s/ | 1ull << 6//
  * prove: unmap_range --unwind 10 -DPROOF_LEVELS=2 --unwindset unmap.0:3
  * fault: unmap_range src/mm/npt.c s/if (next > end)/if (false)/
  * fault: unmap_range src/mm/npt.c s/|| end > npt->gpa_limit)/)/
@@ -216,9 +217,12 @@ static bool same(struct found a, struct found b)
 
 static void claim_leaf(struct found f, unsigned int level, unsigned int prot, mh_hpa hpa)
 {
-	/* Write-back: bits 5:3 are 6, bit 6 is 0; AMD's PWT and PCD are 0, and it is the user's. */
+	/*
+	 * Write-back: bits 5:3 are 6, whatever the guest's PAT says: bit 6; AMD's PWT and PCD are
+	 * 0, and it is the user's.
+	 */
 	u64 bits = npt.fmt == &mhi_npt_amd ? 0x1c : 0x78;
-	u64 type = npt.fmt == &mhi_npt_amd ? 0x04 : 0x30;
+	u64 type = npt.fmt == &mhi_npt_amd ? 0x04 : 0x70;
 
 	CLAIM(f.level == level && f.rights == prot);
 	CLAIM((f.leaf & ADDRESS) == hpa && (f.leaf & bits) == type);
