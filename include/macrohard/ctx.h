@@ -35,8 +35,8 @@ enum mh_loop_kind {
 	MH_LOOP_THREAD = 0, /* one of the library's own, which starts with the first device */
 	/*
 	 * The one that made the context: the embedder's loop polls mh_ctx_loop_fd, and calls
-	 * mh_ctx_loop_dispatch. Callbacks of devices are made from there. Guests' disks and shared
-	 * folders go on as long as it does not; all else of theirs waits.
+	 * mh_ctx_loop_dispatch. Callbacks of devices are made from there, with SIGPIPE blocked.
+	 * Guests' disks and shared folders go on as long as it does not; all else of theirs waits.
 	 * On this thread all functions may be called but from callbacks, as ever. Other threads
 	 * that attach or detach devices or destroy a VM wait until it dispatches: so it must not
 	 * wait for them.
