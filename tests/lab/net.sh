@@ -17,6 +17,8 @@ fail()
 # boot NET GUEST-WORDS ADDRESS HTTP-PORT END-PORT: a guest that gets our file and gives it back.
 boot()
 {
+	# The last one's GUEST SERVES is not this one's.
+	rm -f /tmp/out
 	macrohard-hypervisor run --kernel /lab/bin/vmlinuz --initrd /lab/bin/initramfs \
 		--memory 256M --cpus 2 --stop-on-reset --engine "${ENGINE:-shim}" --net "$1" --cmdline \
 		"console=ttyS0 quiet panic=-1 mh.run=net mh.arg.sum=$sum $2" </dev/null >/tmp/out 2>&1 &

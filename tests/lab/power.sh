@@ -13,10 +13,11 @@ press()
 {
 	want=$1 text=$2 word=$3
 	shift 3
+	rm -f /tmp/out
 	macrohard-hypervisor run --kernel /lab/bin/vmlinuz --initrd /lab/bin/initramfs --memory 256M \
 		--stop-on-reset "$@" --cmdline "console=ttyS0 quiet panic=-1 $word" >/tmp/out 2>&1 &
 	pid=$!
-	while ! grep -q "$text" /tmp/out && kill -0 $pid; do
+	while ! grep -qs "$text" /tmp/out && kill -0 $pid; do
 		sleep 1
 	done
 	kill -TERM $pid
