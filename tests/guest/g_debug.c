@@ -288,6 +288,36 @@ GUEST(step_over_mov_ss)
 	EXPECT(hit.count, 4);
 }
 
+static u64 frame_at; /* of the RIP that a #DB pushes */
+
+static void on_first_db(struct frame *f)
+{
+	if (frame_at)
+		guest_exit();
+	frame_at = ADDRESS_OF(&f->rip);
+	f->rflags &= ~(u64)RFLAGS_TF;
+}
+
+/* #DBs whose delivery writes to a breakpoint: the CPU does nothing else (CVE-2015-8104). */
+GUEST_ENDS(breakpoint_loop, END_LOOP, NULL)
+{
+	if (on_qemu())
+		guest_skip("QEMU has no breakpoints on what deliveries write");
+	set_handler(VEC_DB, on_first_db);
+	set_gate(VEC_DB, true, 0, 1);
+	__asm__ volatile("pushf\n"
+			 "orl $0x100, (%%rsp)\n"
+			 "popf\n"
+			 "nop"
+			 :
+			 :
+			 : "memory", "cc");
+	WRITE_DR(0, frame_at);
+	WRITE_DR(7, DR7_RESET | DR7_L(0) | DR7_WRITE(0, 8));
+	__asm__ volatile("movq $0, (%0)" : : "r"(frame_at) : "memory");
+	guest_exit();
+}
+
 /* ICEBP is a #DB that no register announces. */
 GUEST(icebp)
 {
