@@ -100,7 +100,7 @@ void mhi_host_timer_set(struct mhi_vcpu *v, u64 ticks)
 {
 	/* Ten years are never; beyond, the quotient below may not fit 64 bits, which is a #DE. */
 	u64 never = 10ull * 365 * 86400 * MSEC_PER_SEC * tsc_khz;
-	u64 ns = mul_u64_u32_div(min(ticks, never), USEC_PER_SEC, max(tsc_khz, 1u));
+	u64 ns = mul_u64_u32_div(min(ticks, never), USEC_PER_SEC, tsc_khz);
 
 	hrtimer_start(&to_drv(v)->timer, ktime_add_ns(ktime_get(), ns), HRTIMER_MODE_ABS);
 }

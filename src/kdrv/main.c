@@ -385,7 +385,8 @@ static int __init macrohard_init(void)
 	life.ops = find_ops();
 	if (boot_cpu_has(X86_FEATURE_XSAVE))
 		life.xcr0 = mhi_xgetbv0() & MHI_XCR0_SUPPORTED;
-	err = alloc_cpus();
+	/* Without a frequency, of which the kernel has told, guests could have no timers. */
+	err = tsc_khz ? alloc_cpus() : -ENODEV;
 	if (err)
 		goto cpus;
 	err = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "macrohard:online", life_cpu_online,

@@ -159,7 +159,8 @@ MHI_SEG_LOAD(fs) /* changes the FS base too */
 
 /*
  * Load GS without losing the kernel's GS base. Between the two SWAPGS an NMI finds a state that it
- * knows: a user GS base active, the kernel's in KERNEL_GS_BASE. The latter is changed by this.
+ * knows: a user GS base active, which is `base`, the kernel's in KERNEL_GS_BASE. The latter is
+ * changed by this. A guest's base may be negative, as the kernel's: NMIs tell them apart by that.
  */
 /* clang-format off */
 static inline void mhi_load_gs(u16 sel, u64 base)
